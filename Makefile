@@ -1,0 +1,56 @@
+# make demo    see it work          make test    all tests (ARGS="-k name")      make check   style, types, floors
+# make bench   measure              make lock    refresh requirements.lock       make clean   remove what make made
+#
+# PYTHON=python3.12 chooses the interpreter (3.11 or newer).
+
+PYTHON ?= python3
+ARGS ?=
+
+bin := .venv/bin
+made := .venv/made
+
+.DEFAULT_GOAL := help
+.PHONY: help .venv demo test check bench lock clean
+
+help:
+	@sed -n '/^# /s/^# //p' Makefile
+
+.venv: $(made)
+
+# The marker is written last, so a set-up that was interrupted is done again. Everything that is installed,
+# the build backend too, is in the lock with its hash; the project itself is added without looking anything up.
+$(made): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "bluegreen needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(bin)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(bin)/pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation -e .
+	@touch $@
+
+demo: $(made)
+	$(bin)/python -m bluegreen demo $(ARGS)
+
+test: $(made)
+	$(bin)/python -m pytest $(ARGS)
+
+check: $(made)
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy --strict
+	$(bin)/python -m pytest -q tests/test_floors.py tests/test_project.py
+
+bench: $(made)
+	$(bin)/python -m benchmarks $(ARGS)
+
+# Newer versions inside the ranges of pyproject.toml, for every platform and Python that it allows. Commit the result.
+lock: $(made)
+	$(bin)/uv pip compile --no-config --quiet --upgrade --universal --python-version 3.11 --all-extras \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find bluegreen tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,1 @@
+"""Balancers: where users are sent. All siblings pass one contract suite."""

@@ -1,0 +1,172 @@
+"""A database that keeps the port's contract in memory: for the tests of the app, and for trying things out.
+
+It is scripted by its public attributes: what is pending, what fails, what hangs, what cannot be reached.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed
+from bluegreen.domain.migrations import (
+    Applied,
+    Backup,
+    DatabaseFacts,
+    Migration,
+    MigrationKind,
+    MigrationPhase,
+)
+from bluegreen.domain.plans import Release
+
+Key = tuple[str, str, MigrationPhase]
+
+FACTS = DatabaseFacts(160_004, size=8_000_000, max_connections=100, connections=5, may_create_database=True)
+
+
+@dataclass
+class MemoryDatabase:
+    """`migrations` are its files; `failing` maps versions to the error they meet, `hanging` versions never end;
+    `backup_error` and `backup_warnings` answer for backups; `holder` is who has the lock; `on` gives the hours."""
+
+    name: str = "main"
+    facts_now: DatabaseFacts = FACTS
+    migrations: list[Migration] = field(default_factory=list)
+    ledger: dict[Key, Applied] = field(default_factory=dict)
+    backups: list[Backup] = field(default_factory=list)
+    failing: dict[str, str] = field(default_factory=dict)
+    hanging: set[str] = field(default_factory=set)
+    unreachable: bool = False
+    backup_error: str = ""
+    backup_warnings: tuple[str, ...] = ()
+    holder: str = ""
+    runs: list[str] = field(default_factory=list)
+    on: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def add(
+        self,
+        version: str,
+        phase: MigrationPhase = MigrationPhase.EXPAND,
+        *,
+        source: str = "app",
+        transactional: bool = True,
+        statements: int = 1,
+        checksum: str = "",
+    ) -> Migration:
+        """One more SQL migration in its directory."""
+        migration = Migration(
+            self.name,
+            source,
+            version,
+            phase,
+            MigrationKind.SQL,
+            checksum or f"sha256 of {version}",
+            f"/migrations/{version}.{phase}.sql",
+            transactional,
+            statements,
+        )
+        self.migrations.append(migration)
+        return migration
+
+    async def facts(self) -> DatabaseFacts:
+        """As scripted."""
+        self._reach()
+        return self.facts_now
+
+    async def check_backup_possible(self) -> tuple[str, ...]:
+        """As scripted."""
+        await self._before_backup()
+        return self.backup_warnings
+
+    async def back_up(self, deployment: str, release: str) -> Backup:
+        """A backup that says it was verified."""
+        await self._before_backup()
+        id = f"{self.name}-{self.on:%Y%m%dT%H%M%SZ}-{deployment}"
+        backup = Backup(
+            id, self.name, f"/backups/{id}.dump", 1_000, "0" * 64, "restore", 2, 10, self.on, 0.1
+        )
+        self.backups.append(backup)
+        return backup
+
+    async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
+        """What was added and is not done."""
+        self._reach()
+        return tuple(m for m in self.migrations if m.phase is phase and not self._done(m))
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """One holder at a time."""
+        self._reach()
+        if self.holder:
+            raise LockBusy(f"the migration lock of {self.name} is held by {self.holder}", holder=self.holder)
+        self.holder = "this daemon"
+        try:
+            yield
+        finally:
+            self.holder = ""
+
+    async def apply(self, migration: Migration, deployment: str, release: Release) -> None:
+        """Write the ledger, as scripted."""
+        if self.unreachable:
+            raise MigrationFailed(f"{migration.label}: {self._silent}")
+        if not self.holder:
+            raise MigrationFailed(f"{migration.label}: the migration lock is not held")
+        if self._done(migration):
+            return
+        self.runs.append(migration.version)
+        if migration.version in self.hanging:
+            await asyncio.Event().wait()
+        error = self.failing.get(migration.version, "")
+        self._write(migration, deployment, error)
+        if error:
+            raise MigrationFailed(f"{migration.label}: {error}")
+
+    async def applied(self, deployment: str) -> tuple[Applied, ...]:
+        """The ledger, in the order applied."""
+        self._reach()
+        return tuple(row for row in self.ledger.values() if row.deployment == deployment)
+
+    def _done(self, migration: Migration) -> bool:
+        row = self.ledger.get(_key(migration))
+        if row is None or row.state != "done":
+            return False
+        if row.checksum != migration.checksum:
+            raise MigrationFailed(f"{migration.label} was changed after it was applied")
+        return True
+
+    def _write(self, migration: Migration, deployment: str, error: str) -> None:
+        row = Applied(
+            database=self.name,
+            source=migration.source,
+            version=migration.version,
+            phase=migration.phase,
+            state="failed" if error else "done",
+            deployment=deployment,
+            checksum=migration.checksum,
+            statements_total=migration.statements,
+            statements_done=0 if error else migration.statements,
+            finished_at=self.on,
+            error=error,
+        )
+        self.ledger.pop(_key(migration), None)  # the last one written comes last
+        self.ledger[_key(migration)] = row
+
+    async def _before_backup(self) -> None:
+        if self.unreachable:
+            raise BackupFailed(self._silent)
+        if self.backup_error:
+            raise BackupFailed(self.backup_error)
+
+    def _reach(self) -> None:
+        if self.unreachable:
+            raise DatabaseUnreachable(self._silent)
+
+    @property
+    def _silent(self) -> str:
+        return f"database {self.name} does not answer"
+
+
+def _key(migration: Migration) -> Key:
+    return migration.source, migration.version, migration.phase
+

@@ -1,0 +1,64 @@
+"""What a file of SQL holds, once it was read: statements, and what each of them needs of whoever runs it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SqlRefused(Exception):  # noqa: N818 - a refusal, with the line where it is due
+    """A text that cannot be run, and the line that says so."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(why)
+        self.line = line
+        self.why = why
+
+
+class Alone(StrEnum):
+    """What to make of a statement that cannot run inside a transaction, when it was cut off: was it done?"""
+
+    NO = "runs in a transaction"
+    BUILDS_INDEX = "builds an index"
+    DROPS_INDEX = "drops indexes"
+    REBUILDS_INDEX = "rebuilds indexes"
+    AGAIN = "may run again"
+    UNKNOWN = "nobody can tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A name as it stands in the text; without a schema it is found by search_path."""
+
+    name: str
+    schema: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    @property
+    def quoted(self) -> str:
+        """As it can stand in a statement."""
+        return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement: where it begins, and what it needs. `table` and `indexes` are named for those about indexes;
+    `strong` while it runs, readers or writers of a table wait; `setting` it only sets up the session."""
+
+    text: str
+    line: int
+    alone: Alone = Alone.NO
+    concurrent: bool = False
+    strong: bool = False
+    setting: bool = False
+    if_not_exists: bool = False
+    table: Relation | None = None
+    indexes: tuple[Relation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole file: one transaction, or statement by statement."""
+
+    transactional: bool
+    statements: tuple[Statement, ...]

@@ -1,0 +1,131 @@
+"""What users get, from Caddy's access log, within a few milliseconds of each line.
+
+The log is tailed as a file and received in no other way: with a reader that stops, a log sent to a socket
+stalls Caddy itself (167 requests in 8 s instead of 80,000), a file never does. The site needs `log` with
+`output file <path> { mode 0640 }` (the default 0600 hides it from us), JSON with durations in seconds, both
+Caddy's defaults, and `log_append upstream {http.reverse_proxy.upstream.hostport}`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from bluegreen.adapters.signals.access_lines import SOURCE, AccessLines, Seen, Witness
+from bluegreen.adapters.signals.changes import changes_of
+from bluegreen.adapters.signals.log_file import Losses
+from bluegreen.adapters.signals.tail import Tail
+from bluegreen.domain.records import Json
+from bluegreen.domain.signals import Batch
+from bluegreen.domain.traffic import Service
+from bluegreen.ports import Clock
+
+RETRY = 1.0
+"""Seconds between two tries of a file that cannot be read."""
+
+log = structlog.get_logger("bluegreen")
+
+
+class CaddyLog:
+    """The SignalSource port on an access log. `seen`, `lost` and `problem` tell people why nothing comes."""
+
+    def __init__(
+        self,
+        path: Path,
+        services: Mapping[str, Service],
+        *,
+        on_witness: Witness,
+        clock: Clock,
+        probe_header: str = "X-Bluegreen-Probe",
+        inotify: bool = True,
+    ) -> None:
+        """`inotify` False where the log lies on a network filesystem: it is then looked at every 20 ms."""
+        self._path = path
+        self._clock = clock
+        self._inotify = inotify
+        self._tail = Tail(path)
+        self._lines = AccessLines(services, probe_header, on_witness)
+        self._heard_at: float | None = None
+        self._position: Json = None
+        self.problem = ""
+
+    @property
+    def name(self) -> str:
+        """`access_log`."""
+        return SOURCE
+
+    @property
+    def heard_at(self) -> float | None:
+        """When a line was last read, anybody's."""
+        return self._heard_at
+
+    @property
+    def seen(self) -> Seen:
+        """How many lines were taken, belonged to nobody, could not be read."""
+        return self._lines.seen
+
+    @property
+    def lost(self) -> Losses:
+        """How many lines were too long or never finished, and how often the file was emptied."""
+        return self._tail.losses
+
+    def position(self) -> Json:
+        """The end of what was reported; None before the log was first opened."""
+        return self._position
+
+    def resume(self, position: Json) -> bool:
+        """Go on behind what was reported; False where data is missing: `run` then begins at the log's end."""
+        return self._tail.resume(position)
+
+    async def run(self, report: Callable[[Batch], None]) -> None:
+        """Report what is written from now on (or from the resumed position), one read turn after the other.
+
+        A log that is absent is waited for; one that cannot be read is silence, is logged and tried again.
+        """
+        try:
+            self._turn(report)  # the place is taken up before the watch is set up, which takes its time
+            async with changes_of(self._path, inotify=self._inotify) as changes:
+                while True:
+                    more = self._turn(report)
+                    changes.follow(self._tail.descriptors)
+                    if self.problem:
+                        await asyncio.sleep(RETRY)
+                    elif more:
+                        await asyncio.sleep(0)
+                    else:
+                        await changes.wait()
+        finally:
+            self._tail.close()
+
+    def _turn(self, report: Callable[[Batch], None]) -> bool:
+        """Read once, report what came; True where there may be more at once."""
+        try:
+            lines, more = self._tail.read()
+        except OSError as exc:
+            self._failed(exc)
+            return False
+        self.problem = ""
+        self._take(lines, report)
+        self._position = self._tail.position()
+        return more
+
+    def _take(self, lines: list[bytes], report: Callable[[Batch], None]) -> None:
+        readable, unreadable = self.seen.taken, self.seen.undecodable
+        for batch in self._lines.add_up(lines):
+            report(batch)
+        if self.seen.taken > readable:
+            self._heard_at = self._clock.monotonic()
+        if self.seen.undecodable and not unreadable:
+            log.warning("access_log.undecodable", path=str(self._path), reason=self.seen.reason)
+
+    def _failed(self, exc: OSError) -> None:
+        hint = (
+            "; give it `mode 0640` in Caddy and put us in its group"
+            if isinstance(exc, PermissionError)
+            else ""
+        )
+        problem = f"the access log {self._path} cannot be read: {exc.strerror or exc}{hint}"
+        if problem != self.problem:
+            log.warning("access_log.unreadable", path=str(self._path), reason=problem)
+        self.problem = problem

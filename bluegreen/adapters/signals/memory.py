@@ -1,0 +1,45 @@
+"""A source of signals that reports what a test tells it, when it tells it."""
+
+import asyncio
+from collections.abc import Callable
+
+from bluegreen.domain.records import Json
+from bluegreen.domain.signals import Batch
+from bluegreen.ports import Clock
+
+
+class MemorySignals:
+    """The SignalSource port on a queue. `missing` True: what came during a restart is lost."""
+
+    def __init__(self, clock: Clock, name: str = "access_log") -> None:
+        self._clock = clock
+        self._name = name
+        self._queue: asyncio.Queue[Batch] = asyncio.Queue()
+        self._heard_at: float | None = None
+        self._reported = 0
+        self.missing = False
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def heard_at(self) -> float | None:
+        return self._heard_at
+
+    def emit(self, *batches: Batch) -> None:
+        """Have batches reported, in this order, as soon as the source runs."""
+        for batch in batches:
+            self._queue.put_nowait(batch)
+
+    def position(self) -> Json:
+        return self._reported
+
+    def resume(self, position: Json) -> bool:
+        return isinstance(position, int) and not self.missing
+
+    async def run(self, report: Callable[[Batch], None]) -> None:
+        while True:
+            report(await self._queue.get())
+            self._reported += 1
+            self._heard_at = self._clock.monotonic()

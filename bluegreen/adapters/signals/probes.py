@@ -1,0 +1,86 @@
+"""Synthetic requests through the front door, always: they notice what writes no access line.
+
+Caddy writes a line when an answer is complete, so a colour that hangs is silent in the log; and at night
+there may be no users at all. A probe is a task of its own: one that hangs must not delay the next, or the
+colour that hangs most would be asked least.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+
+from bluegreen.domain.records import Json
+from bluegreen.domain.signals import Batch, Counted
+from bluegreen.ports import Clock, FrontDoor
+
+SOURCE = "probes"
+
+
+class Probes:
+    """The SignalSource port on the front door: one request per service and interval."""
+
+    def __init__(
+        self,
+        front_door: FrontDoor,
+        services: Iterable[str],
+        *,
+        clock: Clock,
+        interval: float = 0.5,
+        timeout: float = 1.0,
+    ) -> None:
+        """`interval` and `timeout` in seconds. A probe without an answer after `timeout` was not served."""
+        self._front_door = front_door
+        self._services = tuple(services)
+        self._clock = clock
+        self._interval = interval
+        self._timeout = timeout
+        self._heard_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """`probes`."""
+        return SOURCE
+
+    @property
+    def heard_at(self) -> float | None:
+        """When a probe last ended, however it ended."""
+        return self._heard_at
+
+    def position(self) -> Json:
+        """None: what was not asked cannot be asked later."""
+        return None
+
+    def resume(self, position: Json) -> bool:
+        """True: nothing that could be had is missing."""
+        return True
+
+    async def run(self, report: Callable[[Batch], None]) -> None:
+        """Ask for every service every interval and report each answer, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for service in self._services:
+                group.create_task(self._keep_asking(service, report), name=f"probes:{service}")
+
+    async def _keep_asking(self, service: str, report: Callable[[Batch], None]) -> None:
+        """Start one probe per interval; after a stall of ours none is made up for."""
+        at_once = asyncio.Semaphore(math.ceil(self._timeout / self._interval) + 1)
+        async with asyncio.TaskGroup() as group:
+            due = self._clock.monotonic()
+            while True:
+                await at_once.acquire()
+                probe = group.create_task(self._probe(service, report), name=f"probe:{service}")
+                probe.add_done_callback(lambda _: at_once.release())
+                due = max(due + self._interval, self._clock.monotonic())
+                await asyncio.sleep(due - self._clock.monotonic())
+
+    async def _probe(self, service: str, report: Callable[[Batch], None]) -> None:
+        sent = self._clock.monotonic()
+        served = await self._served(service)
+        self._heard_at = self._clock.monotonic()
+        report(Counted(SOURCE, "probe", None, 1, 0 if served else 1, key=service, since=sent))
+
+    async def _served(self, service: str) -> bool:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return (await self._front_door.ask(service)).served
+        except TimeoutError:
+            return False

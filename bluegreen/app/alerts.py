@@ -1,0 +1,93 @@
+"""Alerts: what one means for the deployment that runs now. It may only move traffic to the safe side (rule 11)."""
+
+from bluegreen.app.desk import Desk
+from bluegreen.app.engine import Engine
+from bluegreen.app.orders import Stop
+from bluegreen.app.reconcile import Reconciler
+from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
+from bluegreen.app.run import Run
+from bluegreen.domain.deployments import Cause
+from bluegreen.domain.errors import JournalUnwritable
+from bluegreen.domain.phases import WATCHED
+from bluegreen.domain.plans import Kind
+
+ALERTS_REMEMBERED = 10_000
+"""Alerts de-duplicated in memory, for when the journal refuses."""
+
+
+class AlertIntake(Desk):
+    """Takes alerts in: acts first, writes after."""
+
+    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
+        super().__init__(engine, reconciler)
+        self._alerts: dict[str, None] = {}
+
+    async def alert(self, alert: Alert) -> AlertAnswer:
+        """Take in an alert: cut back where it counts, record it in any case. Acts first, writes after."""
+        key = f"{alert.hook}:{alert.fingerprint}:{alert.starts_at.isoformat()}:{alert.firing}"
+        if key in self._alerts:
+            return AlertAnswer(key, AlertEffect.DUPLICATE, "this alert was taken in before")
+        self._remember_alert(key)
+        run = self._engine.run
+        reason = why_not_back(alert, run)
+        if run is not None and not reason:
+            text = alert.summary or alert.labels.get("alertname", alert.fingerprint)
+            run.orders.halt(Stop(Cause.ALERT, f"alert from {alert.hook}: {text}"))
+        return await self._record_alert(key, alert, run, reason)
+
+    def _remember_alert(self, key: str) -> None:
+        self._alerts[key] = None
+        if len(self._alerts) > ALERTS_REMEMBERED:
+            self._alerts.pop(next(iter(self._alerts)))
+
+    async def _record_alert(self, key: str, alert: Alert, run: Run | None, reason: str) -> AlertAnswer:
+        effect = AlertEffect.RECORDED if reason else AlertEffect.CUTBACK
+        try:
+            fresh = await self._world.journal.claim("alert", key, {"effect": effect, "reason": reason})
+            if run is not None and not reason:
+                await self._engine.remember_orders(run)
+        except JournalUnwritable as exc:
+            self._engine.news.failed(exc)
+            return AlertAnswer(key, effect, reason, durable=False)
+        if not fresh and reason:
+            return AlertAnswer(key, AlertEffect.DUPLICATE, "this alert was taken in before")
+        durable = await self._engine.news.tell(
+            "alert.received",
+            deployment=run.deployment.id if run else "",
+            hook=alert.hook,
+            effect=effect,
+            reason=reason,
+            labels=dict(alert.labels),
+        )
+        return AlertAnswer(key, effect, reason, durable)
+
+
+def why_not_back(alert: Alert, run: Run | None) -> str:
+    """Why this alert is only recorded; empty where it cuts back."""
+    if not alert.firing:
+        return "it is resolved"
+    if not alert.matches:
+        return "its labels do not match the hook's"
+    if alert.effect != "cutback":
+        return "this hook only records"
+    if run is None:
+        return "no deployment is running"
+    return _why_not_now(alert, run)
+
+
+def _why_not_now(alert: Alert, run: Run) -> str:
+    deployment = run.deployment
+    if deployment.phase not in WATCHED:
+        return f"the deployment is in {deployment.phase}"
+    if deployment.moved_at is None or alert.starts_at < deployment.moved_at:
+        return "it began before users met the new release"
+    colour = alert.labels.get("colour") or alert.labels.get("color")
+    if colour not in (None, deployment.new):
+        return f"it is about {colour}, and users are moving to {deployment.new}"
+    if deployment.plan.kind is Kind.ROLLBACK:
+        return "a rollback is only taken back by an operator"
+    if deployment.plan.live_is_down:
+        return f"{deployment.old} was down when this began: there is no way back"
+    if run.watch.standby.lost:
+        return f"there is no way back: {deployment.old} does not answer"
+    return ""

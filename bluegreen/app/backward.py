@@ -1,0 +1,90 @@
+"""Backward: abort, cutback, and settling by hand what could not be taken back. The order takes effect first."""
+
+from dataclasses import replace
+
+from bluegreen.app import planning
+from bluegreen.app.desk import Desk, because
+from bluegreen.app.orders import Stop
+from bluegreen.app.requests import Caller
+from bluegreen.app.run import Run
+from bluegreen.domain.deployments import Cause, Deployment
+from bluegreen.domain.errors import JournalUnwritable, WrongPhase
+from bluegreen.domain.phases import Phase
+
+
+class Backward(Desk):
+    """Use cases that keep users on the safe side. Each may be asked twice."""
+
+    async def abort(self, id: str, caller: Caller, reason: str = "") -> Deployment:
+        """Before the switch: give up. After it: cut back. Under way already: nothing."""
+        run = await self._running(id, "abort")
+        return await self._stop(run, "abort", caller, reason, force=False)
+
+    async def cutback(self, caller: Caller, reason: str = "", *, force: bool = False) -> Deployment:
+        """Send users back at once; before the switch, give up. A STRANDED deployment is re-opened for it."""
+        if self._engine.run is None:
+            return await self._cutback_stranded(caller, reason)
+        if self._engine.run.deployment.phase is Phase.CONTRACTING:
+            raise WrongPhase("the old colour is stopped: there is nothing to cut back to", next=("bluegreen rollback",))
+        return await self._stop(self._engine.run, "cutback", caller, reason, force=force)
+
+    async def resolve(self, id: str, caller: Caller, reason: str) -> Deployment:
+        """Settle a STRANDED deployment that was put right by hand: what Caddy serves now is what is wanted."""
+        async with self._engine.lock:
+            deployment = await self.deployment(id)
+            run = self._engine.run
+            if run is not None and run.deployment.id == deployment.id:
+                return await self._resolve_reverting(run, caller, reason)
+            if deployment.phase is not Phase.STRANDED or deployment.settled:
+                raise WrongPhase(
+                    f"{deployment.id} is {deployment.phase}: nothing to settle", next=("bluegreen status",)
+                )
+            await self._want_what_is()
+            settled = replace(deployment, settled=True)
+            event = self._engine.news.event("deployment.resolved", deployment=deployment.id, reason=reason)
+            self._engine.news.heard(*await self._world.journal.save(settled, event))
+            await self._audit(caller, "resolve", settled, reason, deployment.phase)
+            return settled
+
+    async def _stop(self, run: Run, verb: str, caller: Caller, reason: str, *, force: bool) -> Deployment:
+        """Order first (it takes effect in this very turn), then make it durable."""
+        deployment = run.deployment
+        if deployment.stopped and deployment.phase is Phase.RETIRING:
+            raise WrongPhase(
+                f"{deployment.old} is being stopped: there is nothing to cut back to", next=("bluegreen rollback",)
+            )
+        if not deployment.phase.ignores_abort:
+            run.orders.halt(Stop(Cause.OPERATOR, f"{verb} by {caller.who}{because(reason)}", force))
+        try:
+            await self._engine.remember_orders(run)
+            await self._audit(caller, verb, deployment, reason, deployment.phase)
+        except JournalUnwritable as exc:
+            self._engine.news.failed(exc)
+        return run.deployment
+
+    async def _cutback_stranded(self, caller: Caller, reason: str) -> Deployment:
+        async with self._engine.lock:
+            deployment = await self.deployment("current")
+            if deployment.phase is not Phase.STRANDED or deployment.settled:
+                raise WrongPhase(
+                    f"nothing is running, and the last deployment is {deployment.phase}", next=("bluegreen rollback",)
+                )
+            await self._audit(caller, "cutback", deployment, reason, deployment.phase)
+            stop = Stop(Cause.OPERATOR, f"cutback by {caller.who}{because(reason)}", force=True)
+            return await self._engine.reopen(deployment, stop)
+
+    async def _resolve_reverting(self, run: Run, caller: Caller, reason: str) -> Deployment:
+        left = run.seconds_left()
+        if run.deployment.phase is not Phase.REVERTING or (left is not None and left > 0):
+            raise WrongPhase(
+                f"{run.deployment.id} is in {run.deployment.phase}: it is not for you to settle yet",
+                next=("bluegreen status",),
+            )
+        await self._want_what_is()
+        run.orders.resolve(f"settled by {caller.who}{because(reason)}")
+        await self._audit(caller, "resolve", run.deployment, reason, run.deployment.phase)
+        return run.deployment
+
+    async def _want_what_is(self) -> None:
+        colour = await planning.live_colour(self._world)
+        await self._world.journal.keep("wanted", "colour", colour)

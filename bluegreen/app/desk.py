@@ -1,0 +1,107 @@
+"""What every use case stands on: the engine, looking a deployment up, and writing down who did what."""
+
+from bluegreen.app.engine import Engine
+from bluegreen.app.reconcile import Reconciler
+from bluegreen.app.requests import Caller
+from bluegreen.app.run import Run
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import DeploymentInProgress, NotFound, WrongPhase
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.records import AuditRow
+
+PAST = {
+    "deploy": "deployed",
+    "promote": "promoted",
+    "abort": "aborted",
+    "cutback": "cut_back",
+    "rollback": "rolled_back",
+    "retry": "retried",
+    "resolve": "resolved",
+}
+"""The verbs of operators as the events they become."""
+
+
+class Desk:
+    """The common ground of the use cases."""
+
+    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
+        self._engine = engine
+        self._world = engine.world
+        self._reconciler = reconciler
+
+    async def deployment(self, id: str) -> Deployment:
+        """One deployment, by id or "current"."""
+        run = self._engine.run
+        if run is not None and id in ("current", run.deployment.id):
+            return run.deployment
+        if id == "current":
+            latest = await self._world.journal.deployments(1)
+            if not latest:
+                raise NotFound("no deployment was ever made", next=("bluegreen plan RELEASE",))
+            return latest[0]
+        found = await self._world.journal.deployment(id)
+        if found is None:
+            raise NotFound(f"there is no deployment {id}", next=("bluegreen history",))
+        return found
+
+    async def _running(self, id: str, verb: str) -> Run:
+        run = self._engine.run
+        if run is not None and id in ("current", run.deployment.id):
+            return run
+        deployment = await self.deployment(id)
+        raise WrongPhase(
+            f"nothing to {verb}: {deployment.id} is {deployment.phase} and nothing is running",
+            next=instead(deployment),
+        )
+
+    async def _refuse_while_running(self, next: tuple[str, ...] = ()) -> None:
+        if self._engine.run is not None:
+            deployment = self._engine.run.deployment
+            raise DeploymentInProgress(
+                f"{deployment.id} is in {deployment.phase}",
+                next=next or (f"bluegreen watch {deployment.id}", f"bluegreen abort {deployment.id}"),
+                deployment=deployment.id,
+            )
+        latest = await self._world.journal.deployments(1)
+        if latest and latest[0].blocks_others:
+            raise DeploymentInProgress(
+                f"{latest[0].id} is STRANDED and nobody settled it: {latest[0].reason}",
+                next=instead(latest[0]),
+                deployment=latest[0].id,
+            )
+
+    async def _audit(self, caller: Caller, verb: str, deployment: Deployment, reason: str, before: str) -> None:
+        row = AuditRow(
+            self._world.clock.now(),
+            caller.who,
+            caller.origin,
+            verb,
+            deployment.id,
+            reason,
+            str(before),
+            str(deployment.phase),
+        )
+        await self._world.journal.audit(row)
+        await self._engine.news.tell(
+            f"operator.{PAST[verb]}", deployment=deployment.id, by=caller.who, origin=caller.origin, reason=reason
+        )
+
+
+def because(reason: str) -> str:
+    """A reason as the tail of a sentence."""
+    return f": {reason}" if reason else ""
+
+
+def instead(deployment: Deployment) -> tuple[str, ...]:
+    """What an operator probably wants of a deployment that has ended."""
+    version = deployment.plan.release.version
+    return {
+        Phase.LIVE: ("bluegreen rollback",),
+        Phase.ABANDONED: (f"bluegreen retry {deployment.id}",),
+        Phase.REVERTED: (f"bluegreen deploy {version} --force --reason '...'",),
+        Phase.STRANDED: (
+            ("bluegreen status",)
+            if deployment.settled
+            else (f"bluegreen retry {deployment.id}", f"bluegreen resolve {deployment.id} --reason '...'")
+        ),
+    }.get(deployment.phase, ("bluegreen status",))

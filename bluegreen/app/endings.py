@@ -1,0 +1,92 @@
+"""What follows from a deployment's end: what is wanted now, what is quarantined, what is told. Harmless twice."""
+
+from datetime import datetime, timedelta
+
+from bluegreen.app import environments
+from bluegreen.app.news import News
+from bluegreen.app.notices import Outbox
+from bluegreen.app.world import World
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import BluegreenError
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.records import Notice
+
+SEVERITIES = {Phase.LIVE: "info", Phase.ABANDONED: "warning", Phase.REVERTED: "warning", Phase.STRANDED: "critical"}
+
+
+async def settle(world: World, outbox: Outbox, deployment: Deployment) -> None:
+    """Write down what follows from the end and tell people once. Raises JournalUnwritable."""
+    if deployment.phase is Phase.LIVE:
+        await _settle_live(world, deployment)
+    elif deployment.phase is Phase.REVERTED:
+        await _settle_reverted(world, deployment)
+    await outbox.post(_notice(world, deployment))
+    await world.journal.forget("order", deployment.id)
+    await world.journal.forget("watch", deployment.id)
+    await world.journal.keep("ended", deployment.id, deployment.phase)
+
+
+async def _settle_live(world: World, deployment: Deployment) -> None:
+    await world.journal.keep("wanted", "colour", deployment.new)
+    await world.journal.keep("release", deployment.new, deployment.plan.release.version)
+    await world.journal.forget("quarantine", deployment.plan.release.version)
+
+
+async def _settle_reverted(world: World, deployment: Deployment) -> None:
+    """The new colour is left running for inspection; a release that was found worse is not tried again by itself."""
+    if not deployment.moved:
+        return
+    if deployment.cause is not None and deployment.cause.quarantines:
+        kept = {"deployment": deployment.id, "reason": deployment.reason}
+        await world.journal.keep("quarantine", deployment.plan.release.version, kept)
+    until = world.clock.now() + timedelta(seconds=deployment.plan.terms.inspect)
+    await world.journal.keep("inspect", deployment.new, {"until": until.isoformat(), "deployment": deployment.id})
+
+
+async def stop_inspected(world: World, news: News) -> None:
+    """Stop colours whose time for inspection is over; one that cannot be stopped is told, once."""
+    for key, kept in (await world.journal.facts("inspect")).items():
+        if datetime.fromisoformat(kept["until"]) > world.clock.now():
+            continue
+        colour = next(known for known in world.runners if known == key)
+        await world.journal.forget("inspect", key)
+        try:
+            await environments.stop(world, colour)
+        except BluegreenError as exc:
+            await news.tell("inspection.not_ended", colour=key, reason=exc.detail, severity="warning")
+        else:
+            await world.journal.forget("release", key)
+            await news.tell("inspection.ended", colour=key, deployment=kept["deployment"])
+
+
+def _notice(world: World, deployment: Deployment) -> Notice:
+    """The one message about a deployment's outcome."""
+    plan, phase = deployment.plan, deployment.phase
+    where = {
+        Phase.LIVE: f"is live on {deployment.new}",
+        Phase.ABANDONED: f"was given up; users never left {deployment.old}",
+        Phase.REVERTED: f"was taken back; users are on {deployment.old}"
+        if deployment.moved
+        else f"was not switched; users never left {deployment.old}",
+        Phase.STRANDED: "needs you: where users are, or how they fare, is not certain",
+    }[phase]
+    why = f" ({deployment.reason})" if deployment.reason else ""
+    todo = f" Next: {deployment.next[0]}" if deployment.next and phase is not Phase.LIVE else ""
+    seconds = (world.clock.now() - deployment.created_at).total_seconds()
+    severity = "warning" if phase is Phase.LIVE and deployment.reason else SEVERITIES[phase]
+    return Notice(
+        key=f"{deployment.id}:{len(deployment.path)}:{phase}",
+        event=f"deployment.{phase.lower()}",
+        severity=severity,
+        text=f"{world.project}: {plan.release.version} {where}{why}.{todo}",
+        at=world.clock.now(),
+        deployment=deployment.id,
+        facts={
+            "release": plan.release.version,
+            "outcome": phase,
+            "cause": deployment.cause,
+            "seconds": round(seconds, 1),
+            "next": list(deployment.next),
+            **deployment.facts,
+        },
+    )

@@ -1,0 +1,35 @@
+"""Starts and stops colours, and never the live one (rule 8): the route is read right before every call."""
+
+from bluegreen.app.world import World
+from bluegreen.domain.errors import BalancerError, LiveColourProtected
+from bluegreen.domain.plans import Release
+from bluegreen.domain.traffic import Colour
+
+
+async def start(world: World, colour: Colour, release: Release) -> str:
+    """Ensure an idle colour runs a release; returns the kept output. Raises LiveColourProtected, RunnerFailed."""
+    await refuse_live(world, colour, "started")
+    return await world.runners[colour].up(release)
+
+
+async def stop(world: World, colour: Colour) -> str:
+    """Ensure an idle colour is stopped; returns the kept output. Raises LiveColourProtected, RunnerFailed."""
+    await refuse_live(world, colour, "stopped")
+    return await world.runners[colour].down()
+
+
+async def refuse_live(world: World, colour: Colour, action: str) -> None:
+    """Raise LiveColourProtected unless the balancer can be read and dials nothing of this colour."""
+    try:
+        traffic = await world.balancer.observe()
+    except BalancerError as exc:
+        raise LiveColourProtected(
+            f"{colour} is not {action}: where the traffic is cannot be read ({exc.detail})", next=exc.next
+        ) from exc
+    if any(_dials(world, service.dials, colour) for service in traffic.services):
+        raise LiveColourProtected(f"{colour} is not {action}: Caddy dials it ({traffic.describe()})")
+
+
+def _dials(world: World, dials: tuple[str, ...], colour: Colour) -> bool:
+    addresses = {address for service in world.services.values() for address in service.addresses[colour]}
+    return not addresses.isdisjoint(dials)

@@ -1,0 +1,133 @@
+"""Forward: plan, deploy, promote; and the deployments that begin from what was: rollback and retry."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import msgspec
+
+from bluegreen.app import planning
+from bluegreen.app.desk import Desk, instead
+from bluegreen.app.requests import Caller, DeployRequest, PlanRequest
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import NotFound, PlanStale, RequestRefused, WrongPhase
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.plans import Kind, Plan
+from bluegreen.domain.records import Json
+
+PASSED_GATE = (Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING, Phase.CONTRACTING)
+
+
+class Forward(Desk):
+    """Use cases that move a release towards its users. Each may be asked twice."""
+
+    async def plan(self, request: PlanRequest, caller: Caller) -> Plan:
+        """Plan a deployment and keep the plan; nothing is done."""
+        plan = await planning.make_plan(self._world, request, Kind.DEPLOY, caller.who)
+        await self._world.journal.keep("plan", plan.id, {"plan": msgspec.to_builtins(plan), "request": asdict(request)})
+        return plan
+
+    async def stored_plan(self, id: str) -> Plan:
+        """A plan made before."""
+        return msgspec.convert((await self._kept_plan(id))["plan"], Plan)
+
+    async def deploy(self, request: DeployRequest, caller: Caller, idempotency_key: str = "") -> Deployment:
+        """Start a deployment of a plan, exactly, or of a release. The same key answers the same deployment."""
+        async with self._engine.lock:
+            known = await self._known(idempotency_key, request)
+            if known is not None:
+                return known
+            await self._refuse_while_running()
+            plan = await self._plan_for(request, caller)
+            started = await self._start(plan, caller, "deploy")
+            if idempotency_key:
+                kept = {"deployment": started.id, "request": msgspec.to_builtins(request)}
+                await self._world.journal.keep("idempotency", idempotency_key, kept)
+            return started
+
+    async def promote(self, id: str, caller: Caller, reason: str = "") -> Deployment:
+        """Pass the gate; nothing to do where it was passed."""
+        run = await self._running(id, "promote")
+        phase = run.deployment.phase
+        if phase in PASSED_GATE:
+            return run.deployment
+        if phase is not Phase.AWAITING:
+            raise WrongPhase(
+                f"{run.deployment.id} is in {phase}: there is nothing to promote",
+                next=(f"bluegreen watch {run.deployment.id}",),
+            )
+        run.orders.promote()
+        await self._engine.remember_orders(run)
+        await self._audit(caller, "promote", run.deployment, reason, phase)
+        return run.deployment
+
+    async def rollback(self, release: str, caller: Caller, reason: str = "") -> Deployment:
+        """Return to an earlier release, by default the last good one, as a deployment of its own."""
+        async with self._engine.lock:
+            await self._refuse_while_running(next=("bluegreen cutback",))
+            request = PlanRequest(release or await self._last_good(), force=True, reason=reason or "rollback")
+            plan = await planning.make_plan(self._world, request, Kind.ROLLBACK, caller.who)
+            return await self._start(plan, caller, "rollback", reason)
+
+    async def retry(self, id: str, caller: Caller) -> Deployment:
+        """After ABANDONED the same plan once more; on STRANDED the way back once more."""
+        async with self._engine.lock:
+            deployment = await self.deployment(id)
+            if deployment.phase is Phase.STRANDED and not deployment.settled:
+                await self._audit(caller, "retry", deployment, "", deployment.phase)
+                return await self._engine.reopen(deployment)
+            if deployment.phase is not Phase.ABANDONED:
+                raise WrongPhase(f"{deployment.id} is {deployment.phase}: nothing to retry", next=instead(deployment))
+            await self._refuse_while_running()
+            plan = deployment.plan
+            request = PlanRequest(
+                plan.release.name or plan.release.version,
+                plan.terms.auto_promote,
+                plan.terms.contract,
+                plan.live_is_down,
+                plan.force,
+                plan.reason,
+            )
+            again = await planning.make_plan(self._world, request, plan.kind, caller.who)
+            return await self._start(again, caller, "retry")
+
+    async def _plan_for(self, request: DeployRequest, caller: Caller) -> Plan:
+        if not request.plan:
+            if request.release is None:
+                raise RequestRefused("a deployment needs a release or a plan", next=("bluegreen plan RELEASE",))
+            return await planning.make_plan(self._world, request.release, Kind.DEPLOY, caller.who)
+        kept = await self._kept_plan(request.plan)
+        plan = msgspec.convert(kept["plan"], Plan)
+        again = await planning.make_plan(self._world, PlanRequest(**kept["request"]), Kind.DEPLOY, caller.who)
+        if plan.digest != again.digest or plan.expires_at < self._world.clock.now():
+            why = "it is older than an hour" if plan.digest == again.digest else "the world changed since"
+            raise PlanStale(
+                f"the plan {plan.id} does not hold any more: {why}", next=(f"bluegreen plan {plan.release.version}",)
+            )
+        return plan
+
+    async def _kept_plan(self, id: str) -> Mapping[str, Json]:
+        kept = await self._world.journal.fact("plan", id)
+        if kept is None:
+            raise NotFound(f"there is no plan {id}", next=("bluegreen plan RELEASE",))
+        return dict(kept)
+
+    async def _start(self, plan: Plan, caller: Caller, verb: str, reason: str = "") -> Deployment:
+        deployment = planning.new_deployment(self._world, plan)
+        started = await self._engine.start(deployment)
+        await self._audit(caller, verb, started, reason or plan.reason, "idle")
+        return started
+
+    async def _known(self, key: str, request: DeployRequest) -> Deployment | None:
+        kept = await self._world.journal.fact("idempotency", key) if key else None
+        if kept is None:
+            return None
+        if kept["request"] != msgspec.to_builtins(request):
+            raise RequestRefused(f"the idempotency key {key} was used for another request", next=("bluegreen history",))
+        return await self.deployment(kept["deployment"])
+
+    async def _last_good(self) -> str:
+        """The release that served before the last deployment that went live."""
+        for deployment in await self._world.journal.deployments(100):
+            if deployment.phase is Phase.LIVE and deployment.plan.live_release != planning.UNKNOWN:
+                return deployment.plan.live_release
+        raise NotFound("no earlier release is known", next=("bluegreen rollback RELEASE",))

@@ -1,0 +1,111 @@
+"""Tells people: one outbox, one queue and one worker per receiver, so that a hanging receiver delays nothing.
+
+A notice is claimed in the journal by its key before it is sent, so that a restart neither loses nor repeats it;
+where the journal refuses, it is sent all the same and de-duplicated in memory.
+"""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from bluegreen.domain.errors import JournalUnwritable, NotifierFailed
+from bluegreen.domain.records import Json, Notice
+from bluegreen.ports import Journal, Notifier
+
+ATTEMPTS = 5
+QUEUE = 1000
+
+log = structlog.get_logger("bluegreen")
+
+
+class Outbox:
+    """Keeps notices until every receiver that wants them has them."""
+
+    def __init__(self, journal: Journal, notifiers: tuple[Notifier, ...]) -> None:
+        self._journal = journal
+        self._queues = {notifier.name: asyncio.Queue[Notice](QUEUE) for notifier in notifiers}
+        self._notifiers = notifiers
+        self._posted: set[str] = set()
+
+    async def post(self, notice: Notice) -> bool:
+        """Queue a notice; False where this key was posted before. Never waits for a receiver."""
+        if notice.key in self._posted:
+            return False
+        self._posted.add(notice.key)
+        waiting = [notifier.name for notifier in self._notifiers if notifier.wants(notice)]
+        try:
+            new = await self._journal.claim("notice", notice.key, {"notice": _to_json(notice), "waiting": waiting})
+        except JournalUnwritable:
+            new = True
+        if new:
+            self._queue(notice, waiting)
+        return new
+
+    async def run(self) -> None:
+        """Deliver until cancelled; first what an earlier daemon left undelivered."""
+        for key, kept in (await self._journal.facts("notice")).items():
+            self._posted.add(key)
+            self._queue(_from_json(kept["notice"]), kept["waiting"])
+        async with asyncio.TaskGroup() as group:
+            for notifier in self._notifiers:
+                group.create_task(self._deliver(notifier), name=f"notify:{notifier.name}")
+
+    def _queue(self, notice: Notice, receivers: list[str]) -> None:
+        for name in receivers:
+            queue = self._queues.get(name)
+            if queue is None or queue.full():
+                log.error("notice.dropped", receiver=name, key=notice.key, text=notice.text)
+            else:
+                queue.put_nowait(notice)
+
+    async def _deliver(self, notifier: Notifier) -> None:
+        queue = self._queues[notifier.name]
+        while True:
+            notice = await queue.get()
+            try:
+                await _send(notifier, notice)
+            except NotifierFailed as exc:
+                log.error("notice.failed", receiver=notifier.name, key=notice.key, reason=exc.detail, text=notice.text)
+            else:
+                log.info("notice.sent", receiver=notifier.name, key=notice.key, deployment=notice.deployment)
+            await self._settle(notifier.name, notice)
+
+    async def _settle(self, receiver: str, notice: Notice) -> None:
+        """Cross the receiver off, also after the last attempt failed: the log has it, and a loop helps nobody."""
+        try:
+            kept = await self._journal.fact("notice", notice.key)
+            if kept is not None:
+                waiting = [name for name in kept["waiting"] if name != receiver]
+                await self._journal.keep("notice", notice.key, kept | {"waiting": waiting})
+        except JournalUnwritable as exc:
+            log.error("notice.unsettled", receiver=receiver, key=notice.key, reason=exc.detail)
+
+
+async def _send(notifier: Notifier, notice: Notice) -> None:
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(NotifierFailed),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=0.5, max=30),
+        reraise=True,
+    )
+    async for attempt in retrying:
+        with attempt:
+            await notifier.send(notice)
+
+
+def _to_json(notice: Notice) -> Json:
+    return {
+        "key": notice.key,
+        "event": notice.event,
+        "severity": notice.severity,
+        "text": notice.text,
+        "at": notice.at.isoformat(),
+        "deployment": notice.deployment,
+        "facts": dict(notice.facts),
+    }
+
+
+def _from_json(kept: Json) -> Notice:
+    return Notice(**{**kept, "at": datetime.fromisoformat(kept["at"])})

@@ -1,0 +1,83 @@
+"""The picture of now: where the traffic is, whether anything moves, and how the watch stands."""
+
+from datetime import datetime
+
+from bluegreen import __version__
+from bluegreen.app.engine import Engine
+from bluegreen.app.reconcile import Reconciler
+from bluegreen.app.requests import SignalStatus, Status, WatchStatus
+from bluegreen.app.run import Run
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.traffic import Colour
+
+
+async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -> Status:
+    """Take the picture. Reads the balancer once, so that it is of now."""
+    world, run = engine.world, engine.run
+    traffic = await reconciler.look()
+    return Status(
+        project=world.project,
+        version=__version__,
+        started_at=started_at,
+        now=world.clock.now(),
+        traffic=traffic,
+        traffic_error="" if traffic else reconciler.error,
+        releases=await _releases(engine),
+        deployment=await _deployment(engine),
+        phase_seconds_left=seconds_left(run) if run else None,
+        watch=watch_status(run) if run else None,
+        troubles=troubles(engine, reconciler),
+    )
+
+
+def troubles(engine: Engine, reconciler: Reconciler) -> tuple[str, ...]:
+    """Why the daemon is not fully able to work; empty: it is."""
+    found = []
+    if engine.news.unwritten:
+        found.append(f"state-unwritable: {engine.news.unwritten}")
+    if reconciler.error:
+        found.append(f"caddy-unreachable: {reconciler.error}")
+    silent = engine.watch.silent(engine.world.terms.silent_after)
+    found += [f"signals-silent: {name}" for name in sorted(silent)]
+    return tuple(found)
+
+
+def seconds_left(run: Run) -> float | None:
+    """Seconds until the phase ends by itself: its window where it has one, else its deadline."""
+    terms = run.deployment.plan.terms
+    windows = {Phase.WATCHING: terms.window, Phase.STANDING_BY: terms.standby, Phase.RETIRING: terms.drain}
+    window = windows.get(run.deployment.phase)
+    left = run.seconds_left() if window is None else window - run.elapsed
+    return None if left is None else max(0.0, left)
+
+
+def watch_status(run: Run) -> WatchStatus | None:
+    """How the watch stands; None where nothing is on trial."""
+    judgement = run.watch.judge(run.deployment.plan.terms)
+    if judgement is None:
+        return None
+    signals = tuple(
+        SignalStatus(e.signal, e.n, e.bad, e.tolerated, e.odds, e.missing or 0, e.describe()) for e in judgement.signals
+    )
+    return WatchStatus(
+        verdict=judgement.verdict,
+        reason="; ".join(judgement.reasons),
+        signals=signals,
+        seconds_left=seconds_left(run) or 0.0,
+        way_back=str(run.watch.standby),
+        held=run.held,
+    )
+
+
+async def _releases(engine: Engine) -> dict[Colour, str]:
+    world = engine.world
+    known = {colour: await world.journal.fact("release", colour) for colour in Colour}
+    return {colour: str(known[colour] or world.releases.get(colour) or "") for colour in Colour}
+
+
+async def _deployment(engine: Engine) -> Deployment | None:
+    if engine.run is not None:
+        return engine.run.deployment
+    latest = await engine.world.journal.deployments(1)
+    return latest[0] if latest else None

@@ -1,0 +1,82 @@
+"""While not final: attempt the phase, advance by the table, save. And the one exception: going back acts first."""
+
+import structlog
+
+from bluegreen.app import switch
+from bluegreen.app.run import Run
+from bluegreen.app.steps import STEPS, failure
+from bluegreen.app.waiting import Left, until
+from bluegreen.domain.deployments import Answer, Cause, Deployment
+from bluegreen.domain.errors import BluegreenError
+from bluegreen.domain.phases import BEFORE_SWITCH, Outcome, Phase
+from bluegreen.domain.recovery import Resume
+
+TIMES_ITSELF = frozenset({Phase.WATCHING, Phase.STANDING_BY, Phase.REVERTING})
+"""Phases whose deadline is no failure by itself: their steps know what it means."""
+
+FINISHES_FIRST = frozenset({Phase.PROVING})
+"""Phases that an abort lets end: red is then worse news than the abort."""
+
+log = structlog.get_logger("bluegreen")
+
+
+async def carry(run: Run) -> Deployment:
+    """Carry a deployment through its phases to its end, and return it as it ended."""
+    while not run.deployment.phase.final:
+        answer = await attempt(run)
+        await move_on(run, answer)
+    return run.deployment
+
+
+async def attempt(run: Run) -> Answer:
+    """One attempt at the current phase: its step, cut short by an order to stop or by its deadline."""
+    if run.resumed is not None and run.resumed.resume is Resume.FAIL:
+        return Answer(Outcome.FAILED, run.resumed.reason, run.resumed.cause)
+    try:
+        return await _step(run)
+    except BluegreenError as exc:
+        return failure(exc)
+    except Exception as exc:  # the supervisor: a bug in a step must still end in a defined place
+        log.exception("step.crashed", deployment=run.deployment.id, phase=run.deployment.phase)
+        return Answer(Outcome.FAILED, f"internal error in {run.deployment.phase}: {exc!r}", Cause.INTERNAL)
+
+
+async def move_on(run: Run, answer: Answer) -> None:
+    """Advance and save. Towards REVERTING the way back is written first, whatever state the journal is in."""
+    after = run.deployment.advance(answer, run.world.clock.now())
+    if after.phase is Phase.REVERTING and after.moved and not run.way_back_closed:
+        await switch.act_first(run)
+    durable = await run.enter(after, answer=answer.reason, outcome=answer.outcome)
+    if not durable and after.phase in BEFORE_SWITCH:
+        failed = Answer(Outcome.FAILED, f"the state directory cannot be written: {run.news.unwritten}")
+        await run.enter(after.advance(failed, run.world.clock.now()))
+
+
+async def _step(run: Run) -> Answer:
+    phase = run.deployment.phase
+    left = None if phase in TIMES_ITSELF else run.seconds_left()
+    stop = run.never if phase.ignores_abort or phase in FINISHES_FIRST else run.orders.stopped
+    ended = await until(STEPS[phase](run), name=f"step:{phase}", stop=stop, seconds=_at_least_zero(left))
+    if ended.left is Left.LATE:
+        return Answer(Outcome.FAILED, f"{phase} passed its deadline: {run.doing or 'it was not done'}", Cause.DEADLINE)
+    if ended.result is None or _overruled(run, ended.result):
+        return _aborted(run)
+    return ended.result
+
+
+def _overruled(run: Run, answer: Answer) -> bool:
+    """A stop that came while the step was finishing still counts, unless the step found something worse."""
+    phase = run.deployment.phase
+    stopped = run.orders.stopped.is_set() and not phase.ignores_abort
+    return stopped and answer.outcome is Outcome.DONE and not run.deployment.stopped
+
+
+def _aborted(run: Run) -> Answer:
+    stop = run.orders.stop
+    if stop is None:
+        return Answer(Outcome.ABORTED, "stopped", Cause.OPERATOR)
+    return Answer(Outcome.ABORTED, stop.reason, stop.cause)
+
+
+def _at_least_zero(seconds: float | None) -> float | None:
+    return None if seconds is None else max(seconds, 0.0)

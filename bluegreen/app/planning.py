@@ -1,0 +1,170 @@
+"""Makes plans: what a deployment would do to the world as it is now, and what is refused before anything begins."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from datetime import timedelta
+from uuid import uuid4
+
+from bluegreen.app.requests import PlanRequest
+from bluegreen.app.world import World
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import BluegreenError, GateRefused, RequestRefused
+from bluegreen.domain.migrations import MigrationPhase
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.plans import Kind, Plan, PlanStep, Release, Terms
+from bluegreen.domain.traffic import Colour
+
+GOOD_FOR = timedelta(hours=1)
+"""How long a plan may wait for its deployment."""
+
+UNKNOWN = "unknown"
+
+
+async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> Plan:
+    """Plan a deployment. Raises RequestRefused, GateRefused or BalancerError with what to do instead."""
+    release = world.read_release(request.release)
+    live = await live_colour(world)
+    live_release = await release_on(world, live)
+    await _refuse_quarantined(world, release, request)
+    terms = _terms(world, request, kind)
+    pending, warnings = await _pending(world, release, kind)
+    if live_release == UNKNOWN:
+        warnings.append(f"which release {live} runs is not known: set [environments.{live}] release")
+    elif live_release == release.version:
+        warnings.append(f"{live} runs {release.version} already: this starts the same release on {live.other}")
+    if request.live_is_down:
+        warnings.append(f"{live} is taken to be down: there is no automatic way back to it")
+    now = world.clock.now()
+    return Plan(
+        id=f"p-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
+        kind=kind,
+        release=release,
+        live=live,
+        live_release=live_release,
+        terms=terms,
+        steps=tuple(_steps(world, release, live, terms, kind, pending)),
+        warnings=tuple(warnings),
+        digest=_digest(world, release, live, live_release, terms, pending),
+        created_at=now,
+        expires_at=now + GOOD_FOR,
+        live_is_down=request.live_is_down,
+        force=request.force,
+        reason=request.reason,
+        requested_by=by,
+        migrations=pending,
+    )
+
+
+async def live_colour(world: World) -> Colour:
+    """The colour whose addresses the balancer dials. Raises RequestRefused where that is neither or both."""
+    traffic = await world.balancer.observe()
+    if traffic.colour is None:
+        paths = "; ".join(
+            f"{s.service} at {', '.join(s.paths)} dials {' '.join(s.dials) or 'nothing'}" for s in traffic.services
+        )
+        raise RequestRefused(
+            f"Caddy serves neither colour alone: {paths}",
+            next=("correct blue and green of these [[services]], or the Caddyfile; then: bluegreen status",),
+        )
+    return traffic.colour
+
+
+async def release_on(world: World, colour: Colour) -> str:
+    """What a colour runs: by the journal, else by the configuration, else "unknown"."""
+    known = await world.journal.fact("release", colour)
+    return str(known or world.releases.get(colour) or UNKNOWN)
+
+
+def new_deployment(world: World, plan: Plan) -> Deployment:
+    """A deployment of a plan, not yet saved."""
+    now = world.clock.now()
+    return Deployment(
+        id=f"d-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
+        plan=plan,
+        created_at=now,
+        phase_since=now,
+        warnings=plan.warnings,
+    )
+
+
+async def _refuse_quarantined(world: World, release: Release, request: PlanRequest) -> None:
+    kept = await world.journal.fact("quarantine", release.version)
+    if kept is None or (request.force and request.reason):
+        return
+    raise GateRefused(
+        f"{release.version} was taken back in {kept['deployment']} ({kept['reason']}) and is quarantined",
+        next=(
+            f"bluegreen show {kept['deployment']}",
+            f"bluegreen deploy {release.version} --force --reason '...'",
+        ),
+    )
+
+
+def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
+    auto = world.terms.auto_promote if request.auto_promote is None else request.auto_promote
+    if kind is Kind.ROLLBACK:
+        return replace(world.terms, auto_promote=True, contract=False)
+    return replace(world.terms, auto_promote=auto, contract=request.contract or world.contract_after_standby)
+
+
+async def _pending(world: World, release: Release, kind: Kind) -> tuple[tuple[str, ...], list[str]]:
+    """Labels of the expand migrations to come, and warnings; a database that is away is PREPARING's to refuse."""
+    labels: list[str] = []
+    warnings: list[str] = []
+    if kind is Kind.ROLLBACK:
+        return (), warnings
+    for name, database in world.databases.items():
+        try:
+            labels += [migration.label for migration in await database.pending(MigrationPhase.EXPAND, release)]
+        except BluegreenError as exc:
+            warnings.append(f"{name}: pending migrations cannot be listed: {exc.detail}")
+    return tuple(labels), warnings
+
+
+def _steps(
+    world: World, release: Release, live: Colour, terms: Terms, kind: Kind, pending: tuple[str, ...]
+) -> list[PlanStep]:
+    new, services = live.other, ", ".join(world.services)
+    forward = kind is Kind.DEPLOY
+    databases = ", ".join(world.databases)
+    return [
+        PlanStep(
+            Phase.PREPARING, f"check Caddy, routes, addresses, databases, disk; {live} healthy and seen in the log"
+        ),
+        _step(Phase.BACKING_UP, forward and bool(databases), f"back up and verify {databases}", "no backup is due"),
+        PlanStep(Phase.REHEARSING, "nothing configured", does=False),
+        _step(Phase.EXPANDING, bool(pending), f"apply {', '.join(pending)}", "no migration is pending"),
+        _step(Phase.PROVING, bool(pending), f"check {live} on the changed schema", "the schema does not change"),
+        PlanStep(Phase.STARTING, f"start {release.version} on {new} and wait until it is ready"),
+        _step(Phase.TESTING, bool(world.smoke), f"run {len(world.smoke)} smoke checks on {new}", "no smoke checks"),
+        _step(Phase.AWAITING, not terms.auto_promote, "wait for: bluegreen promote", "promotion is automatic"),
+        PlanStep(Phase.CANARYING, "nothing configured", does=False),
+        PlanStep(Phase.SWITCHING, f"send all traffic of {services} from {live} to {new}, in one change"),
+        PlanStep(
+            Phase.WATCHING, f"watch users for {_time(terms.window)}, back to {live} if {release.version} is worse"
+        ),
+        PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
+        PlanStep(Phase.RETIRING, f"drain {live} for {_time(terms.drain)} and stop it: then the way back is a rollback"),
+        _step(Phase.CONTRACTING, terms.contract, "run contract migrations that are due", "not asked for"),
+    ]
+
+
+def _step(phase: Phase, does: bool, text: str, otherwise: str) -> PlanStep:
+    return PlanStep(phase, text if does else otherwise, does)
+
+
+def _time(seconds: float) -> str:
+    if seconds >= 3600 and seconds % 3600 == 0:
+        return f"{seconds / 3600:g} h"
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
+
+
+def _digest(
+    world: World, release: Release, live: Colour, live_release: str, terms: Terms, pending: tuple[str, ...]
+) -> str:
+    """What a plan depends on: where one of these changed, the plan is stale."""
+    basis = [asdict(release), live, live_release, asdict(terms), pending]
+    addresses = {name: asdict(service) for name, service in world.services.items()}
+    text = json.dumps([basis, addresses], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

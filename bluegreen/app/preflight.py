@@ -1,0 +1,124 @@
+"""PREPARING: everything that can be known beforehand is looked at, and all that is wrong is named at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bluegreen.app.run import Run
+from bluegreen.app.schema import pending_expand
+from bluegreen.app.smoke import require_ready, require_smoke
+from bluegreen.app.switch import describe
+from bluegreen.domain.errors import BluegreenError, StepFailed
+from bluegreen.domain.plans import Kind
+from bluegreen.domain.tolerance import history_needed
+
+RESERVED_CONNECTIONS = 3
+"""Postgres keeps these for superusers by default (superuser_reserved_connections)."""
+
+Check = Callable[[Run], Awaitable[None]]
+
+
+async def preflight(run: Run) -> None:
+    """Raise StepFailed naming everything that speaks against this deployment."""
+    problems: list[BluegreenError] = []
+    for check in (_traffic, _addresses, _databases, _migrations):
+        await _collect(run, check, problems)
+    for check in (_live_smoke, _live_signals):
+        await _collect(run, _soft(run, check), problems)
+    await _baseline(run)
+    if problems:
+        raise StepFailed(
+            "; ".join(problem.detail for problem in problems),
+            next=tuple(dict.fromkeys(step for problem in problems for step in problem.next)),
+        )
+
+
+async def _collect(run: Run, check: Check, problems: list[BluegreenError]) -> None:
+    try:
+        await check(run)
+    except BluegreenError as exc:
+        problems.append(exc)
+
+
+def _soft(run: Run, check: Check) -> Check:
+    """The same check, as a warning: where the live colour is known to be down, and for a rollback."""
+    if not run.deployment.plan.live_is_down and run.deployment.plan.kind is Kind.DEPLOY:
+        return check
+
+    async def warned(run: Run) -> None:
+        try:
+            await check(run)
+        except BluegreenError as exc:
+            await run.warn(exc.detail)
+
+    return warned
+
+
+async def _traffic(run: Run) -> None:
+    traffic = await run.world.balancer.observe()
+    if traffic.colour is not run.deployment.old:
+        raise StepFailed(f"the plan was made with {run.deployment.old} live, but now {traffic.describe()}")
+
+
+async def _addresses(run: Run) -> None:
+    await run.world.balancer.validate()
+
+
+async def _databases(run: Run) -> None:
+    for name, database in run.world.databases.items():
+        facts = await database.facts()
+        budget = run.world.connection_budgets.get(name, 0)
+        free = facts.max_connections - RESERVED_CONNECTIONS - facts.connections
+        if budget > free:
+            raise StepFailed(
+                f"{name}: {run.deployment.new} may open {budget} connections, but only {free} of"
+                f" {facts.max_connections} are free",
+                next=("raise max_connections, or lower [[databases]] connections and the pools",),
+            )
+        if run.deployment.plan.kind is Kind.DEPLOY:
+            for warning in await database.check_backup_possible():
+                await run.warn(f"{name}: {warning}")
+
+
+async def _migrations(run: Run) -> None:
+    """What is pending now is what the plan showed; a file that changed since is a new plan."""
+    if run.deployment.plan.kind is Kind.ROLLBACK:
+        return
+    labels = tuple(migration.label for migration in await pending_expand(run))
+    planned = run.deployment.plan.migrations
+    if run.deployment.attempt == 1 and labels != planned:
+        raise StepFailed(
+            f"the plan was made for {', '.join(planned) or 'no migration'}, but pending is {', '.join(labels) or 'none'}"
+        )
+
+
+async def _live_smoke(run: Run) -> None:
+    await require_ready(run.world, run.old_target)
+    await require_smoke(run.world, run.old_target)
+
+
+async def _live_signals(run: Run) -> None:
+    """Our own request through the front door must be answered by the live colour and seen in the access log."""
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(run.world.front_door.ask(service), name=f"ask:{service}")
+            for service in run.world.services
+        ]
+    astray = [task.result() for task in asked if task.result().colour is not run.deployment.old]
+    if astray:
+        raise StepFailed(
+            "the front door is not seen to answer from the live colour: " + "; ".join(describe(a) for a in astray),
+            next=("compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",),
+        )
+
+
+async def _baseline(run: Run) -> None:
+    """Warn where the history is too short to see the configured effect; fixed limits and probes then decide."""
+    terms = run.deployment.plan.terms
+    n, bad = run.watch.baseline.seen("5xx")
+    rate = bad / n if n else 0.0
+    needed = history_needed(rate, min(rate + terms.min_effect, 1.0), terms.alpha)
+    if n < needed:
+        await run.warn(
+            f"the live colour's history is short ({n:,} requests, {needed:,} show an effect of {terms.min_effect:.1%}):"
+            " until it grows, only grosser failures are seen"
+        )

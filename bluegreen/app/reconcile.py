@@ -1,0 +1,105 @@
+"""Level-triggered: where traffic is, where it should be, and what the difference means. Never repaired forward.
+
+Before the switch, users on anything but the old colour end the deployment; from the switch to the first stop of the
+old colour, users on anything but the new one end it by REVERTING; after that stop the new colour is restored, since it
+is the only one left. With nothing running, drift is told and left to people.
+"""
+
+import asyncio
+
+from bluegreen.app.engine import Engine
+from bluegreen.app.orders import Stop
+from bluegreen.app.run import Run
+from bluegreen.domain.deployments import Cause
+from bluegreen.domain.errors import BalancerError
+from bluegreen.domain.phases import BEFORE_SWITCH, Phase
+from bluegreen.domain.records import Notice
+from bluegreen.domain.traffic import Colour, Traffic
+
+INTERVAL = 1.0
+"""Seconds between two looks."""
+
+ON_NEW = frozenset({Phase.WATCHING, Phase.STANDING_BY})
+AFTER_WATCH = frozenset({Phase.RETIRING, Phase.CONTRACTING})
+
+
+class Reconciler:
+    """Looks once a second. `traffic` and `error` are what the last look saw."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._world = engine.world
+        self.traffic: Traffic | None = None
+        self.error = "not looked yet"
+        self._told = ""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(INTERVAL)
+
+    async def look(self) -> Traffic | None:
+        """Read where traffic is and act on a difference; None where it cannot be read."""
+        before = self._moment()
+        try:
+            self.traffic, self.error = await self._world.balancer.observe(), ""
+        except BalancerError as exc:
+            self.traffic, self.error = None, exc.detail
+            return None
+        if self._moment() == before:
+            await self._compare(self.traffic)
+        return self.traffic
+
+    def _moment(self) -> tuple[Run | None, Phase | None]:
+        """A look that a phase change overtook is compared with nothing: it saw another moment."""
+        run = self._engine.run
+        return run, run.deployment.phase if run else None
+
+    async def _compare(self, traffic: Traffic) -> None:
+        run = self._engine.run
+        if run is None:
+            self._engine.watch.moved(traffic.colour)
+            await self._compare_idle(traffic)
+        else:
+            await self._compare_running(run, traffic)
+
+    async def _compare_running(self, run: Run, traffic: Traffic) -> None:
+        phase = run.deployment.phase
+        if phase in BEFORE_SWITCH:
+            self._engine.watch.moved(traffic.colour)
+            self._expect(run, traffic, run.deployment.old)
+        elif phase in ON_NEW or (phase in AFTER_WATCH and not run.deployment.stopped):
+            self._expect(run, traffic, run.deployment.new)
+        elif phase in AFTER_WATCH and traffic.colour is not run.deployment.new:
+            await self._restore(run, traffic)
+
+    def _expect(self, run: Run, traffic: Traffic, colour: Colour) -> None:
+        if traffic.colour is not colour and not run.returned:
+            reason = f"traffic was moved outside bluegreen, it should be on {colour}: {traffic.describe()}"
+            run.orders.halt(Stop(Cause.MOVED_OUTSIDE, reason))
+
+    async def _restore(self, run: Run, traffic: Traffic) -> None:
+        """The old colour is stopped: only the new one can serve."""
+        await run.page(
+            "restored", f"traffic left {run.deployment.new} while the old colour is stopped: {traffic.describe()}"
+        )
+        run.generation = max(run.generation, traffic.highest_generation) + 1
+        try:
+            await self._world.balancer.switch(run.deployment.new, run.generation)
+        except BalancerError as exc:
+            await run.tell("traffic.not_restored", reason=exc.detail, severity="critical")
+
+    async def _compare_idle(self, traffic: Traffic) -> None:
+        wanted = await self._world.journal.fact("wanted", "colour")
+        seen = "" if wanted is None or traffic.colour == wanted else traffic.describe()
+        if seen == self._told:
+            return
+        self._told = seen
+        if not seen:
+            await self._engine.news.tell("traffic.as_wanted", wanted=wanted)
+            return
+        await self._engine.news.tell("traffic.drifted", wanted=wanted, seen=seen, severity="warning")
+        now = self._world.clock.now()
+        text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, Caddy says {seen}"
+        await self._engine.outbox.post(Notice(f"drift:{now.isoformat()}", "traffic.drifted", "warning", text, now))

@@ -1,0 +1,127 @@
+"""REVERTING: keep on until the old colour serves again, proved. The first write was made before this phase began.
+
+Nothing here needs Postgres, a state disk or a receiver of notices. Its deadline only pages: a way back that is
+given up helps nobody. It fails only where the old colour cannot serve, or somebody else keeps writing.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from bluegreen.app import switch
+from bluegreen.app.run import Run
+from bluegreen.app.smoke import require_smoke
+from bluegreen.domain.deployments import Answer
+from bluegreen.domain.errors import BalancerError, BluegreenError, ForeignChange, JournalUnwritable
+from bluegreen.domain.phases import Outcome, Phase
+
+LANDING_SECONDS = 5.0
+"""Seconds within which the front door should show the old colour again."""
+
+PAGE_AFTER = 3
+"""Failed attempts after which a human is called, while the attempts go on."""
+
+
+async def reverting(run: Run) -> Answer:
+    """Ensure that the old colour serves every service."""
+    if not run.deployment.moved:
+        return await _prove_untouched(run)
+    if run.way_back_closed:
+        return _stranded(run, f"{run.deployment.old} does not answer, so nothing was written")
+    given_up = await _go_back(run)
+    if given_up:
+        return given_up
+    run.watch.close()
+    await switch.persist(run, run.deployment.old)
+    landing = await switch.look_through_front_door(run.world, run.deployment.old, LANDING_SECONDS)
+    if not landing.served:
+        return _stranded(run, f"Caddy points at {run.deployment.old}, but users are not served: {landing.detail}")
+    if not landing.proved:
+        await run.warn(f"the way back is read back but not proved by the access log: {landing.detail}")
+    await _settle(run)
+    await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation)
+    return Answer(Outcome.DONE, f"{run.deployment.old} serves every service again")
+
+
+async def _go_back(run: Run) -> Answer | None:
+    """Write the way back until it is read back; None when it is so, an answer where it is given up."""
+    foreign = 0
+    for attempt, delay in enumerate(_delays(), start=1):
+        if run.returned:
+            return None
+        if run.orders.resolved:
+            return _stranded(run, run.orders.resolved)
+        try:
+            await switch.back(run)
+            continue
+        except ForeignChange as exc:
+            foreign += 1
+            if foreign == switch.FOREIGN_WRITERS:
+                return _stranded(run, f"somebody else keeps changing Caddy's configuration: {exc.detail}")
+            error: BalancerError = exc
+        except BalancerError as exc:
+            foreign, error = 0, exc
+        await run.tell("cutback.attempt_failed", attempt=attempt, reason=error.detail, severity="warning")
+        if attempt == PAGE_AFTER or _late(run):
+            await _page(run, error)
+        await asyncio.sleep(delay)
+    return None
+
+
+async def _prove_untouched(run: Run) -> Answer:
+    """Nothing was written. After a STRANDED the live colour must pass its checks; else a look is enough."""
+    if Phase.STRANDED in run.deployment.path:
+        try:
+            await require_smoke(run.world, run.old_target)
+        except BluegreenError as exc:
+            return Answer(Outcome.FAILED, exc.detail, next=_commands(run))
+    try:
+        traffic = await run.world.balancer.observe()
+    except BalancerError as exc:
+        await run.warn(f"where the traffic is could not be read back: {exc.detail}")
+        return Answer(Outcome.DONE, "nothing was written")
+    if traffic.colour is not run.deployment.old:
+        await run.warn(f"bluegreen wrote nothing, but traffic is not on {run.deployment.old}: {traffic.describe()}")
+    return Answer(Outcome.DONE, "nothing was written, traffic never moved")
+
+
+async def _settle(run: Run) -> None:
+    """Note what is so now; a journal that refuses is told, and what it misses is found again by looking."""
+    try:
+        await run.conclude_open(Outcome.FAILED, "taken back")
+        await run.world.journal.keep("generation", "last", run.generation)
+        await run.world.journal.keep("wanted", "colour", run.deployment.old)
+    except JournalUnwritable as exc:
+        run.news.failed(exc)
+
+
+async def _page(run: Run, error: BluegreenError) -> None:
+    await run.page(
+        "cutback-stuck",
+        f"traffic should go back to {run.deployment.old} and cannot: {error.detail}. bluegreen keeps trying",
+        next="systemctl restart caddy",
+    )
+
+
+def _stranded(run: Run, reason: str) -> Answer:
+    return Answer(Outcome.FAILED, reason, next=_commands(run))
+
+
+def _commands(run: Run) -> tuple[str, ...]:
+    return (
+        "bluegreen status",
+        "bluegreen cutback --force",
+        f"bluegreen resolve {run.deployment.id} --reason '...'",
+    )
+
+
+def _late(run: Run) -> bool:
+    left = run.seconds_left()
+    return left is not None and left <= 0
+
+
+def _delays() -> Iterator[float]:
+    """0.2 s, doubled up to 5 s, without end."""
+    delay = 0.2
+    while True:
+        yield delay
+        delay = min(delay * 2, 5.0)

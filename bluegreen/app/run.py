@@ -1,0 +1,187 @@
+"""A deployment in progress: its saved state, its orders, and what is known of the way back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from bluegreen.app.news import News
+from bluegreen.app.notices import Outbox
+from bluegreen.app.orders import Orders
+from bluegreen.app.watch import Watch
+from bluegreen.app.world import World
+from bluegreen.domain.checks import Target
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import BluegreenError, JournalUnwritable
+from bluegreen.domain.phases import Outcome
+from bluegreen.domain.records import Event, Intent, Json, Notice
+from bluegreen.domain.recovery import Decision
+from bluegreen.domain.traffic import Card
+
+OUTPUT_KEPT = 64 * 1024
+"""Characters of a command's output that are kept with the deployment."""
+
+
+class Run:
+    """What the steps of one deployment share. Nothing here acts on the world but `enter`, `update`, `tell`."""
+
+    def __init__(
+        self,
+        world: World,
+        deployment: Deployment,
+        news: News,
+        outbox: Outbox,
+        watch: Watch,
+        orders: Orders,
+        resumed: Decision | None = None,
+    ) -> None:
+        self.world = world
+        self.deployment = deployment
+        self.news = news
+        self.outbox = outbox
+        self.watch = watch
+        self.orders = orders
+        self.resumed = resumed
+        """What recovery decided for the first attempt after a restart; None later and on a fresh start."""
+        self.card: Card | None = None
+        self.generation = 0
+        self.returned = False
+        """True once the way back was written and read back in this life of the daemon."""
+        self.doing = ""
+        """What the step waits for, in words: the reason of a deadline that passes."""
+        self.held = ""
+        """Why the watch does not end by itself, in words; empty where it does."""
+        self.never = asyncio.Event()
+        """Is never set: for waits that nothing may cut short."""
+        self._entered = world.clock.monotonic()
+
+    @property
+    def way_back_closed(self) -> bool:
+        """True where an order to go back meets an old colour that is known dead, and does not insist.
+
+        A failed switch is taken back all the same: its upstream may be half-written.
+        """
+        stop = self.orders.stop
+        return self.watch.standby.lost and stop is not None and not stop.force and not self.returned
+
+    @property
+    def old_target(self) -> Target:
+        """The live colour of the plan, as checks see it."""
+        release = "" if self.deployment.plan.live_release == "unknown" else self.deployment.plan.live_release
+        return self.world.target(self.deployment.old, release)
+
+    @property
+    def new_target(self) -> Target:
+        """The colour that is brought up, as checks see it."""
+        return self.world.target(self.deployment.new, self.deployment.plan.release.version)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds in this phase, restarts of the daemon not counted."""
+        return self.deployment.elapsed + self.world.clock.monotonic() - self._entered
+
+    def seconds_left(self) -> float | None:
+        """Seconds to this phase's deadline; None where the phase ends by itself."""
+        deadline = self.deployment.plan.terms.deadlines.get(self.deployment.phase)
+        return None if deadline is None else deadline - self.elapsed
+
+    def note(self, text: str) -> None:
+        """Say what the step waits for."""
+        self.doing = text
+
+    async def enter(self, deployment: Deployment, **facts: Json) -> bool:
+        """Take on the next phase and save it with its event; False where the journal refused."""
+        spent = self.elapsed
+        previous = self.deployment
+        self._entered = self.world.clock.monotonic()
+        self.doing, self.held, self.resumed = "", "", None
+        event = self.news.event(
+            "deployment.ended" if deployment.phase.final else "phase.entered",
+            deployment=deployment.id,
+            phase=deployment.phase,
+            previous=previous.phase,
+            seconds=round(spent, 3),
+            release=deployment.plan.release.version,
+            reason=deployment.reason,
+            **facts,
+        )
+        return await self._save(deployment, event)
+
+    async def update(self, *records: Event | Intent, **changes: Any) -> None:
+        """Save changes within the phase, with intents and events, all or nothing. Raises JournalUnwritable."""
+        changed = replace(self.deployment, elapsed=self.elapsed, **changes)
+        told = await self.world.journal.save(changed, *records)
+        self.deployment = changed
+        self._entered = self.world.clock.monotonic()
+        self.news.heard(*told)
+
+    async def tick(self) -> None:
+        """Save how long this phase has lasted, so that a restart counts on; a refusal is only remembered."""
+        try:
+            await self.update()
+        except JournalUnwritable as exc:
+            self.news.failed(exc)
+
+    async def tell(self, name: str, **facts: Json) -> bool:
+        """Tell an event of this deployment."""
+        return await self.news.tell(name, deployment=self.deployment.id, phase=self.deployment.phase, **facts)
+
+    async def warn(self, text: str) -> None:
+        """Keep a warning with the deployment and tell it."""
+        if text not in self.deployment.warnings:
+            self.deployment = replace(self.deployment, warnings=(*self.deployment.warnings, text))
+            await self.tell("deployment.warned", warning=text, severity="warning")
+
+    async def keep_output(self, name: str, output: str) -> None:
+        """Keep what a command printed, for `bluegreen logs`."""
+        if output.strip():
+            await self.tell("command.finished", command=name, output=output[-OUTPUT_KEPT:])
+
+    async def page(self, key: str, text: str, **facts: Json) -> None:
+        """Call a human, once for each key in this deployment."""
+        notice = self.notice(key, "critical", text, **facts)
+        if await self.outbox.post(notice):
+            await self.tell("human.paged", text=text, severity="critical", **facts)
+
+    def notice(self, key: str, severity: str, text: str, **facts: Json) -> Notice:
+        """A notice of this deployment."""
+        id = self.deployment.id
+        return Notice(f"{id}:{key}", key, severity, text, self.world.clock.now(), id, facts)
+
+    def intent(self, action: str, detail: Mapping[str, Json]) -> Intent:
+        """An intent of this phase, not yet saved."""
+        deployment = self.deployment
+        return Intent(uuid4().hex, deployment.id, deployment.phase, action, detail, self.world.clock.now())
+
+    @asynccontextmanager
+    async def action(self, name: str, **detail: Json) -> AsyncIterator[None]:
+        """Announce an action on the world before it is tried, and note its outcome after (rule 2).
+
+        Cancelled, the intent stays open: its effect is unknown, and the next look at the world settles it.
+        """
+        intent = self.intent(name, detail)
+        await self.update(intent)
+        try:
+            yield
+        except BluegreenError as exc:
+            await self.world.journal.conclude(intent.id, Outcome.FAILED, exc.detail)
+            raise
+        await self.world.journal.conclude(intent.id, Outcome.DONE)
+
+    async def conclude_open(self, outcome: Outcome, note: str = "") -> None:
+        """Give every open intent of this deployment its outcome, now that the world was looked at."""
+        for intent in await self.world.journal.intents(self.deployment.id):
+            if intent.outcome is None:
+                await self.world.journal.conclude(intent.id, outcome, note)
+
+    async def _save(self, deployment: Deployment, event: Event) -> bool:
+        self.deployment = deployment
+        try:
+            self.news.heard(*await self.world.journal.save(deployment, event))
+        except JournalUnwritable as exc:
+            self.news.failed(exc)
+            self.news.heard(event)
+            return False
+        return True

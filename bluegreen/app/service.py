@@ -1,0 +1,49 @@
+"""The use cases behind CLI and API: what may be asked of the daemon. Looking is here; moving is in its bases."""
+
+from collections.abc import AsyncIterator
+
+from bluegreen.app import picture
+from bluegreen.app.alerts import AlertIntake
+from bluegreen.app.backward import Backward
+from bluegreen.app.engine import Engine
+from bluegreen.app.forward import Forward
+from bluegreen.app.reconcile import Reconciler
+from bluegreen.app.requests import Status
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.records import Event
+from bluegreen.domain.traffic import Colour
+
+
+class Service(Forward, Backward, AlertIntake):
+    """One object, one method a use case. An id may be "current": the running deployment, else the last one.
+
+    Every refusal is a RequestRefused of `domain.errors` whose `next` names the command to type.
+    """
+
+    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
+        super().__init__(engine, reconciler)
+        self._started_at = engine.world.clock.now()
+
+    async def status(self) -> Status:
+        """Where the traffic is, and whether anything is moving."""
+        return await picture.status(self._engine, self._reconciler, self._started_at)
+
+    async def troubles(self) -> tuple[str, ...]:
+        """Reasons why the daemon is not fully able to work; empty = ready."""
+        return picture.troubles(self._engine, self._reconciler)
+
+    async def deployments(self, limit: int, before: str = "") -> tuple[Deployment, ...]:
+        """The latest first; `before` is an id to go on from."""
+        return await self._world.journal.deployments(limit, before)
+
+    async def events(self, after: int, deployment: str = "", limit: int = 1000) -> tuple[Event, ...]:
+        """Stored events above `after`, oldest first."""
+        return await self._world.journal.events(after, deployment, limit)
+
+    def follow(self, after: int, deployment: str = "") -> AsyncIterator[Event]:
+        """Events above `after`, first those stored, then as they come; never ends by itself."""
+        return self._engine.news.follow(after, deployment)
+
+    async def environment_logs(self, colour: Colour, lines: int) -> str:
+        """The last lines of a colour's own log."""
+        return await self._world.runners[colour].logs(lines)

@@ -1,0 +1,191 @@
+"""One step per phase, in phase order: what the phase makes true, told plainly. Every step is "ensure", not "do"."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from bluegreen.app import environments, preflight, reverting, schema, switch
+from bluegreen.app.run import Run
+from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
+from bluegreen.app.waiting import until
+from bluegreen.app.watching import watch
+from bluegreen.domain.deployments import Answer, Cause
+from bluegreen.domain.errors import BluegreenError, StepFailed
+from bluegreen.domain.phases import Outcome, Phase
+from bluegreen.domain.plans import Kind
+from bluegreen.domain.recovery import Resume
+
+Step = Callable[[Run], Coroutine[Any, Any, Answer]]
+
+REMEMBER = 5.0
+"""Seconds between two saves of how long a waiting phase has lasted."""
+
+
+async def preparing(run: Run) -> Answer:
+    """Look at everything that can be known beforehand."""
+    await preflight.preflight(run)
+    return done("everything that can be known beforehand is in order")
+
+
+async def backing_up(run: Run) -> Answer:
+    """Take a verified backup of every database."""
+    if rolls_back(run) or not run.world.databases:
+        return done("no backup is due")
+    return done(f"verified: {await schema.back_up(run)}")
+
+
+async def rehearsing(run: Run) -> Answer:
+    """Rehearse the migrations on a scratch clone."""
+    return done("no rehearsal is configured")
+
+
+async def expanding(run: Run) -> Answer:
+    """Apply the expand migrations while the old version serves."""
+    if rolls_back(run):
+        return done("a rollback changes no schema")
+    labels = await schema.apply_expand(run)
+    return done(f"applied: {', '.join(labels)}" if labels else "nothing was pending")
+
+
+async def proving(run: Run) -> Answer:
+    """Prove the live colour on the expanded schema."""
+    return done(await schema.prove_live(run))
+
+
+async def starting(run: Run) -> Answer:
+    """Bring the idle colour up with the release and wait until it is ready."""
+    release, colour = run.deployment.plan.release, run.deployment.new
+    run.note(f"starting {colour}")
+    async with run.action("start", colour=colour, release=release.version):
+        await run.keep_output(f"up {colour}", await environments.start(run.world, colour, release))
+    await run.world.journal.keep("release", colour, release.version)
+    run.note(f"waiting for {colour} to be ready")
+    await wait_until_ready(run.world, run.new_target, run.note)
+    return done(f"{colour} runs {release.version} and is ready")
+
+
+async def testing(run: Run) -> Answer:
+    """Smoke-test the idle colour, without users."""
+    results = await require_smoke(run.world, run.new_target)
+    return done(f"{len(results)} smoke checks passed" if results else "no smoke check is configured")
+
+
+async def awaiting(run: Run) -> Answer:
+    """Wait until an operator promotes, unless promotion is automatic."""
+    if run.deployment.plan.terms.auto_promote:
+        return done("promotion is automatic")
+    id, version = run.deployment.id, run.deployment.plan.release.version
+    gate = run.notice("gate", "info", f"{version} is ready on {run.deployment.new}: bluegreen promote {id}")
+    await run.outbox.post(gate)
+    run.note("nobody promoted it")
+    while (await until(asyncio.sleep(REMEMBER), name="awaiting", stop=run.orders.promoted)).left != "stopped":
+        await run.tick()
+    return done("promoted")
+
+
+async def canarying(run: Run) -> Answer:
+    """Serve the configured shares of traffic."""
+    return done("no canary steps are configured")
+
+
+async def switching(run: Run) -> Answer:
+    """Re-check the new colour, then send all traffic to it and prove it; users' signals may end it at once."""
+    resumed = run.resumed
+    if resumed is not None and resumed.resume is Resume.PROVE:
+        work = switch.confirm_resumed(run)
+    else:
+        await require_ready(run.world, run.new_target)
+        await require_smoke(run.world, run.new_target)
+        work = switch.forward(run)
+    ended = await until(work, name="switch", stop=run.watch.regressed)
+    if ended.left == "ended":
+        return done(f"{run.deployment.new} serves every service, proved through the front door")
+    judgement = run.watch.judge(run.deployment.plan.terms)
+    return Answer(Outcome.FAILED, "; ".join(judgement.reasons if judgement else ()), Cause.REGRESSED)
+
+
+async def watching(run: Run) -> Answer:
+    """Watch what users really get, for the window."""
+    return await watch(run, run.deployment.plan.terms.window)
+
+
+async def standing_by(run: Run) -> Answer:
+    """Keep the old colour warm for an instant way back, and go on watching."""
+    return await watch(run, run.deployment.plan.terms.standby)
+
+
+async def retiring(run: Run) -> Answer:
+    """Drain and stop the old colour; not while a restarted Caddy would still come up on it."""
+    run.watch.close()
+    await switch.close_card(run)
+    await switch.persist(run, run.deployment.new)
+    if run.world.balancer.persisted() not in (None, run.deployment.new):
+        raise StepFailed(f"{run.deployment.old} stays up: the snippet files still name it")
+    run.note(f"draining {run.deployment.old}")
+    await asyncio.sleep(max(0.0, run.deployment.plan.terms.drain - run.elapsed))
+    await run.update(stopped=True)
+    async with run.action("stop", colour=run.deployment.old):
+        await run.keep_output(f"down {run.deployment.old}", await environments.stop(run.world, run.deployment.old))
+    return done(f"{run.deployment.old} is stopped")
+
+
+async def contracting(run: Run) -> Answer:
+    """Run the contract migrations that are due, if they are allowed."""
+    if rolls_back(run) or not run.deployment.plan.terms.contract:
+        return done("contract migrations were not asked for")
+    labels = await schema.apply_contract(run)
+    return done(f"applied: {', '.join(labels)}" if labels else "nothing was pending")
+
+
+async def assessing(run: Run) -> Answer:
+    """Name what was applied, and prove the live colour on it."""
+    found = await schema.prove_live(run)
+    return Answer(Outcome.DONE, found, facts={"applied": found})
+
+
+async def abandoning(run: Run) -> Answer:
+    """Stop the idle colour; traffic never moved."""
+    async with run.action("stop", colour=run.deployment.new):
+        await run.keep_output(f"down {run.deployment.new}", await environments.stop(run.world, run.deployment.new))
+    await run.world.journal.forget("release", run.deployment.new)
+    return done(f"{run.deployment.new} is stopped")
+
+
+STEPS: dict[Phase, Step] = {
+    Phase.PREPARING: preparing,
+    Phase.BACKING_UP: backing_up,
+    Phase.REHEARSING: rehearsing,
+    Phase.EXPANDING: expanding,
+    Phase.PROVING: proving,
+    Phase.STARTING: starting,
+    Phase.TESTING: testing,
+    Phase.AWAITING: awaiting,
+    Phase.CANARYING: canarying,
+    Phase.SWITCHING: switching,
+    Phase.WATCHING: watching,
+    Phase.STANDING_BY: standing_by,
+    Phase.RETIRING: retiring,
+    Phase.CONTRACTING: contracting,
+    Phase.ASSESSING: assessing,
+    Phase.ABANDONING: abandoning,
+    Phase.REVERTING: reverting.reverting,
+}
+
+
+def done(reason: str) -> Answer:
+    """The phase's promise is true."""
+    return Answer(Outcome.DONE, reason)
+
+
+def rolls_back(run: Run) -> bool:
+    """True for an operator's return to an earlier release: no backup, no schema change."""
+    return run.deployment.plan.kind is Kind.ROLLBACK
+
+
+def failure(exc: BluegreenError) -> Answer:
+    """A step that raised: the phase failed, for this reason."""
+    return Answer(Outcome.FAILED, exc.detail, _cause(exc), exc.next)
+
+
+def _cause(exc: BluegreenError) -> Cause:
+    return {"moved-outside": Cause.MOVED_OUTSIDE, "gate-refused": Cause.GATE}.get(exc.code, Cause.STEP_FAILED)

@@ -1,0 +1,232 @@
+"""Where traffic is switched: forward once, carefully; back at once, and again until it is so.
+
+A write whose answer is missing may land late (CADDY.md fact 2). So a forward write that timed out is a failed
+switch whatever is read back, and the way back is always a write with a higher generation: the fence.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_fixed
+
+from bluegreen.app.run import Run
+from bluegreen.app.world import World
+from bluegreen.domain.checks import FrontDoorAnswer
+from bluegreen.domain.errors import (
+    BalancerUnreachable,
+    BluegreenError,
+    ChangeRefused,
+    ChangeUnknown,
+    ConnectionLost,
+    ForeignChange,
+    MovedOutside,
+    RouteAmbiguous,
+    RouteNotFound,
+    StepFailed,
+)
+from bluegreen.domain.phases import Outcome
+from bluegreen.domain.traffic import Card, Colour, Traffic
+
+FOREIGN_WRITERS = 3
+"""Foreign changes in a row after which we give up: somebody else is at work."""
+
+REACH_BALANCER = 10.0
+"""Seconds in which an unreachable balancer is asked again before the first forward write."""
+
+PROOF_ANSWERS = 3
+"""Answers in a row, for each service, that count as proof: a second Caddy on the port would show in them."""
+
+PROOF_SECONDS = 10.0
+"""Seconds within which the front door must show the intended colour."""
+
+NOTHING_WRITTEN = (BalancerUnreachable, ChangeRefused, ForeignChange, MovedOutside, RouteAmbiguous, RouteNotFound)
+"""Errors of a write that certainly had no effect."""
+
+
+async def forward(run: Run) -> None:
+    """Send all traffic to the new colour: card, intent, write, read back, proof, outcome. Raises what failed."""
+    generation = await _next_generation(run)
+    run.card = await write_card(run, generation, open=True)
+    intent = run.intent("switch", {"to": run.deployment.new, "generation": generation})
+    intended = run.news.event("traffic.switch_intended", deployment=run.deployment.id, phase=run.deployment.phase)
+    await run.update(intent, intended, moved=True, moved_at=run.world.clock.now())
+    run.watch.open(run.deployment.new, run.deployment.plan.terms)
+    await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
+    try:
+        await _write_forward(run, generation)
+    except NOTHING_WRITTEN as exc:
+        run.watch.close()
+        await run.world.journal.conclude(intent.id, Outcome.FAILED, exc.detail)
+        await run.update(moved=False)
+        await write_card(run, generation, open=False)
+        raise
+    run.watch.moved(run.deployment.new)
+    await confirm_forward(run, generation)
+
+
+async def confirm_resumed(run: Run) -> None:
+    """Go on with the proof of a switch that took effect before a restart."""
+    if run.watch.trial is None:
+        run.watch.open(run.deployment.new, run.deployment.plan.terms)
+    run.watch.moved(run.deployment.new)
+    await confirm_forward(run)
+
+
+async def confirm_forward(run: Run, generation: int | None = None) -> None:
+    """Read back and prove a forward switch, then note its outcome and bring the snippets along.
+
+    Raises StepFailed where the new colour does not serve every service.
+    """
+    traffic = await run.world.balancer.observe()
+    if traffic.colour is not run.deployment.new or generation not in (None, traffic.generation):
+        raise StepFailed(f"the switch was answered but did not take effect: {traffic.describe()}")
+    await prove(run.world, run.deployment.new, PROOF_SECONDS)
+    await run.conclude_open(Outcome.DONE)
+    await run.world.journal.keep("wanted", "colour", run.deployment.new)
+    await run.tell("traffic.switched", to=run.deployment.new, generation=traffic.generation)
+    await persist(run, run.deployment.new)
+
+
+async def act_first(run: Run) -> None:
+    """One attempt at the way back, before anything is written down. What fails here is tried again in REVERTING."""
+    try:
+        await back(run)
+    except BluegreenError as exc:
+        await run.tell("cutback.attempt_failed", reason=exc.detail, severity="warning")
+
+
+async def back(run: Run) -> None:
+    """Write the old colour with a higher generation and read it back: cutback and fence in one.
+
+    Needs the balancer alone: no journal, no database. Raises a BalancerError where it is not proved.
+    """
+    run.generation = max(run.generation, run.card.generation if run.card else 0) + 1
+    old = run.deployment.old
+    with suppress(ConnectionLost):  # settled by the read below
+        await run.world.balancer.switch(old, run.generation)
+    traffic = await run.world.balancer.observe()
+    if traffic.colour is not old or traffic.generation != run.generation:
+        run.generation = max(run.generation, traffic.highest_generation)
+        raise ChangeUnknown(f"the way back was written but is not what Caddy says: {traffic.describe()}")
+    run.returned = True
+    run.watch.moved(old)
+
+
+async def persist(run: Run, colour: Colour) -> None:
+    """Bring the snippet files to a colour; a failure is a warning here, and RETIRING does not begin meanwhile."""
+    try:
+        await run.world.balancer.persist(colour)
+    except BluegreenError as exc:
+        await run.warn(f"the snippet files still name the other colour: {exc.detail}")
+
+
+async def write_card(run: Run, generation: int, *, open: bool, failsafe: bool = True) -> Card:
+    """Write the cutback card as it is true now and return it. Raises JournalUnwritable, BalancerError."""
+    card = run.card or await run.world.balancer.card(run.deployment.old, generation)
+    card = replace(
+        card,
+        deployment=run.deployment.id,
+        generation=generation,
+        open=open,
+        failsafe=failsafe and run.deployment.plan.kind == "deploy",
+        written_at=run.world.clock.now(),
+    )
+    await run.world.cards.write(card)
+    return card
+
+
+async def close_card(run: Run) -> None:
+    """Say on the card that the way back is over; where that cannot be written, it is only told."""
+    try:
+        if run.card is not None or await run.world.cards.read() is not None:
+            await write_card(run, run.generation, open=False)
+    except BluegreenError as exc:
+        await run.tell("card.not_closed", reason=exc.detail, severity="warning")
+
+
+async def prove(world: World, colour: Colour, seconds: float) -> None:
+    """Return when the front door answers from `colour`, for every service, PROOF_ANSWERS times in a row.
+
+    Raises StepFailed naming the last answers when that is not so within `seconds`.
+    """
+    last: dict[str, FrontDoorAnswer] = {}
+    try:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            for service in world.services:
+                group.create_task(_prove_service(world, service, colour, last), name=f"prove:{service}")
+    except TimeoutError as exc:
+        answers = "; ".join(describe(answer) for answer in last.values() if not _proves(answer, colour))
+        raise StepFailed(f"the front door does not answer from {colour}: {answers or 'no answer at all'}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """How the way back looks through the front door: proved, or served without proof, or not served."""
+
+    proved: bool
+    served: bool
+    detail: str
+
+
+async def look_through_front_door(world: World, colour: Colour, seconds: float) -> Landing:
+    """Prove the way back as well as it can be: without an access log (a full disk) an answer must do."""
+    try:
+        await prove(world, colour, seconds)
+    except StepFailed as exc:
+        answers = [await world.front_door.ask(service) for service in world.services]
+        astray = any(answer.colour not in (None, colour) for answer in answers)
+        served = all(answer.served for answer in answers) and not astray
+        return Landing(False, served, exc.detail)
+    return Landing(True, True, "")
+
+
+def describe(answer: FrontDoorAnswer) -> str:
+    """One answer of the front door, for people."""
+    got = f"HTTP {answer.status}" if answer.status is not None else answer.error or "no answer"
+    colour = f"from {answer.colour}" if answer.colour else "and no access-log line names the colour"
+    return f"{answer.service}: {got} {colour}"
+
+
+async def _prove_service(world: World, service: str, colour: Colour, last: dict[str, FrontDoorAnswer]) -> None:
+    in_a_row = 0
+    while in_a_row < PROOF_ANSWERS:
+        last[service] = answer = await world.front_door.ask(service)
+        in_a_row = in_a_row + 1 if _proves(answer, colour) else 0
+        if not in_a_row:
+            await asyncio.sleep(0.05)
+
+
+def _proves(answer: FrontDoorAnswer, colour: Colour) -> bool:
+    return answer.served and answer.colour is colour
+
+
+async def _next_generation(run: Run) -> int:
+    """The generation after the highest that the journal or the balancer knows. Waits a while for the balancer."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(BalancerUnreachable),
+        stop=stop_after_delay(REACH_BALANCER),
+        wait=wait_fixed(0.5),
+        reraise=True,
+    )
+    traffic: Traffic = await retrying(run.world.balancer.observe)
+    if traffic.colour is not run.deployment.old:
+        raise MovedOutside(f"before the switch, traffic is not on {run.deployment.old}: {traffic.describe()}")
+    return await claim_generation(run, traffic.highest_generation)
+
+
+async def claim_generation(run: Run, seen: int) -> int:
+    """Take the next generation and remember it in the journal. Raises JournalUnwritable."""
+    known = await run.world.journal.fact("generation", "last") or 0
+    run.generation = max(known, seen, run.generation) + 1
+    await run.world.journal.keep("generation", "last", run.generation)
+    return run.generation
+
+
+async def _write_forward(run: Run, generation: int) -> None:
+    """One write; after a foreign change the adapter reads again, and so may we, FOREIGN_WRITERS times in all."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(ForeignChange), stop=stop_after_attempt(FOREIGN_WRITERS), reraise=True
+    )
+    with suppress(ConnectionLost):  # the read-back settles it
+        await retrying(run.world.balancer.switch, run.deployment.new, generation, expected=run.deployment.old)

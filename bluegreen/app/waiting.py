@@ -1,0 +1,65 @@
+"""Waits that name every reason to leave them."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from bluegreen.domain.errors import BluegreenError
+
+T = TypeVar("T")
+
+
+class Left(StrEnum):
+    """Why a wait was left."""
+
+    ENDED = "ended"
+    STOPPED = "stopped"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Generic[T]):
+    """How a wait ended; `result` only where the work did."""
+
+    left: Left
+    result: T | None = None
+
+
+async def until(
+    work: Coroutine[Any, Any, T], *, name: str, stop: asyncio.Event, seconds: float | None = None
+) -> Wait[T]:
+    """Run `work` until it ends, `stop` is set or `seconds` pass; then it is cancelled, and always awaited.
+
+    Work that ended counts as ended, whatever came at the same time. Its BluegreenError is raised as it is, also
+    out of the task groups it used.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work, name=name)
+            halt = group.create_task(stop.wait(), name=f"{name}:stop")
+            try:
+                await asyncio.wait({task, halt}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                halt.cancel()
+                task.cancel()
+    except BaseExceptionGroup as failures:
+        error = first_error(failures)
+        if error is None:
+            raise
+        raise error from failures
+    if not task.cancelled():
+        return Wait(Left.ENDED, task.result())
+    return Wait(Left.STOPPED if stop.is_set() else Left.LATE)
+
+
+def first_error(failures: BaseExceptionGroup[BaseException]) -> BluegreenError | None:
+    """The first BluegreenError of a group, where the group holds nothing else; None otherwise."""
+    expected, others = failures.split(BluegreenError)
+    if expected is None or others is not None:
+        return None
+    error: BaseException = expected
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, BluegreenError) else None

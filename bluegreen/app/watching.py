@@ -1,0 +1,165 @@
+"""The watch loop: WATCHING and STANDING_BY, from the switch until the release may stay or has to go.
+
+The trial runs on through both phases. What a verdict leads to stands here; how it is reached, in the domain.
+"""
+
+import asyncio
+
+from bluegreen.app.run import Run
+from bluegreen.app.smoke import require_ready
+from bluegreen.app.switch import write_card
+from bluegreen.domain.deployments import Answer, Cause
+from bluegreen.domain.errors import BluegreenError, JournalUnwritable
+from bluegreen.domain.evidence import Judgement, Verdict
+from bluegreen.domain.phases import Outcome
+from bluegreen.domain.plans import Kind
+
+TICK = 0.1
+"""Seconds between two looks at the clock; a bad line is judged at once and waits for none."""
+
+KEEP = 3.0
+"""Seconds between two saves of the evidence and of the sources' positions."""
+
+CHECK_STANDBY = 1.0
+"""Seconds between two rounds of checks of the old colour."""
+
+
+async def watch(run: Run, seconds: float) -> Answer:
+    """Watch the new colour until this phase has lasted `seconds` without a regression, or one is found."""
+    async with asyncio.TaskGroup() as group:
+        aside = [
+            group.create_task(_check_standby(run), name="watch:standby"),
+            group.create_task(_keep_evidence(run), name="watch:evidence"),
+            group.create_task(_tick(run), name="watch:clock"),
+        ]
+        try:
+            return await _decide(run, seconds)
+        finally:
+            for task in aside:
+                task.cancel()
+
+
+async def _decide(run: Run, seconds: float) -> Answer:
+    """Wait for whatever comes first: a regression, or the end of the window with a verdict that lets it end."""
+    while True:
+        judgement = run.watch.judge(run.deployment.plan.terms)
+        if judgement is None:
+            return Answer(Outcome.FAILED, "nothing is on trial: the evidence was lost", Cause.INTERNAL)
+        answer = await _consider(run, judgement, seconds)
+        if answer is not None:
+            return answer
+        await _woken(run.watch.regressed, TICK)
+
+
+async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
+    if judgement.verdict is Verdict.REGRESSED:
+        return await _regressed(run, judgement)
+    run.held = ""
+    run.watch.regressed.clear()
+    if run.elapsed < seconds:
+        return None
+    return await _window_passed(run, judgement)
+
+
+async def _regressed(run: Run, judgement: Judgement) -> Answer | None:
+    """Go back, unless only a person may decide that: then the phase is held and a person is called."""
+    reason = "; ".join(judgement.reasons)
+    held = _why_not_back(run)
+    if not held:
+        return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": judgement.describe()})
+    run.held = f"{held}: {reason}"
+    run.watch.regressed.clear()
+    await run.page("regressed-held", f"{run.deployment.new} is worse ({reason}), and {held}", next="bluegreen cutback")
+    return None
+
+
+def _why_not_back(run: Run) -> str:
+    if run.deployment.plan.kind is Kind.ROLLBACK:
+        return "a rollback is only taken back by an operator"
+    if run.deployment.plan.live_is_down:
+        return f"{run.deployment.old} was down when this began: there is no way back"
+    if run.watch.standby.lost:
+        return f"there is no way back, {run.deployment.old} does not answer ({run.watch.standby.detail})"
+    return ""
+
+
+async def _window_passed(run: Run, judgement: Judgement) -> Answer | None:
+    terms = run.deployment.plan.terms
+    unseen = judgement.no_traffic and all(evidence.n == 0 for evidence in judgement.signals)
+    if judgement.verdict is Verdict.BLIND or unseen:
+        return await _blind(run, "; ".join(judgement.reasons) if judgement.silent else "no sample came at all")
+    if judgement.no_traffic and terms.on_no_traffic == "hold":
+        await _hold(run, "no-traffic", "no user came to the new colour, only our own probes")
+        return None
+    if judgement.verdict is Verdict.UNDECIDED:
+        await run.warn(f"the window passed undecided: {'; '.join(judgement.reasons)}")
+    return Answer(Outcome.DONE, judgement.describe(), facts={"verdict": judgement.describe()})
+
+
+async def _blind(run: Run, reason: str) -> Answer | None:
+    """Nobody knows how users fare: wait for data until the deadline, then hold or go back, as configured."""
+    left = run.seconds_left()
+    if left is not None and left > 0:
+        run.held = f"blind ({reason}), waiting for data"
+        return None
+    if run.deployment.plan.terms.on_blind == "cutback" and not _why_not_back(run):
+        return Answer(Outcome.FAILED, f"blind: {reason}", Cause.BLIND)
+    await _hold(run, "blind", f"nobody can tell how users fare: {reason}")
+    return None
+
+
+async def _hold(run: Run, key: str, text: str) -> None:
+    run.held = text
+    await run.page(key, f"{run.deployment.new} is live but the watch does not end: {text}", next="bluegreen cutback")
+
+
+async def _woken(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return  # time to look at the clock
+
+
+async def _tick(run: Run) -> None:
+    while True:
+        await asyncio.sleep(TICK)
+        run.watch.tick()
+
+
+async def _keep_evidence(run: Run) -> None:
+    """Save trial, positions and elapsed time together, so that a restart judges what came meanwhile."""
+    while True:
+        await asyncio.sleep(KEEP)
+        try:
+            await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
+            await run.update()
+        except JournalUnwritable as exc:
+            run.news.failed(exc)
+
+
+async def _check_standby(run: Run) -> None:
+    """Watch the way back: is the old colour still fit to take users? The card tells the failsafe."""
+    standby = run.watch.standby
+    while True:
+        was = str(standby)
+        try:
+            await require_ready(run.world, run.old_target)
+        except BluegreenError as exc:
+            standby.checked(exc.detail)
+        else:
+            standby.checked("")
+        if str(standby) != was:
+            await _standby_changed(run, was)
+        await asyncio.sleep(CHECK_STANDBY)
+
+
+async def _standby_changed(run: Run, was: str) -> None:
+    standby = run.watch.standby
+    await run.tell("standby.changed", was=was, now=str(standby), reason=standby.detail)
+    if standby.lost:
+        await run.page("no-way-back", f"no way back: {run.deployment.old} does not answer: {standby.detail}")
+    try:
+        run.card = await write_card(run, run.generation, open=True, failsafe=not standby.lost)
+    except BluegreenError as exc:
+        await run.tell("card.not_written", reason=exc.detail, severity="warning")

@@ -1,0 +1,53 @@
+"""Everything outside that the story needs, in one hand: built by wiring, passed to every step."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bluegreen.domain.checks import Target
+from bluegreen.domain.plans import Release, Terms
+from bluegreen.domain.traffic import Colour, Service
+from bluegreen.ports import (
+    Balancer,
+    Cards,
+    Checker,
+    Clock,
+    Database,
+    FrontDoor,
+    Journal,
+    Notifier,
+    Readiness,
+    Runner,
+    SignalSource,
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """The ports, and what the configuration says of the stack.
+
+    `terms` are those of the next plan; `connection_budgets` the connections one colour may open, by database;
+    `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
+    """
+
+    project: str
+    services: Mapping[str, Service]
+    terms: Terms
+    contract_after_standby: bool
+    connection_budgets: Mapping[str, int]
+    releases: Mapping[Colour, str]
+    read_release: Callable[[str], Release]
+    balancer: Balancer
+    front_door: FrontDoor
+    runners: Mapping[Colour, Runner]
+    readiness: tuple[Readiness, ...]
+    smoke: tuple[Checker, ...]
+    sources: tuple[SignalSource, ...]
+    databases: Mapping[str, Database]
+    notifiers: tuple[Notifier, ...]
+    journal: Journal
+    cards: Cards
+    clock: Clock
+
+    def target(self, colour: Colour, release: str) -> Target:
+        """A colour as checks see it; `release` "" where nobody knows which it runs."""
+        return Target(colour, release, self.services)

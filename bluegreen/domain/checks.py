@@ -1,0 +1,46 @@
+"""What a check is asked of, and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bluegreen.domain.traffic import Colour, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to check: one colour, directly at its addresses, expected to run `release` ("" = any)."""
+
+    colour: Colour
+    release: str
+    services: Mapping[str, Service]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check's answer. `detail` says what was expected and what came, without secrets; `seconds` it took."""
+
+    name: str
+    passed: bool
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoorAnswer:
+    """What one request through the balancer's real listener got.
+
+    `colour` is the one that served it as the access log tells, None where no line came (no answer, no log);
+    `status` is None where no answer came within the timeout, and `error` then says why.
+    """
+
+    service: str
+    colour: Colour | None
+    status: int | None
+    seconds: float
+    error: str = ""
+    body: bytes = b""
+
+    @property
+    def served(self) -> bool:
+        """True where users would have been served: any answer that is not a server error."""
+        return self.status is not None and self.status < 500

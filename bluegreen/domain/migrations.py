@@ -1,0 +1,95 @@
+"""What changes the shared schema: migrations, the ledger's rows, and the backups taken before them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class MigrationPhase(StrEnum):
+    """When a migration may run: before the switch, or when nothing needs the old shape any more."""
+
+    EXPAND = "expand"
+    CONTRACT = "contract"
+
+
+class MigrationKind(StrEnum):
+    """Plain SQL files, or an opaque tool."""
+
+    SQL = "sql"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One pending migration. `source` is its name in [[migrations]], `version` the file's NNNN_name (or the
+    release, for a command); `transactional` False: statement by statement, outside any transaction."""
+
+    database: str
+    source: str
+    version: str
+    phase: MigrationPhase
+    kind: MigrationKind
+    checksum: str
+    file: str = ""
+    transactional: bool = True
+    statements: int = 0
+
+    @property
+    def label(self) -> str:
+        """How people name it."""
+        return f"{self.source}/{self.version}.{self.phase}"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A row of the ledger."""
+
+    database: str
+    source: str
+    version: str
+    phase: MigrationPhase
+    state: str
+    deployment: str
+    checksum: str
+    statements_total: int
+    statements_done: int
+    finished_at: datetime | None
+    error: str = ""
+
+    @property
+    def label(self) -> str:
+        """How people name it."""
+        return f"{self.source}/{self.version}.{self.phase}"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """What a database answers when asked how it is. Sizes in bytes; connections are counts of the server."""
+
+    server_version: int
+    size: int
+    max_connections: int
+    connections: int
+    may_create_database: bool
+
+    @property
+    def major(self) -> int:
+        """The server's major version (server_version is server_version_num, e.g. 160004)."""
+        return self.server_version // 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A dump that exists and was verified. `size` in bytes, `sha256` of the file, `verified` the level reached,
+    `rows` the compared row counts summed over all tables."""
+
+    id: str
+    database: str
+    file: str
+    size: int
+    sha256: str
+    verified: str
+    tables: int
+    rows: int
+    taken_at: datetime
+    seconds: float

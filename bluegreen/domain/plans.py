@@ -1,0 +1,89 @@
+"""What is to be done: a release, and the plan to make it live on the terms that were promised."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.traffic import Colour
+
+
+class Kind(StrEnum):
+    """Why a deployment exists."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version plus what it needs. `name` is what an operator types; `digest` covers the release file's content;
+    a bare version has neither file nor digest."""
+
+    version: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+    file: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a deployment promised when it was planned; a changed configuration does not change it. Seconds."""
+
+    deadlines: Mapping[Phase, float]
+    auto_promote: bool
+    window: float
+    standby: float
+    on_blind: str
+    on_no_traffic: str
+    min_effect: float
+    alpha: float
+    min_bad: int
+    probe_failures: int
+    slow_factor: float
+    slow_floor: float
+    silent_after: float
+    drain: float
+    inspect: float
+    contract: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One line of a plan: what a phase will do, or why it has nothing to do (`does` is False)."""
+
+    phase: Phase
+    text: str
+    does: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a deployment would do, made for one state of the world (`digest`) and good until `expires_at`.
+
+    `migrations` are the labels of the expand migrations it will apply, in order.
+    """
+
+    id: str
+    kind: Kind
+    release: Release
+    live: Colour
+    live_release: str
+    terms: Terms
+    steps: tuple[PlanStep, ...]
+    warnings: tuple[str, ...]
+    digest: str
+    created_at: datetime
+    expires_at: datetime
+    live_is_down: bool = False
+    force: bool = False
+    reason: str = ""
+    requested_by: str = ""
+    migrations: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> Colour:
+        """The colour that the release will run on."""
+        return self.live.other

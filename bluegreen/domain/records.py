@@ -1,0 +1,64 @@
+"""What the journal keeps beside deployments: intents, events, the audit, notices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bluegreen.domain.phases import Outcome, Phase
+
+Json = Any
+"""What `json.dumps` accepts: the currency of facts in the journal and the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An action on the world that was announced in the journal before it was tried (rule 2)."""
+
+    id: str
+    deployment: str
+    phase: Phase
+    action: str
+    detail: Mapping[str, Json]
+    at: datetime
+    outcome: Outcome | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a deployment's story, as the API streams it. `seq` is given by the journal and only grows."""
+
+    name: str
+    at: datetime
+    deployment: str = ""
+    phase: str = ""
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """Who did what, from where, why, and what it changed."""
+
+    at: datetime
+    who: str
+    origin: str
+    verb: str
+    deployment: str
+    reason: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message to people. `key` makes it unique: the same key is never sent twice."""
+
+    key: str
+    event: str
+    severity: str
+    text: str
+    at: datetime
+    deployment: str = ""
+    facts: Mapping[str, Json] = field(default_factory=dict)

@@ -1,0 +1,93 @@
+"""Where users go: colours, services, what the balancer dials, and the card that leads back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Colour(StrEnum):
+    """Two permanent places to run the stack. Neither is "the new one" for ever."""
+
+    BLUE = "blue"
+    GREEN = "green"
+
+    @property
+    def other(self) -> "Colour":
+        """The colour that this one is not."""
+        return Colour.GREEN if self is Colour.BLUE else Colour.BLUE
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One routed part of the stack: the sites it answers for and where each colour of it listens.
+
+    `addresses` are dials ("host:port", no scheme); `scheme` is one for both colours, since a rewritten dial
+    cannot change a handler's transport. `path` is asked by probes and by the proof through the front door.
+    """
+
+    name: str
+    addresses: Mapping[Colour, tuple[str, ...]]
+    site: str | None = None
+    scheme: str = "http"
+    probe_path: str = "/"
+    every_route: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTraffic:
+    """Where the balancer sends one service: JSON `paths` of the handlers, their dials, the colour those belong to."""
+
+    service: str
+    paths: tuple[str, ...]
+    dials: tuple[str, ...]
+    colour: Colour | None
+    generation: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Where the balancer sends users now, service by service."""
+
+    services: tuple[ServiceTraffic, ...]
+
+    @property
+    def colour(self) -> Colour | None:
+        """The colour that serves every service; None when it is neither, both or mixed."""
+        colours = {service.colour for service in self.services}
+        return colours.pop() if len(colours) == 1 else None
+
+    @property
+    def generation(self) -> int | None:
+        """Our stamp, when every service carries the same one."""
+        stamps = {service.generation for service in self.services}
+        return stamps.pop() if len(stamps) == 1 else None
+
+    @property
+    def highest_generation(self) -> int:
+        """The highest stamp seen anywhere; 0 without one."""
+        return max((service.generation or 0 for service in self.services), default=0)
+
+    def describe(self) -> str:
+        """One line for people: each service with what it dials."""
+        return ", ".join(f"{s.service} -> {' '.join(s.dials) or 'nothing'}" for s in self.services)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The cutback card: all that is needed to send users back to `colour`, without journal or database.
+
+    `open` from the first forward write to the end of STANDING_BY; `failsafe` is False where only an operator
+    may go back (kind rollback, the old colour known dead).
+    """
+
+    deployment: str
+    endpoint: str
+    colour: Colour
+    generation: int
+    services: tuple[Service, ...]
+    paths: Mapping[str, tuple[str, ...]]
+    snippets: str
+    open: bool
+    failsafe: bool
+    written_at: datetime

@@ -1,0 +1,231 @@
+"""Alert webhooks: another listener, another application, one route; it can never move traffic forward.
+
+Outside facts: Alertmanager sends `Authorization: Bearer` or Basic, cannot sign, and posts version 4: a list
+of alerts, each with status, labels, startsAt and fingerprint, again and again while they fire
+(prometheus.io/docs/alerting/latest/configuration, webhook_config). `hmac.compare_digest` raises TypeError
+for a non-ASCII str, so only bytes are compared. Who cannot prove the token is told nothing, not even whether
+the name exists, and no body of theirs is read.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
+from bluegreen.app.service import Service
+from bluegreen.domain.errors import ConfigurationError
+from bluegreen.interfaces import models
+from bluegreen.interfaces.bodies import LIMIT, read
+from bluegreen.interfaces.buckets import Buckets
+from bluegreen.interfaces.listening import note_heard
+from bluegreen.interfaces.problems import Problem, answer_problems
+
+RATE, BURST = 5.0, 50
+"""Requests a second that one sender may make for long, and at once."""
+
+REMEMBERED = 4096
+"""Ids of generic messages without a time, whose first arrival is remembered as their time."""
+
+STRENGTH = (AlertEffect.CUTBACK, AlertEffect.RECORDED, AlertEffect.DUPLICATE)
+"""Which effect speaks for several alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookRules:
+    """One hook: who may post (`token`), and which alerts count (every label of `match` equal)."""
+
+    kind: Literal["alertmanager", "generic"]
+    token: str = field(repr=False)
+    match: Mapping[str, str] = field(default_factory=dict)
+    effect: Literal["cutback", "record"] = "cutback"
+
+
+Message = TypeVar("Message")
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class AlertmanagerAlert(msgspec.Struct, rename="camel"):
+    """One alert of a group, as Alertmanager posts it."""
+
+    status: Literal["firing", "resolved"]
+    starts_at: Time
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    fingerprint: str = ""
+
+
+class AlertmanagerMessage(msgspec.Struct):
+    """A notification of Alertmanager, version 4."""
+
+    alerts: Annotated[list[AlertmanagerAlert], msgspec.Meta(min_length=1)]
+
+
+class GenericMessage(msgspec.Struct, rename="camel"):
+    """One alert of any other sender. Without `startsAt` it began when it arrived; `id` makes it unique.
+
+    What else is in it is ignored: an alert that is lost over a stray field is worse.
+    """
+
+    id: str = ""
+    status: Literal["firing", "resolved"] = "firing"
+    labels: dict[str, str] = {}
+    starts_at: Time | None = None
+    summary: str = ""
+
+
+class Hooks:
+    """The one route, and what it remembers of its senders."""
+
+    def __init__(self, service: Service, rules: Mapping[str, HookRules]) -> None:
+        for name, hook in rules.items():
+            if not hook.token:
+                key = f"hooks.{name}.token"
+                raise ConfigurationError(f"{key} is empty: anybody could post", key=key)
+        self._service = service
+        self._rules = rules
+        self._nobody = HookRules("generic", secrets.token_hex())
+        self._buckets = Buckets(RATE, BURST)
+        self._arrivals: dict[tuple[str, str], datetime] = {}
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Take one message; 202 once what it says is recorded."""
+        name = request.match_info["name"]
+        hook = self._authenticate(request, name)
+        alerts = self._understand(name, hook, await read(request))
+        alerts.sort(key=lambda alert: not (alert.firing and alert.matches))
+        return _answer([await self._service.alert(alert) for alert in alerts])
+
+    def _authenticate(self, request: web.Request, name: str) -> HookRules:
+        """The hook whose token the caller has; else Problem 401, or 429 for one who knocks too often."""
+        hook = self._rules.get(name, self._nobody)
+        proved = _proves(hook, request)
+        sender = request.remote or ""
+        wait = self._buckets.take((sender, name if proved else ""))
+        if wait:
+            raise TooMany(wait)
+        if not proved:
+            raise Problem(401, "unauthorized", "The token is missing or wrong.", close=True)
+        return hook
+
+    def _understand(self, name: str, hook: HookRules, body: bytes) -> list[Alert]:
+        if hook.kind == "alertmanager":
+            message = _decode(body, AlertmanagerMessage)
+            return [_of_alertmanager(name, hook, alert) for alert in message.alerts]
+        return [self._of_generic(name, hook, _decode(body, GenericMessage))]
+
+    def _of_generic(self, name: str, hook: HookRules, message: GenericMessage) -> Alert:
+        return Alert(
+            hook=name,
+            fingerprint=message.id or _fingerprint(message.labels, message.summary),
+            starts_at=message.starts_at or self._arrival(name, message.id),
+            firing=message.status == "firing",
+            labels=message.labels,
+            matches=_matches(hook, message.labels),
+            effect=hook.effect,
+            summary=message.summary,
+        )
+
+    def _arrival(self, name: str, message: str) -> datetime:
+        """Now; for an id that was here before, its first arrival: the message is sent again, not anew."""
+        now, key = datetime.now(UTC), (name, message)
+        if not message:
+            return now
+        if key not in self._arrivals and len(self._arrivals) >= REMEMBERED:
+            del self._arrivals[next(iter(self._arrivals))]
+        return self._arrivals.setdefault(key, now)
+
+
+class TooMany(Problem):
+    """The sender knocks too often; Retry-After says when the next one is taken."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(429, "too-many-requests", "Too many requests from this sender.", close=True)
+        self.wait = wait
+
+    def response(self) -> web.Response:
+        """The answer to send."""
+        answer = super().response()
+        answer.headers["Retry-After"] = str(int(self.wait) + 1)
+        return answer
+
+
+def make_hooks(service: Service, hooks: Mapping[str, HookRules]) -> web.Application:
+    """The application, for `listening.serve_hooks`. Raises ConfigurationError for a hook without a token."""
+    app = web.Application(middlewares=[note_heard, answer_problems], client_max_size=LIMIT)
+    app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks).receive)
+    return app
+
+
+def _proves(hook: HookRules, request: web.Request) -> bool:
+    """Whether exactly one Authorization header carries the hook's token; compared as raw bytes."""
+    headers = [value for key, value in request.raw_headers if key.lower() == b"authorization"]
+    if len(headers) != 1:
+        return False
+    scheme, _, credentials = headers[0].partition(b" ")
+    return hmac.compare_digest(_presented(hook, scheme.lower(), credentials.strip()), hook.token.encode())
+
+
+def _presented(hook: HookRules, scheme: bytes, credentials: bytes) -> bytes:
+    """The token that the header carries; nothing where it carries none."""
+    if scheme == b"bearer":
+        return credentials
+    if scheme == b"basic" and hook.kind == "alertmanager":
+        try:
+            return base64.b64decode(credentials, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return b""
+    return b""
+
+
+def _decode(body: bytes, kind: type[Message]) -> Message:
+    """The message; Problem 422 where it is another's shape, 400 where it is no JSON."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as exc:
+        raise Problem(422, "validation", str(exc)) from exc
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise Problem(400, "malformed", "The body is not valid JSON.") from exc
+
+
+def _of_alertmanager(name: str, hook: HookRules, alert: AlertmanagerAlert) -> Alert:
+    return Alert(
+        hook=name,
+        fingerprint=alert.fingerprint or _fingerprint(alert.labels),
+        starts_at=alert.starts_at,
+        firing=alert.status == "firing",
+        labels=alert.labels,
+        matches=_matches(hook, alert.labels),
+        effect=hook.effect,
+        summary=alert.annotations.get("summary", ""),
+    )
+
+
+def _matches(hook: HookRules, labels: Mapping[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in hook.match.items())
+
+
+def _fingerprint(labels: Mapping[str, str], summary: str = "") -> str:
+    """Names an alert that has no name of its own."""
+    text = json.dumps([sorted(labels.items()), summary])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _answer(answers: list[AlertAnswer]) -> web.Response:
+    """What became of it; for several alerts the strongest effect, and each."""
+    shown = [models.AlertAnswer.model_validate(answer) for answer in answers]
+    first = min(shown, key=lambda answer: STRENGTH.index(answer.effect))
+    document = first.model_dump(mode="json")
+    if len(shown) > 1:
+        document["durable"] = all(answer.durable for answer in shown)
+        document["alerts"] = [answer.model_dump(mode="json") for answer in shown]
+    return web.json_response(document, status=202)

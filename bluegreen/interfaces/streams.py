@@ -1,0 +1,72 @@
+"""Server-sent events: a deployment's story as it happens, resumed where a client left off.
+
+The journal is the queue: a follower reads from it as fast as its client takes the lines, so a slow client
+costs one event in memory, and one that takes nothing for SEND_BUDGET seconds is cut off; it resumes by
+Last-Event-ID.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from bluegreen.domain.records import Event
+from bluegreen.interfaces import models
+from bluegreen.interfaces.problems import Problem
+
+HEARTBEAT = 15.0
+"""Seconds between two signs of life."""
+
+SEND_BUDGET = 10.0
+"""Seconds after which a client that takes nothing is cut off."""
+
+OPEN_STREAMS: web.AppKey[set[EventSourceResponse]] = web.AppKey("open_streams")
+
+
+def begin(request: web.Request, after: int) -> int:
+    """The number to go on from: the header Last-Event-ID, else `after`. Problem 400 where it is no number."""
+    last = request.headers.get("Last-Event-ID")
+    if last is None:
+        return after
+    if not (last.isascii() and last.isdigit() and len(last) < 19):
+        raise Problem(400, "malformed", "Last-Event-ID must be a number that an event had as its id.")
+    return int(last)
+
+
+async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.StreamResponse:
+    """Send events until the client goes or the daemon stops."""
+    open_streams = request.app[OPEN_STREAMS]
+    async with sse_response(request, ping_interval=HEARTBEAT, send_timeout=SEND_BUDGET) as response:
+        open_streams.add(response)
+        try:
+            await _pump_while_connected(response, events)
+        except* (ConnectionError, TimeoutError):
+            pass  # the client is gone, or takes nothing: it comes back with Last-Event-ID
+        finally:
+            open_streams.discard(response)
+    return response
+
+
+async def _pump_while_connected(response: EventSourceResponse, events: AsyncIterator[Event]) -> None:
+    """A client that goes away is noticed by the heartbeat also while nothing happens."""
+    async with asyncio.TaskGroup() as group:
+        pump = group.create_task(_pump(response, events), name="events-to-client")
+        await response.wait()
+        pump.cancel()
+
+
+async def _pump(response: EventSourceResponse, events: AsyncIterator[Event]) -> None:
+    try:
+        async for event in events:
+            shown = models.Event.model_validate(event)
+            await response.send(shown.model_dump_json(), id=str(event.seq), event=event.name)
+    finally:
+        response.stop_streaming()
+
+
+def close_all(app: web.Application) -> None:
+    """End every stream: the daemon stops."""
+    still_open = app[OPEN_STREAMS]
+    for response in tuple(still_open):
+        response.stop_streaming()

@@ -1,0 +1,245 @@
+"""What the app needs of the world: one Protocol per family of adapters.
+
+Rules for every method: it may be called again after a crash ("ensure"); it ends within the adapter's own
+budget from the settings, or raises; it raises only errors of `domain.errors`; it passes cancellation through.
+Durations are seconds (float), sizes bytes, wall time is timezone-aware UTC.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from bluegreen.domain.checks import CheckResult, FrontDoorAnswer, Target
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase
+from bluegreen.domain.phases import Outcome
+from bluegreen.domain.plans import Release
+from bluegreen.domain.records import AuditRow, Event, Intent, Json, Notice
+from bluegreen.domain.signals import Batch
+from bluegreen.domain.traffic import Card, Colour, Traffic
+
+
+class Clock(Protocol):
+    """Time. Durations are measured on `monotonic`, people are shown `now`."""
+
+    def now(self) -> datetime:
+        """Wall time, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+
+class Balancer(Protocol):
+    """Sends users to one colour or the other: all services in one change."""
+
+    async def observe(self) -> Traffic:
+        """Read where every service goes now. Changes nothing.
+
+        Raises BalancerUnreachable, RouteNotFound, RouteAmbiguous (both name the paths and the keys to correct).
+        """
+
+    async def validate(self) -> None:
+        """Refuse addresses that the balancer would accept and then fail to dial: bad ports, unresolvable hosts,
+        a scheme that does not fit the route's transport, one address in both colours. Raises AddressInvalid."""
+
+    async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+        """Make one attempt to send every service to `colour`, stamped with `generation`, in one conditional write.
+
+        With `expected`, MovedOutside is raised before the write unless that colour serves every service now.
+        Without it (the way back, a fence) any present state is overwritten. Already there under this very
+        generation: nothing is written. Raises BalancerUnreachable (nothing sent), ChangeRefused (no effect),
+        ForeignChange (no effect: read again), ChangeUnknown (may land late: a fence must follow), ConnectionLost.
+        """
+
+    async def card(self, colour: Colour, generation: int) -> Card:
+        """What the way back to `colour` needs, read from the balancer as it is now (`deployment` left empty)."""
+
+    def persisted(self) -> Colour | None:
+        """The colour in the snippet files that a restarted balancer would read; None where no snippet is kept.
+        Raises BalancerError where the files disagree or cannot be read."""
+
+    async def persist(self, colour: Colour) -> None:
+        """Bring the snippet files that exist to `colour`, each replaced as a whole. Raises BalancerError."""
+
+
+class FrontDoor(Protocol):
+    """The way users come in: the balancer's real listener."""
+
+    async def ask(self, service: str) -> FrontDoorAnswer:
+        """Send one request for a service and learn which colour served it. Never raises for a bad answer."""
+
+
+class Runner(Protocol):
+    """Starts and stops one colour. Called only through `app.environments`, which protects the live colour."""
+
+    async def up(self, release: Release) -> str:
+        """Ensure the colour runs this release; returns once started, with the kept output. Raises RunnerFailed."""
+
+    async def down(self) -> str:
+        """Ensure the colour is stopped. Raises RunnerFailed."""
+
+    async def logs(self, lines: int) -> str:
+        """The last lines of the colour's own log; a text that says so where none is configured."""
+
+
+class Checker(Protocol):
+    """One question asked of a colour."""
+
+    @property
+    def name(self) -> str:
+        """How people name this check."""
+
+    async def check(self, target: Target) -> CheckResult:
+        """Ask once, within the check's own timeout. A failure is a result, never an exception."""
+
+
+class Readiness(Protocol):
+    """Whether one service of a colour is ready for users."""
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+
+    @property
+    def consecutive(self) -> int:
+        """Successes in a row that count as ready."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two questions."""
+
+    async def check(self, target: Target) -> CheckResult:
+        """Ask every address of the service in that colour once."""
+
+
+class SignalSource(Protocol):
+    """A stream of counts that says how users fare. Runs always, also when idle: it makes the baseline."""
+
+    @property
+    def name(self) -> str:
+        """The source's name, as batches carry it."""
+
+    @property
+    def heard_at(self) -> float | None:
+        """Monotonic seconds of the last sign of life; None before the first."""
+
+    async def run(self, report: Callable[[Batch], None]) -> None:
+        """Report batches as they come, until cancelled. `report` is synchronous and fast."""
+
+    def position(self) -> Json:
+        """Where the source stands, to be given to `resume`; None where that means nothing."""
+
+    def resume(self, position: Json) -> bool:
+        """Go on from a saved position (before `run`); False where that is impossible and data is missing."""
+
+
+class Database(Protocol):
+    """One shared database: how it is, its backups, its migrations and their ledger."""
+
+    @property
+    def name(self) -> str:
+        """Its name in [[databases]]."""
+
+    async def facts(self) -> DatabaseFacts:
+        """Ask how it is. Raises DatabaseUnreachable."""
+
+    async def check_backup_possible(self) -> tuple[str, ...]:
+        """Look for what a backup needs: clients of the server's major version, free disk, the right to create a
+        scratch database. Returns warnings. Raises BackupFailed with what is missing."""
+
+    async def back_up(self, deployment: str, release: str) -> Backup:
+        """Take a dump under one snapshot and verify it by restoring; leftovers of a former attempt are removed
+        first. Only a verified backup has its final name. Raises BackupFailed."""
+
+    async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
+        """Migrations of that phase that the ledger does not have as done, in order. Read-only, also where the
+        ledger does not exist yet. Raises MigrationFailed for unreadable or changed files."""
+
+    def locked(self) -> AbstractAsyncContextManager[None]:
+        """Hold the migration lock: session level, on its own connection, try-locked within its budget.
+        Raises LockBusy naming the holder."""
+
+    async def apply(self, migration: Migration, deployment: str, release: Release) -> None:
+        """Ensure one migration is applied, gently; needs `locked`. Done already: nothing. Cancelled: a
+        transaction is rolled back, anything else is finished first. Raises MigrationFailed."""
+
+    async def applied(self, deployment: str) -> tuple[Applied, ...]:
+        """What the ledger says of one deployment, in the order applied. Raises DatabaseUnreachable."""
+
+
+class Notifier(Protocol):
+    """A way to tell people."""
+
+    @property
+    def name(self) -> str:
+        """Its name in [[notify]]."""
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether this receiver asked for such notices."""
+
+    async def send(self, notice: Notice) -> None:
+        """Deliver once, within its timeout. Raises NotifierFailed; may deliver twice if called again."""
+
+
+class Cards(Protocol):
+    """Keeps the cutback card as a file, beside and independent of the journal."""
+
+    async def write(self, card: Card) -> None:
+        """Replace the card: temp + fsync + rename. Raises JournalUnwritable."""
+
+    async def read(self) -> Card | None:
+        """The card as last written; None without one. Raises JournalUnreadable."""
+
+
+class Journal(Protocol):
+    """What we want and what we did, crash-safe: what was acknowledged survives kill -9.
+
+    Every write raises JournalUnwritable where it cannot be made durable.
+    """
+
+    async def save(self, deployment: Deployment, *records: Event | Intent) -> tuple[Event, ...]:
+        """Store a deployment with the events and intents that belong to this very state, all or nothing.
+        Returns the events with their numbers."""
+
+    async def deployment(self, id: str) -> Deployment | None:
+        """One deployment."""
+
+    async def deployments(self, limit: int, before: str = "") -> tuple[Deployment, ...]:
+        """The latest first; `before` is an id to go on from."""
+
+    async def conclude(self, intent: str, outcome: Outcome, note: str = "") -> None:
+        """Store an intent's outcome."""
+
+    async def intents(self, deployment: str) -> tuple[Intent, ...]:
+        """A deployment's intents, oldest first. One without an outcome is open: its effect is unknown."""
+
+    async def record(self, event: Event) -> Event:
+        """Store an event; returns it with its number."""
+
+    async def events(self, after: int, deployment: str = "", limit: int = 1000) -> tuple[Event, ...]:
+        """Events with a number above `after`, oldest first."""
+
+    async def audit(self, row: AuditRow) -> None:
+        """Append to the audit."""
+
+    async def audited(self, limit: int) -> tuple[AuditRow, ...]:
+        """The latest audit rows first."""
+
+    async def keep(self, kind: str, key: str, value: Json) -> None:
+        """Store one fact, replacing it."""
+
+    async def claim(self, kind: str, key: str, value: Json) -> bool:
+        """Store one fact if there is none under this key; False where there was."""
+
+    async def fact(self, kind: str, key: str) -> Any:
+        """One fact; None without it."""
+
+    async def facts(self, kind: str) -> Mapping[str, Json]:
+        """All facts of a kind, oldest first."""
+
+    async def forget(self, kind: str, key: str) -> None:
+        """Remove one fact; nothing where there is none."""
+
+
+Checkers = Sequence[Checker]

@@ -1,0 +1,119 @@
+"""The whole configuration, and where its values come from: the environment over the file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bluegreen.domain.phases import Phase
+from bluegreen.settings.environment import DELIMITER, PREFIX, Environment
+from bluegreen.settings.rules import broken
+from bluegreen.settings.sections import Access, Caddy, Daemon
+from bluegreen.settings.sections_data import Backup, Database, Migration, Releases
+from bluegreen.settings.sections_outside import Hooks, Notify
+from bluegreen.settings.sections_stack import Environments, Service, Smoke
+from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, Watch, phase_deadlines
+from bluegreen.settings.values import Name
+
+
+class Settings(BaseSettings):
+    """One stack and how it is deployed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    project: Name = Field(
+        description="What is deployed here; it names backups, messages and metrics.", examples=["olympus"]
+    )
+    daemon: Daemon = Daemon()
+    access: Access = Access()
+    caddy: Caddy = Caddy()
+    databases: tuple[Database, ...] = ()
+    backup: Backup = Backup()
+    migrations: tuple[Migration, ...] = ()
+    release: Releases = Releases()
+    environments: Environments
+    services: tuple[Service, ...] = Field(min_length=1)
+    smoke: tuple[Smoke, ...] = ()
+    promotion: Promotion = Promotion()
+    deadlines: Deadlines = Deadlines()
+    watch: Watch = Watch()
+    retire: Retire = Retire()
+    hooks: Hooks = Hooks()
+    notify: tuple[Notify, ...] = ()
+
+    _file: Path | None = PrivateAttr(default=None)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def file(self) -> Path | None:
+        """The file they were loaded from."""
+        return self._file
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed and should not stay so; to be said at every start."""
+        return self._warnings
+
+    @property
+    def phase_deadlines(self) -> dict[Phase, float]:
+        """Seconds that each phase may take; every phase that is not final has one."""
+        return phase_deadlines(self.deadlines, self.promotion, self.watch)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment over what the file says; no .env file, and secrets only where a key names one."""
+        return Environment(settings_cls), init_settings
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_all_at_once(cls, data: Any, validate: Callable[[Any], Self]) -> Self:
+        """Report the rules between sections together with what is wrong inside of them."""
+        try:
+            settings = validate(data)
+        except ValidationError as exc:
+            found: list[Any] = [*exc.errors(include_url=False)]
+            sound = cls._sound_sections(data, {error["loc"][0] for error in found if error["loc"]})
+            raise _failure([_again(error) for error in found] + _as_errors(sound)) from exc
+        if errors := _as_errors({name: getattr(settings, name) for name in cls.model_fields}):
+            raise _failure(errors)
+        return settings
+
+    @classmethod
+    def _sound_sections(cls, data: dict[str, Any], unsound: set[int | str]) -> dict[str, Any]:
+        return {
+            name: TypeAdapter(field.annotation).validate_python(data[name]) if name in data else field.default
+            for name, field in cls.model_fields.items()
+            if name not in unsound
+        }
+
+
+def _failure(errors: list[InitErrorDetails]) -> ValidationError:
+    return ValidationError.from_exception_data("Settings", errors, hide_input=True)
+
+
+def _as_errors(sections: dict[str, Any]) -> list[InitErrorDetails]:
+    return [
+        InitErrorDetails(type=PydanticCustomError("rule", "{text}", {"text": text}), loc=path, input=None)
+        for path, text in broken(sections)
+    ]
+
+
+def _again(error: Any) -> InitErrorDetails:
+    return InitErrorDetails(type=error["type"], loc=error["loc"], input=error["input"], ctx=error.get("ctx", {}))
