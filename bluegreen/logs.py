@@ -76,7 +76,7 @@ class Masking:
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes to a stream; what cannot be written is counted out loud, without its (unmasked) content."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name for it
         sys.stderr.write(f"bluegreen: a log line of {record.name} was lost: {sys.exc_info()[1]!r}\n")
 
 
@@ -144,7 +144,7 @@ def _rendering(console: bool, stream: TextIO) -> list[Processor]:
 
 def _as_line(logger: WrappedLogger, method: str, event: EventDict) -> str:
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
-    return json.dumps(first | event, default=str)
+    return json.dumps({**first, **event}, default=str)
 
 
 def _as_journald_line(logger: WrappedLogger, method: str, event: EventDict) -> str:

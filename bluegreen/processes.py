@@ -29,7 +29,7 @@ GRACE = 5.0
 LINGER = 0.2
 """Seconds in which output that was written before the exit is still read."""
 
-FIELD = re.compile(r"\{(release|colour|lines)\}")
+FIELD = re.compile(r"\{(release|colour)\}")
 """What is substituted in an argv. Any other brace stays as it is written."""
 
 VALUE = re.compile(r"(?![.-])[A-Za-z0-9._-]{1,64}")
@@ -95,7 +95,7 @@ def environment(extra: Mapping[str, str] | None = None, passed: Sequence[str] = 
 
 
 def fill(argv: Sequence[str], **fields: str) -> list[str]:
-    """An argv with {release}, {colour} and {lines} replaced; an empty value stands for "not known".
+    """An argv with {release} and {colour} replaced; an empty value stands for "not known".
 
     Raises CommandFailed for a value that does not match VALUE and for one of these fields that is not in
     `fields`.

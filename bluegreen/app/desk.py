@@ -20,6 +20,9 @@ PAST = {
 }
 """The verbs of operators as the events they become."""
 
+SETTLE = 5.0
+"""Seconds that a request waits for the end of the last deployment to be written down."""
+
 
 class Desk:
     """The common ground of the use cases."""
@@ -55,6 +58,7 @@ class Desk:
         )
 
     async def _refuse_while_running(self, next: tuple[str, ...] = ()) -> None:
+        await self._engine.let_settle(SETTLE)
         if self._engine.run is not None:
             deployment = self._engine.run.deployment
             raise DeploymentInProgress(

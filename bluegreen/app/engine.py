@@ -29,6 +29,7 @@ class Engine:
         self.run: Run | None = None
         self.lock = asyncio.Lock()
         self._ready = asyncio.Event()
+        self._idle = asyncio.Event()
         self._unfinished: Deployment | None = None
 
     async def prepare(self) -> None:
@@ -83,6 +84,20 @@ class Engine:
         self._launch(run)
         return run.deployment
 
+    async def let_settle(self, seconds: float) -> None:
+        """Return when nothing runs any more, where the deployment has ended and only its end is being written down.
+
+        Raises JournalUnwritable where that takes longer; returns at once where a deployment really runs.
+        """
+        run = self.run
+        if run is None or not run.deployment.phase.final:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError as exc:
+            raise JournalUnwritable(f"the end of {run.deployment.id} cannot be written down yet") from exc
+
     async def end_inspections(self) -> None:
         """Stop what was left running for inspection, when its time is over; until cancelled."""
         while True:
@@ -97,6 +112,7 @@ class Engine:
 
     def _launch(self, run: Run) -> None:
         self.run = run
+        self._idle.clear()
         self._ready.set()
 
     def _make_run(self, deployment: Deployment, orders: Orders) -> Run:
@@ -109,6 +125,7 @@ class Engine:
             run.deployment = replace(run.deployment, settled=True)
         await self._settle(run)
         self.run = None
+        self._idle.set()
 
     async def _settle(self, run: Run) -> None:
         """Until the end is durable nothing else starts: a lost outcome would be found again as unfinished."""

@@ -105,7 +105,7 @@ def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
     auto = world.terms.auto_promote if request.auto_promote is None else request.auto_promote
     if kind is Kind.ROLLBACK:
         return replace(world.terms, auto_promote=True, contract=False)
-    return replace(world.terms, auto_promote=auto, contract=request.contract or world.contract_after_standby)
+    return replace(world.terms, auto_promote=auto, contract=request.contract)
 
 
 async def _pending(world: World, release: Release, kind: Kind) -> tuple[tuple[str, ...], list[str]]:
@@ -128,6 +128,7 @@ def _steps(
     new, services = live.other, ", ".join(world.services)
     forward = kind is Kind.DEPLOY
     databases = ", ".join(world.databases)
+    contracts = forward and (terms.contract or bool(world.contracts_after_standby))
     return [
         PlanStep(
             Phase.PREPARING, f"check Caddy, routes, addresses, databases, disk; {live} healthy and seen in the log"
@@ -146,7 +147,7 @@ def _steps(
         ),
         PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
         PlanStep(Phase.RETIRING, f"drain {live} for {_time(terms.drain)} and stop it: then the way back is a rollback"),
-        _step(Phase.CONTRACTING, terms.contract, "run contract migrations that are due", "not asked for"),
+        _step(Phase.CONTRACTING, contracts, "run contract migrations that are due", "not asked for"),
     ]
 
 

@@ -45,19 +45,31 @@ async def apply_expand(run: Run) -> tuple[str, ...]:
 
 
 async def apply_contract(run: Run) -> tuple[str, ...]:
-    """Apply pending contract migrations, after a fresh backup; never those whose own expand this deployment applied."""
-    own = {(row.source, row.version) for row in await applied(run) if row.phase is MigrationPhase.EXPAND}
+    """Apply the contract migrations that were asked for, or run by themselves, after a fresh backup.
+
+    Never those whose own expand this deployment applied: the old release was still on standby with it.
+    """
     release = run.deployment.plan.release
+    own = {(row.source, row.version) for row in await applied(run) if row.phase is MigrationPhase.EXPAND}
     labels: list[str] = []
     for database in run.world.databases.values():
-        due = await database.pending(MigrationPhase.CONTRACT, release)
-        held = frozenset(migration.label for migration in due if (migration.source, migration.version) in own)
-        if len(held) < len(due):
+        pending = await database.pending(MigrationPhase.CONTRACT, release)
+        reasons = {migration.label: _why_held(run, migration, own) for migration in pending}
+        held = {label: reason for label, reason in reasons.items() if reason}
+        for label, reason in held.items():
+            await run.tell("migration.held_back", migration=label, reason=reason)
+        if len(held) < len(pending):
             await back_up(run)
-            labels += await _apply(run, database, MigrationPhase.CONTRACT, held)
-        for label in sorted(held):
-            await run.tell("migration.held_back", migration=label, reason="its expand ran in this deployment")
+            labels += await _apply(run, database, MigrationPhase.CONTRACT, frozenset(held))
     return tuple(labels)
+
+
+def _why_held(run: Run, migration: Migration, own: set[tuple[str, str]]) -> str:
+    """Why a contract migration does not run in this deployment; empty where it does."""
+    if (migration.source, migration.version) in own:
+        return "its expand ran in this deployment"
+    asked = run.deployment.plan.terms.contract or migration.source in run.world.contracts_after_standby
+    return "" if asked else "contract migrations were not asked for"
 
 
 async def _apply(run: Run, database: Database, phase: MigrationPhase, held: frozenset[str]) -> list[str]:

@@ -131,10 +131,10 @@ async def retiring(run: Run) -> Answer:
 
 async def contracting(run: Run) -> Answer:
     """Run the contract migrations that are due, if they are allowed."""
-    if rolls_back(run) or not run.deployment.plan.terms.contract:
-        return done("contract migrations were not asked for")
+    if rolls_back(run):
+        return done("a rollback changes no schema")
     labels = await schema.apply_contract(run)
-    return done(f"applied: {', '.join(labels)}" if labels else "nothing was pending")
+    return done(f"applied: {', '.join(labels)}" if labels else "nothing was due")
 
 
 async def assessing(run: Run) -> Answer:

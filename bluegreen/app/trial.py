@@ -50,13 +50,13 @@ class Trial:
         self._account.release(self._account.t_s + seconds)
 
     def observe(self, batch: Batch) -> bool:
-        """Count a batch of the new colour; True where the release is now judged worse."""
+        """Count a batch of the new colour; True where something in it was bad, so that judging may tell more."""
         n, bad = self._count(batch)
         if batch.signal in self._account.rows and n:
             self._account.observe(batch.signal, n=n, bad=bad, t_s=self._account.t_s)
         if batch.signal == "probe":
             self._streak(batch.key).observe(n=n, bad=bad)
-        return self.judge(frozenset()).verdict == "regressed" if bad else False
+        return bad > 0
 
     def judge(self, silent: frozenset[str]) -> Judgement:
         """The verdict as of now."""

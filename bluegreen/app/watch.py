@@ -1,7 +1,8 @@
 """Listens to how users fare, always; and when a release is on trial, decides when to go back.
 
-From a bad line to the decision there is no poll: a source calls `report`, the account is updated, and `regressed`
-is set in the same turn of the event loop.
+From a bad line to the decision there is no poll: a source calls `report` for all it read, the account is updated, and
+`regressed` is set in the next turn of the event loop. Not earlier: judged in the middle of what was read at once, the
+bound on false cuts would be twice alpha (domain/account.py).
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 
 from bluegreen.app.baseline import Baseline
 from bluegreen.app.trial import Trial, rules_of
-from bluegreen.domain.evidence import Judgement
+from bluegreen.domain.evidence import Judgement, Verdict
 from bluegreen.domain.plans import Terms
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted, Measured
@@ -31,6 +32,7 @@ class Watch:
         self._tried: Colour | None = None
         self._moved_at = clock.monotonic()
         self._ticked_at = clock.monotonic()
+        self._due = False
 
     async def run(self) -> None:
         """Listen to every source until cancelled."""
@@ -71,8 +73,9 @@ class Watch:
         if colour is None:
             return
         if self.trial is not None:
-            if colour is self._tried and self.trial.observe(batch):
-                self.regressed.set()
+            if colour is self._tried and self.trial.observe(batch) and not self._due:
+                self._due = True
+                asyncio.get_running_loop().call_soon(self._look)
         elif colour is self.serving:
             self._learn(batch)
 
@@ -103,6 +106,11 @@ class Watch:
         self._ticked_at = self._clock.monotonic()
         self.regressed.clear()
         self.standby = Standby()
+
+    def _look(self) -> None:
+        self._due = False
+        if self.trial is not None and self.trial.judge(frozenset()).verdict is Verdict.REGRESSED:
+            self.regressed.set()
 
     def _colour_of(self, batch: Batch) -> Colour | None:
         if isinstance(batch, Measured) or batch.colour is not None:

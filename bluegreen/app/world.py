@@ -26,13 +26,14 @@ class World:
     """The ports, and what the configuration says of the stack.
 
     `terms` are those of the next plan; `connection_budgets` the connections one colour may open, by database;
+    `contracts_after_standby` the migration sources whose contract files run without being asked for;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
     project: str
     services: Mapping[str, Service]
     terms: Terms
-    contract_after_standby: bool
+    contracts_after_standby: frozenset[str]
     connection_budgets: Mapping[str, int]
     releases: Mapping[Colour, str]
     read_release: Callable[[str], Release]

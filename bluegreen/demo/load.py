@@ -82,7 +82,7 @@ class Load:
         """Returns when all requests have ended, at the latest `timeout` seconds after the last was due."""
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
-            crowd = [await stack.enter_async_context(self._http()) for _ in range(self.users)]
+            crowd = [await stack.enter_async_context(self.http()) for _ in range(self.users)]
             users = [User(f"user-{number}", http) for number, http in enumerate(crowd)]
             began, wall = loop.time(), time() - loop.time()
             async with asyncio.TaskGroup() as group:
@@ -90,7 +90,7 @@ class Load:
                     due = began + number / self.rate
                     if await self._stopped_before(due):
                         break
-                    asked = self._request(number, users[number % self.users], due, wall)
+                    asked = self.request(number, users[number % self.users], due, wall)
                     group.create_task(asked, name=f"load request {number}")
 
     def stop(self) -> None:
@@ -104,11 +104,12 @@ class Load:
         except TimeoutError:
             return False
 
-    async def _request(self, number: int, user: User, due: float, wall: float) -> None:
+    async def request(self, number: int, user: User, due: float, wall: float) -> None:
+        """One request, recorded; `due` in seconds of the loop's clock, which `wall` turns into Unix time."""
         clock = asyncio.get_running_loop().time
         start, turn = clock(), TURNS[number // self.users % len(TURNS)]
         service, method, path = turn if user.session is not None else LOG_IN
-        got = await self._ask(user, service, method, path)
+        got = await self.ask(user, service, method, path)
         self._record(
             Record(
                 number=number, due=due + wall, start=start + wall, latency=clock() - due,
@@ -118,7 +119,8 @@ class Load:
             )
         )  # fmt: skip
 
-    async def _ask(self, user: User, service: str, method: str, path: str) -> "Got":
+    async def ask(self, user: User, service: str, method: str, path: str) -> "Got":
+        """One request of one user; what went wrong is in the answer, nothing is raised."""
         if self._open >= self.in_flight:
             return Got(error=f"not sent: {self._open} requests are in flight")
         self._open += 1
@@ -140,7 +142,8 @@ class Load:
         if self._sink is not None:
             self._sink(record)
 
-    def _http(self) -> aiohttp.ClientSession:
+    def http(self) -> aiohttp.ClientSession:
+        """A client for one user: kept connections, no cookies by itself, and no second try."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             cookie_jar=aiohttp.DummyCookieJar(),

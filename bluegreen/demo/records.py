@@ -7,6 +7,7 @@ session: that is one which was good and is refused to the end.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -40,6 +41,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def refused(self) -> bool:
         """The user was not let in."""
         return self.status in (401, 403)
+
+
+def read(file: Path) -> list[Record]:
+    """The records that a load process has written so far."""
+    whole, _, _unfinished = file.read_bytes().rpartition(b"\n")
+    return msgspec.json.Decoder(Record).decode_lines(whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ POLL = 0.03
 """Seconds between two looks at a service that starts; it is another process and tells nobody."""
 
 
+PROBE = 1.0
+"""Seconds for one look: a stranger on the port may never answer."""
+
+
 class Resident(msgspec.Struct, frozen=True):
     """What was started: which process, which release, which fault over it."""
 
@@ -101,7 +105,7 @@ class Place:
 
 async def _json(session: aiohttp.ClientSession, url: str) -> object:
     try:
-        async with session.get(url) as answer:
+        async with session.get(url, timeout=aiohttp.ClientTimeout(total=PROBE)) as answer:
             return await answer.json(content_type=None)
-    except (aiohttp.ClientError, ValueError):
+    except (aiohttp.ClientError, TimeoutError, ValueError):
         return None

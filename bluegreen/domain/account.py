@@ -183,7 +183,11 @@ class Account:
 
     @property
     def wealth(self) -> float:
-        """M: the odds against "nothing is worse than tolerated". Read it after a tick's last report."""
+        """M: the odds against "nothing is worse than tolerated".
+
+        Read it after the last report of a drain. Between two of them it mixes rows of before and after, and the
+        bound is 2·alpha: if the mixture reaches 1/alpha, then M was or will be at half of that.
+        """
         return sum(row.wealth for row in self.rows.values())
 
     def release(self, t_s: float) -> None:

@@ -11,7 +11,7 @@ from bluegreen.app.service import Service
 from bluegreen.domain import deployments as domain
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
-from bluegreen.interfaces import models
+from bluegreen.interfaces import models, requests
 from bluegreen.interfaces.bodies import read_json
 from bluegreen.interfaces.problems import Problem
 from bluegreen.interfaces.streams import begin, stream
@@ -35,7 +35,7 @@ async def status(request: web.Request) -> web.Response:
 
 async def deployments(request: web.Request) -> web.Response:
     """Deployments, the latest first."""
-    page = models.PageQuery.model_validate(dict(request.query))
+    page = requests.PageQuery.model_validate(dict(request.query))
     found = await _service(request).deployments(page.limit, page.cursor)
     cursor = found[-1].id if len(found) == page.limit else None
     return _shown(models.Deployments.model_validate({"items": found, "cursor": cursor}))
@@ -48,7 +48,7 @@ async def deployment(request: web.Request) -> web.Response:
 
 async def logs(request: web.Request) -> web.Response:
     """A deployment's story: its events, with what its commands printed."""
-    query = models.LogQuery.model_validate(dict(request.query))
+    query = requests.LogQuery.model_validate(dict(request.query))
     found = await _service(request).deployment(_id(request))
     events = await _service(request).events(query.after, found.id, query.limit)
     after = events[-1].seq if events else query.after
@@ -58,7 +58,7 @@ async def logs(request: web.Request) -> web.Response:
 
 async def deployment_events(request: web.Request) -> web.StreamResponse:
     """A deployment's story as it happens, from its beginning or from Last-Event-ID."""
-    query = models.FollowQuery.model_validate(dict(request.query))
+    query = requests.FollowQuery.model_validate(dict(request.query))
     after = begin(request, query.after)
     found = await _service(request).deployment(_id(request))
     return await stream(request, _service(request).follow(after, found.id))
@@ -66,13 +66,13 @@ async def deployment_events(request: web.Request) -> web.StreamResponse:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Everything that happens, from the beginning of the journal or from Last-Event-ID."""
-    query = models.FollowQuery.model_validate(dict(request.query))
+    query = requests.FollowQuery.model_validate(dict(request.query))
     return await stream(request, _service(request).follow(begin(request, query.after)))
 
 
 async def environment_logs(request: web.Request) -> web.Response:
     """The end of a colour's own log."""
-    query = models.OutputQuery.model_validate(dict(request.query))
+    query = requests.OutputQuery.model_validate(dict(request.query))
     colour = Colour(request.match_info["colour"])
     text = await _service(request).environment_logs(colour, query.lines)
     return _shown(models.Output(colour=colour, text=text))
@@ -113,14 +113,14 @@ async def ready(request: web.Request) -> web.Response:
 
 async def plan(request: web.Request) -> web.Response:
     """Say what a deployment would do; nothing is done."""
-    wanted = models.PlanRequest.model_validate(await read_json(request)).wanted()
+    wanted = requests.PlanRequest.model_validate(await read_json(request)).wanted()
     made = await _service(request).plan(wanted, request[CALLER])
     return _shown(models.Plan.model_validate(made), 201, Location=f"/v1/plans/{made.id}")
 
 
 async def deploy(request: web.Request) -> web.Response:
     """Start a deployment of a plan or a release; with an Idempotency-Key, once however often it is asked."""
-    body = models.DeployRequest.model_validate(await read_json(request))
+    body = requests.DeployRequest.model_validate(await read_json(request))
     wanted = DeployRequest(plan=body.plan or "", release=body.wanted())
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_LENGTH or not key.isprintable():
@@ -131,40 +131,40 @@ async def deploy(request: web.Request) -> web.Response:
 
 async def promote(request: web.Request) -> web.Response:
     """Pass the gate: let users meet the new release."""
-    body = models.ReasonRequest.model_validate(await read_json(request))
+    body = requests.ReasonRequest.model_validate(await read_json(request))
     await _require_match(request)
     return _deployment(await _service(request).promote(_id(request), request[CALLER], body.reason))
 
 
 async def abort(request: web.Request) -> web.Response:
     """Before the switch: give up. After it: cut back."""
-    body = models.ReasonRequest.model_validate(await read_json(request))
+    body = requests.ReasonRequest.model_validate(await read_json(request))
     await _require_match(request)
     return _deployment(await _service(request).abort(_id(request), request[CALLER], body.reason))
 
 
 async def retry(request: web.Request) -> web.Response:
     """Try an ABANDONED deployment's plan again, or a STRANDED one's way back."""
-    models.RetryRequest.model_validate(await read_json(request))
+    requests.RetryRequest.model_validate(await read_json(request))
     await _require_match(request)
     return _started(await _service(request).retry(_id(request), request[CALLER]))
 
 
 async def resolve(request: web.Request) -> web.Response:
     """Say that a STRANDED deployment was settled by hand."""
-    body = models.ResolveRequest.model_validate(await read_json(request))
+    body = requests.ResolveRequest.model_validate(await read_json(request))
     return _deployment(await _service(request).resolve(_id(request), request[CALLER], body.reason))
 
 
 async def cutback(request: web.Request) -> web.Response:
     """Send all traffic back to the old colour; harmless twice."""
-    body = models.CutbackRequest.model_validate(await read_json(request))
+    body = requests.CutbackRequest.model_validate(await read_json(request))
     return _deployment(await _service(request).cutback(request[CALLER], body.reason, force=body.force))
 
 
 async def rollback(request: web.Request) -> web.Response:
     """Return to an earlier release: a deployment of its own."""
-    body = models.RollbackRequest.model_validate(await read_json(request))
+    body = requests.RollbackRequest.model_validate(await read_json(request))
     return _started(await _service(request).rollback(body.release or "", request[CALLER], body.reason))
 
 

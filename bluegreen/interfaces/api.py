@@ -14,6 +14,7 @@ from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
 from bluegreen.interfaces import answers, openapi, streams
 from bluegreen.interfaces import models as m
+from bluegreen.interfaces import requests as r
 from bluegreen.interfaces.answers import CALLER, SERVICE
 from bluegreen.interfaces.bodies import LIMIT
 from bluegreen.interfaces.listening import note_heard
@@ -31,21 +32,21 @@ ONE, COLOUR = "/v1/deployments/{id}", "/v1/environments/{colour}"
 # fmt: off
 ROUTES = (
     Route("GET", "/v1/status", answers.status, READ, m.Status),
-    Route("GET", "/v1/deployments", answers.deployments, READ, m.Deployments, query=m.PageQuery),
+    Route("GET", "/v1/deployments", answers.deployments, READ, m.Deployments, query=r.PageQuery),
     Route("GET", ONE, answers.deployment, READ, m.Deployment),
-    Route("GET", f"{ONE}/logs", answers.logs, READ, m.Events, query=m.LogQuery),
-    Route("GET", f"{ONE}/events", answers.deployment_events, READ, m.Event, query=m.FollowQuery, stream=True),
-    Route("GET", "/v1/events", answers.events, READ, m.Event, query=m.FollowQuery, stream=True),
-    Route("GET", f"{COLOUR}/logs", answers.environment_logs, READ, m.Output, query=m.OutputQuery),
+    Route("GET", f"{ONE}/logs", answers.logs, READ, m.Events, query=r.LogQuery),
+    Route("GET", f"{ONE}/events", answers.deployment_events, READ, m.Event, query=r.FollowQuery, stream=True),
+    Route("GET", "/v1/events", answers.events, READ, m.Event, query=r.FollowQuery, stream=True),
+    Route("GET", f"{COLOUR}/logs", answers.environment_logs, READ, m.Output, query=r.OutputQuery),
     Route("GET", "/v1/plans/{id}", answers.stored_plan, READ, m.Plan),
-    Route("POST", "/v1/plans", answers.plan, OPERATE, m.Plan, m.PlanRequest, status=201),
-    Route("POST", "/v1/deployments", answers.deploy, OPERATE, m.Deployment, m.DeployRequest, status=202),
-    Route("POST", f"{ONE}/promote", answers.promote, OPERATE, m.Deployment, m.ReasonRequest),
-    Route("POST", f"{ONE}/abort", answers.abort, OPERATE, m.Deployment, m.ReasonRequest),
-    Route("POST", f"{ONE}/retry", answers.retry, OPERATE, m.Deployment, m.RetryRequest, status=202),
-    Route("POST", f"{ONE}/resolve", answers.resolve, OPERATE, m.Deployment, m.ResolveRequest),
-    Route("POST", "/v1/cutback", answers.cutback, CUTBACK, m.Deployment, m.CutbackRequest),
-    Route("POST", "/v1/rollback", answers.rollback, OPERATE, m.Deployment, m.RollbackRequest, status=202),
+    Route("POST", "/v1/plans", answers.plan, OPERATE, m.Plan, r.PlanRequest, status=201),
+    Route("POST", "/v1/deployments", answers.deploy, OPERATE, m.Deployment, r.DeployRequest, status=202),
+    Route("POST", f"{ONE}/promote", answers.promote, OPERATE, m.Deployment, r.ReasonRequest),
+    Route("POST", f"{ONE}/abort", answers.abort, OPERATE, m.Deployment, r.ReasonRequest),
+    Route("POST", f"{ONE}/retry", answers.retry, OPERATE, m.Deployment, r.RetryRequest, status=202),
+    Route("POST", f"{ONE}/resolve", answers.resolve, OPERATE, m.Deployment, r.ResolveRequest),
+    Route("POST", "/v1/cutback", answers.cutback, CUTBACK, m.Deployment, r.CutbackRequest),
+    Route("POST", "/v1/rollback", answers.rollback, OPERATE, m.Deployment, r.RollbackRequest, status=202),
     Route("GET", "/v1/config", answers.configuration, ADMIN, None),
     Route("GET", "/v1/openapi.json", answers.openapi_document, ANYBODY, None),
     Route("GET", "/healthz", answers.healthy, ANYBODY, None),

@@ -42,9 +42,7 @@ T = TypeVar("T")
 class ClientError(Exception):
     """The daemon did not do what was asked. `code` is the problem's, `next` are commands to type."""
 
-    def __init__(
-        self, detail: str, *, code: str = "error", status: int = 0, next: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, detail: str, *, code: str = "error", status: int = 0, next: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.detail, self.code, self.status, self.next = detail, code, status, next
 
@@ -209,9 +207,7 @@ class Client:
     async def _get(self, path: str, kind: type[T], **query: str | int) -> Reply[T]:
         return await self._ask("GET", path, kind, params=query)
 
-    async def _post(
-        self, path: str, kind: type[T], body: Any, headers: Mapping[str, str] | None = None
-    ) -> Reply[T]:
+    async def _post(self, path: str, kind: type[T], body: Any, headers: Mapping[str, str] | None = None) -> Reply[T]:
         return await self._ask("POST", path, kind, json=body, headers=headers)
 
     async def _ask(self, method: str, path: str, kind: type[T], **request: Any) -> Reply[T]:
@@ -266,9 +262,7 @@ def _unanswered(exc: Exception, socket: Path) -> ClientError:
     """Why no answer came, in words."""
     reason = exc.errno if isinstance(exc, OSError) else None
     if reason in (errno.EACCES, errno.EPERM):
-        return SocketDenied(
-            f"You may not connect to {socket}.", code="denied", next=(f"ls -l {socket}", "id")
-        )
+        return SocketDenied(f"You may not connect to {socket}.", code="denied", next=(f"ls -l {socket}", "id"))
     if isinstance(exc, aiohttp.ClientConnectorError):
         detail = f"The daemon does not run: nobody listens on {socket}."
         return Unreachable(detail, code="not-running", next=("systemctl status bluegreen",))

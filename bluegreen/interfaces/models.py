@@ -1,18 +1,17 @@
-"""The API's contract: what it takes and what it gives, as JSON. Also the source of its OpenAPI document.
+"""What the API sends, as JSON. Also a source of its OpenAPI document.
 
-Times are RFC 3339 in UTC, durations seconds. Each answer is read from the domain's dataclass of the same
-name, attribute by attribute, so that a client may read it back into that dataclass.
+Times are RFC 3339 in UTC, durations seconds. Each answer is read from the domain's dataclass of the same name,
+attribute by attribute, so that a client may read it back into that dataclass.
 """
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from bluegreen.app.requests import AlertEffect
-from bluegreen.app.requests import PlanRequest as WantedPlan
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind
@@ -26,129 +25,12 @@ def _finite(value: Any) -> Any:
 
 Time = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
 Number = Annotated[float, BeforeValidator(_finite)]
-ReleaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
-"""A release file's name, or a bare version: never a path, an option or a shell's word."""
-
-Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
-"""Why, on one line; for the audit."""
-
-
-class Request(BaseModel):
-    """What a caller sends: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Query(BaseModel):
-    """What stands behind the question mark: always text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Answer(BaseModel):
     """What we send, read from the attributes of what the app answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
-
-
-# --- what callers send
-
-
-class Terms(Request):
-    """On which terms a release is to be made live. `auto_promote` absent: as configured."""
-
-    auto_promote: bool | None = None
-    contract: bool = False
-    live_is_down: bool = False
-    force: bool = False
-    reason: Reason = ""
-
-
-class PlanRequest(Terms):
-    """A release to be planned."""
-
-    release: ReleaseName
-
-    def wanted(self) -> WantedPlan:
-        """As the app takes it."""
-        return WantedPlan(**self.model_dump())
-
-
-class DeployRequest(Terms):
-    """Either the id of a plan, to be applied exactly, or a release with its terms."""
-
-    plan: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
-    release: ReleaseName | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.plan is None) == (self.release is None):
-            raise ValueError('give either "plan" or "release"')
-        if self.plan is not None and self.model_fields_set != {"plan"}:
-            raise ValueError("the terms of a plan were fixed when it was made")
-        return self
-
-    def wanted(self) -> WantedPlan | None:
-        """The release to plan now, as the app takes it; None where a plan is named."""
-        return WantedPlan(**self.model_dump(exclude={"plan"})) if self.release is not None else None
-
-
-class ReasonRequest(Request):
-    """An order that may carry its reason."""
-
-    reason: Reason = ""
-
-
-class CutbackRequest(ReasonRequest):
-    """`force`: also to a colour that is known dead."""
-
-    force: bool = False
-
-
-class RollbackRequest(ReasonRequest):
-    """To the named release; absent: to the last good one."""
-
-    release: ReleaseName | None = None
-
-
-class ResolveRequest(Request):
-    """How a STRANDED deployment was settled by hand."""
-
-    reason: Annotated[Reason, Field(min_length=1)]
-
-
-class RetryRequest(Request):
-    """Nothing to say."""
-
-
-class PageQuery(Query):
-    """One page of a list: `cursor` is the one that the page before gave."""
-
-    limit: int = Field(default=20, ge=1, le=200)
-    cursor: str = Field(default="", max_length=128)
-
-
-class LogQuery(Query):
-    """Lines above number `after`; `phase` keeps only those of one phase."""
-
-    after: int = Field(default=0, ge=0, le=2**62)
-    limit: int = Field(default=1000, ge=1, le=1000)
-    phase: Phase | None = None
-
-
-class OutputQuery(Query):
-    """How many lines from the end."""
-
-    lines: int = Field(default=200, ge=1, le=10_000)
-
-
-class FollowQuery(Query):
-    """Where to begin; the header Last-Event-ID wins."""
-
-    after: int = Field(default=0, ge=0, le=2**62)
-
-
-# --- what we send
 
 
 class Release(Answer):

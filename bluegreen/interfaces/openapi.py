@@ -46,8 +46,7 @@ def _operation(route: Route) -> dict[str, Any]:
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": _text(PARAMETERS[name])}
-        for name in route.parameters
+        {"name": name, "in": "path", "required": True, "schema": _text(PARAMETERS[name])} for name in route.parameters
     ]
 
 

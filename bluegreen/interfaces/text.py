@@ -92,6 +92,11 @@ def mark(glyph: str) -> str:
     return click.style(glyph, fg=tone, bold=True) if tone else glyph
 
 
+def dot(colour: str) -> str:
+    """The mark of the colour that serves."""
+    return click.style("●", fg=colour)
+
+
 def strong(text: str) -> str:
     """What matters most on the line."""
     return click.style(text, bold=True)
@@ -105,6 +110,11 @@ def faint(text: str) -> str:
 def paragraph(label: str, text: str, width: int = 12) -> str:
     """A labelled line under a heading."""
     return f"  {label:<{width}}{text}"
+
+
+def remark(glyph: str, label: str, text: str) -> str:
+    """A labelled line that a glyph draws the eye to."""
+    return f"  {mark(glyph)} {label:<10}{text}"
 
 
 def commands(next: tuple[str, ...]) -> list[str]:

@@ -12,13 +12,14 @@ from bluegreen.settings.shown import written
 
 SHELL = re.compile(r"[|&;<>$`*~]")
 WORD = re.compile(r"(?<![${])\{([a-z_]+)\}")
-WORDS = frozenset({"release", "colour", "dsn", "file", "database"})
+WORDS = frozenset({"release", "colour", "dsn", "file"})
 
 
 def check_argv(value: object) -> object:
     """The list itself. ValueError tells the list to write instead of a text."""
     if isinstance(value, str):
-        raise ValueError(f"a command is a list, since no shell reads it: write {written(_words(value))}")
+        advice = f"write {written(_words(value))}"
+        raise ValueError(f"a command is a list, since no shell reads it: {advice}")  # noqa: TRY004 - pydantic's protocol
     if isinstance(value, list | tuple):
         if not value or value[0] == "":
             raise ValueError('a command names a program first: write a list like ["systemctl", "start", "app@blue"]')
@@ -59,4 +60,4 @@ Argv = Annotated[tuple[str, ...], _list, AfterValidator(Placeholders()), _shape]
 ColourArgv = Annotated[tuple[str, ...], _list, AfterValidator(Placeholders("colour")), _shape]
 ReleaseArgv = Annotated[tuple[str, ...], _list, AfterValidator(Placeholders("release", "colour")), _shape]
 MigrationArgv = Annotated[tuple[str, ...], _list, AfterValidator(Placeholders("release", "dsn")), _shape]
-BackupArgv = Annotated[tuple[str, ...], _list, AfterValidator(Placeholders("file", "database")), _shape]
+BackupArgv = Annotated[tuple[str, ...], _list, AfterValidator(Placeholders("file")), _shape]

@@ -40,7 +40,7 @@ def read_secret(value: object) -> Secret:
         return _usable(value, None)
     name = value.get("credential") if isinstance(value, dict) and len(value) == 1 else None
     if not isinstance(name, str):
-        raise ValueError('must be a text, or { credential = "NAME" }')
+        raise ValueError('must be a text, or { credential = "NAME" }')  # noqa: TRY004 - pydantic's protocol
     if not NAME.fullmatch(name):
         raise ValueError(f"{quoted(name)} is not the name of a credential: it is a file name without any directory")
     return _usable(_read(name), name)
@@ -50,8 +50,8 @@ def _read(name: str) -> str:
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         raise ValueError(
-            f'the credential "{name}" cannot be read, because CREDENTIALS_DIRECTORY is not set: give it to the unit with '
-            f"LoadCredential={name}:/etc/bluegreen/credentials/{name}, "
+            f'the credential "{name}" cannot be read, because CREDENTIALS_DIRECTORY is not set: '
+            f"give it to the unit with LoadCredential={name}:/etc/bluegreen/credentials/{name}, "
             "or type CREDENTIALS_DIRECTORY=/etc/bluegreen/credentials before the command"
         )
     try:
@@ -174,5 +174,5 @@ def _parts(text: str) -> set[str]:
         return set()
     parts = {url.password or "", unquote(url.password or ""), *parse_qs(url.query).get("password", [])}
     if url.scheme in ("http", "https"):
-        parts |= {url.path, f"{url.path}?{url.query}"}
-    return parts - {"", "/", "?", "/?"}
+        parts |= {url.path, f"{url.path}?{url.query}" if url.query else ""}
+    return parts - {"", "/"}

@@ -7,6 +7,7 @@ without the double underscore are the command line's, unless they are a section'
 import os
 from typing import Any
 
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from bluegreen.settings.places import nearest
@@ -24,6 +25,13 @@ class Environment(EnvSettingsSource):
         wrong = {name.lower() for name in misplaced(settings_cls)}
         self.env_vars = {name: value for name, value in self.env_vars.items() if name not in wrong}
 
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """A list or table from JSON; a text that is none goes on as it is, for the key's own check to explain."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
 
 def misplaced(model: type[BaseSettings]) -> dict[str, str]:
     """The variables that belong nowhere, each with what to do about it."""
@@ -39,12 +47,12 @@ def misplaced(model: type[BaseSettings]) -> dict[str, str]:
 
 
 def variable(path: tuple[str | int, ...]) -> str | None:
-    """The variable that gave this key its value, if one did."""
+    """Which variable gave a key its value, in words; None if none did."""
     present = {name.upper(): name for name in os.environ}
     for length in range(len(path), 0, -1):
         name = PREFIX + DELIMITER.join(str(part) for part in path[:length]).upper()
         if name in present:
-            return present[name]
+            return f"variable {present[name]}"
     return None
 
 

@@ -1,45 +1,96 @@
 """Reads the configuration: file, environment and credentials into settings, or everything that is wrong with them."""
 
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from tomllib import TOMLDecodeError, loads
-from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.settings.credentials import confidential
+from bluegreen.settings.documents import Document, Unreadable, read_document
 from bluegreen.settings.environment import misplaced, variable
 from bluegreen.settings.model import Settings
-from bluegreen.settings.places import Places
-from bluegreen.settings.problems import Problem, Reading, key_of_table
+from bluegreen.settings.places import nearest
+from bluegreen.settings.problems import Problem, Reading
+from bluegreen.settings.section import keys
 from bluegreen.settings.values import relative_to
 
 EXAMPLE = "config/bluegreen.example.toml"
-OTHERS = stat.S_IROTH
 
 
 def load(path: Path) -> Settings:
     """The settings in a file, with BLUEGREEN_* variables over it and credentials read.
 
-    Raises ConfigurationError with the facts `file` and `problems` (all of them, each with file, line, key and text).
+    Raises ConfigurationError with the facts `file` and `problems`: all of them, each with file, line, key and text.
     """
-    text = read_text(path)
-    data = parse(text, path)
-    places = Places(text)
-    problems = [Problem(str(path), None, "", problem, name) for name, problem in misplaced(Settings).items()]
-    problems += [_private(key, path, places) for key in [key for key in data if key.startswith("_")] if data.pop(key, True)]
+    document = _read(path)
+    problems = [Problem(str(path), None, "", text, f"variable {name}") for name, text in misplaced(Settings).items()]
+    problems += _option_like_keys(document)
     try:
         with relative_to(path.resolve().parent):
-            settings = Settings(**data)
+            settings = Settings(**{key: value for key, value in document.data.items() if not key.startswith("_")})
     except ValidationError as exc:
-        problems += Reading(Settings, path, places, variable).explain(exc)
-        raise failed(path, problems) from exc
-    except SettingsError as exc:
-        problems.append(Problem(str(path), None, "", "", ""))
-        raise failed(path, problems) from exc
+        raise _failed(path, problems + Reading(Settings, path, document.places, variable).explain(exc)) from exc
     if problems:
-        raise failed(path, problems)
-    settings._file, settings._warnings = path, tuple(_warnings(settings, path, places))
-    return settings
+        raise _failed(path, problems)
+    return settings.loaded(path, tuple(_warnings(settings, document)))
+
+
+def _read(path: Path) -> Document:
+    try:
+        return read_document(path)
+    except FileNotFoundError as exc:
+        raise ConfigurationError(
+            f"There is no configuration at {path}.",
+            next=(f"install -D -m 0640 {EXAMPLE} {path}", "bluegreen config docs"),
+            file=str(path),
+            problems=[],
+        ) from exc
+    except Unreadable as exc:
+        raise _failed(path, [exc.problem]) from exc
+
+
+def _option_like_keys(document: Document) -> list[Problem]:
+    """pydantic-settings takes `_env_file` and the like for options of its own; in a file they are unknown keys."""
+    known = keys(Settings)
+    return [
+        Problem(
+            str(document.file), document.places.line((key,)), key, f'unknown key "{key}"' + _hint(nearest(key, known))
+        )
+        for key in document.data
+        if key.startswith("_")
+    ]
+
+
+def _hint(meant: str | None) -> str:
+    return f'; did you mean "{meant}"?' if meant else ""
+
+
+def _failed(path: Path, problems: list[Problem]) -> ConfigurationError:
+    lines = [str(problem) for problem in problems]
+    detail = lines[0] if len(lines) == 1 else "\n  ".join([f"{path} has {len(lines)} problems:", *lines])
+    about = next((f" {problem.key}" for problem in problems if problem.key), "")
+    return ConfigurationError(
+        detail,
+        next=(f"bluegreen config docs{about}", "bluegreen config check"),
+        file=str(path),
+        problems=[problem.as_json() for problem in problems],
+    )
+
+
+def _warnings(settings: Settings, document: Document) -> Iterator[str]:
+    if settings.caddy.remote:
+        yield (
+            f"caddy.admin is {settings.caddy.admin}, on another machine, without authentication: "
+            "whoever reaches it can change where users go; better an ssh-forwarded Unix socket"
+        )
+    if not stat.S_IMODE(document.file.stat().st_mode) & stat.S_IROTH:
+        return
+    for path, secret in confidential(settings).items():
+        if secret.credential is None and path in document.places:
+            key = ".".join(part for part in path if isinstance(part, str))
+            yield (
+                f"{document.file}:{document.places.line(path)}: {key} holds a secret, and every user of this machine "
+                f'can read the file: chmod o-r {document.file}, or write {{ credential = "NAME" }}'
+            )

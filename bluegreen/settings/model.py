@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
         """Seconds that each phase may take; every phase that is not final has one."""
         return phase_deadlines(self.deadlines, self.promotion, self.watch)
 
+    def loaded(self, file: Path, warnings: tuple[str, ...]) -> Self:
+        """The same, told where it came from."""
+        self._file, self._warnings = file, warnings
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -98,10 +104,15 @@ class Settings(BaseSettings):
     @classmethod
     def _sound_sections(cls, data: dict[str, Any], unsound: set[int | str]) -> dict[str, Any]:
         return {
-            name: TypeAdapter(field.annotation).validate_python(data[name]) if name in data else field.default
+            name: _valid(field, data[name]) if name in data else field.default
             for name, field in cls.model_fields.items()
             if name not in unsound
         }
+
+
+def _valid(field: FieldInfo, value: object) -> Any:
+    annotation: Any = field.annotation
+    return TypeAdapter(annotation).validate_python(value)
 
 
 def _failure(errors: list[InitErrorDetails]) -> ValidationError:

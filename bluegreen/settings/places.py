@@ -8,7 +8,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from difflib import get_close_matches
-
 from tomllib import loads
 
 Keys = tuple[str | int, ...]

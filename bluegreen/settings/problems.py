@@ -5,7 +5,7 @@ except secrets, and except those of unknown keys: a misspelt `dsn` holds a passw
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,25 @@ from pydantic.fields import FieldInfo
 from bluegreen.domain.records import Json
 from bluegreen.logs import SECRET_NAME
 from bluegreen.settings.places import Keys, Places, nearest
-from bluegreen.settings.section import is_list, is_table, keys, named_tables, section_in, shape
+from bluegreen.settings.section import choices, is_list, is_table, keys, named_tables, section_in, shape
 from bluegreen.settings.shown import printable, quoted, written
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to put right: where it stands (line None: in no line), which key, and what to write there."""
+    """One thing to put right: where it stands (line None: in no line), which key, and what to write there.
+
+    `source` names what beat the file, if anything did ("variable BLUEGREEN_WATCH__WINDOW")."""
 
     file: str
     line: int | None
     key: str
     text: str
-    variable: str = ""
+    source: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (self.variable or where, self.key, self.text) if part)
+        return ": ".join(part for part in (self.source or where, self.key, self.text) if part)
 
     def as_json(self) -> Json:
         """The same as plain data."""
@@ -56,42 +58,48 @@ class Reading:
         path = error["loc"]
         key = ".".join(printable(part) for part in path if isinstance(part, str) and part != "[key]")
         source = None if path in self.places else self.variable(path)
-        text = _text(error, *_at(self.model, path))
+        text = _text(error, _spot(self.model, path))
         return Problem(str(self.file), None if source else self.places.line(path), key, text, source or "")
 
 
-def _at(model: type[BaseModel], path: Keys) -> tuple[type[BaseModel], FieldInfo | None]:
-    """The innermost section on the way to a key, and the field there (None: the section has no such key)."""
-    section, field = model, None
-    for part in path:
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where an error is: the innermost section, the key in it, its field (None: there is no such key), and whether the
+    value is `inside` of the field's (an item of a list, an entry of a table)."""
+
+    section: type[BaseModel]
+    key: str
+    field: FieldInfo | None
+    inside: bool
+
+
+def _spot(model: type[BaseModel], path: Keys) -> _Spot:
+    spot = _Spot(model, "", None, inside=False)
+    for number, part in enumerate(path):
+        section = section_in(spot.field.annotation) if spot.field is not None else spot.section
+        if section is None:
+            return replace(spot, inside=True)
         if isinstance(part, int):
             continue
-        inner = section_in(field.annotation) if field is not None else None
-        section = inner or section
-        if field is not None and inner is None:
-            break  # inside of a plain value
-        field = keys(section).get(part)
-        if field is None and named_tables(section) is not None and part != path[-1]:
-            section = named_tables(section)
-    return section, field
+        named = named_tables(section)
+        if part not in keys(section) and named is not None and number < len(path) - 1:
+            spot = _Spot(named, part, None, inside=False)
+        else:
+            spot = _Spot(section, part, keys(section).get(part), inside=False)
+    return spot
 
 
-def _text(error: Any, section: type[BaseModel], field: FieldInfo | None) -> str:
-    kind, path, value = error["type"], error["loc"], error["input"]
-    key = next((part for part in reversed(path) if isinstance(part, str)), "")
-    if kind == "value_error":
-        return str(error["ctx"]["error"])
-    if kind == "rule":
-        return str(error["ctx"]["text"])
-    if kind == "extra_forbidden" or field is None:
-        return _unknown(key, section)
+def _text(error: Any, spot: _Spot) -> str:
+    kind = error["type"]
+    if kind in ("value_error", "rule"):
+        return str(error["ctx"]["error" if kind == "value_error" else "text"])
+    if spot.field is None:
+        return _unknown(spot)
     if kind == "missing":
-        return _missing(key, field)
-    limits = error.get("ctx", {})
-    told = LIMITS.get(kind)
-    if told is not None:
-        return f"{told.format(**limits)}, {_example(key, field)}"
-    return f"{_wrong(value, key, field)}, {_example(key, field)}"
+        return _missing(spot.key, spot.field)
+    limit = LIMITS.get(kind)
+    text = limit.format(**error["ctx"]) if limit else _wrong(error["input"], spot.key, spot.field, spot.inside)
+    return f"{text}, {_example(spot.key, spot.field)}"
 
 
 LIMITS = {
@@ -102,12 +110,12 @@ LIMITS = {
 }
 
 
-def _unknown(key: str, section: type[BaseModel]) -> str:
-    known = keys(section)
-    meant = nearest(key, known)
+def _unknown(spot: _Spot) -> str:
+    known = keys(spot.section)
+    meant = nearest(spot.key, known)
     if meant:
-        return f'unknown key "{printable(key)}"; did you mean "{meant}"?'
-    return f'unknown key "{printable(key)}"; the keys here are: {", ".join(known)}'
+        return f'unknown key "{printable(spot.key)}"; did you mean "{meant}"?'
+    return f'unknown key "{printable(spot.key)}"; the keys here are: {", ".join(known)}'
 
 
 def _missing(key: str, field: FieldInfo) -> str:
@@ -117,15 +125,25 @@ def _missing(key: str, field: FieldInfo) -> str:
     return f"is missing, {_example(key, field)}. {field.description}"
 
 
-def _wrong(value: object, key: str, field: FieldInfo) -> str:
-    word = shape(field.annotation, tuple(field.metadata)).word
-    if section_in(field.annotation) is not None or is_table(field.annotation):
-        word = "list of tables" if is_list(field.annotation) else "table"
+def _wrong(value: object, key: str, field: FieldInfo, inside: bool) -> str:
     shown = "the value" if SECRET_NAME.search(key) else quoted(value)
-    if " or " in word:
-        meant = nearest(str(value), [option.strip('"') for option in word.split(" or ")])
-        return f"{shown} is not {word}" + (f'; did you mean "{meant}"?' if meant else "")
-    return f"{shown} is not a {word}"
+    if not (words := choices(field.annotation)):
+        return f"{shown} is not {_kind(field, inside)}"
+    meant = nearest(str(value), words)
+    return f"{shown} is not {shape(field.annotation).word}" + (f'; did you mean "{meant}"?' if meant else "")
+
+
+def _kind(field: FieldInfo, inside: bool) -> str:
+    """What the value had to be."""
+    section = section_in(field.annotation)
+    if inside:
+        return "text"
+    if is_list(field.annotation):
+        return "a list of tables" if section else "a list"
+    if section or is_table(field.annotation):
+        return "a table"
+    word = shape(field.annotation, tuple(field.metadata)).word
+    return word if word in ("text", "true or false") else f"a {word}"
 
 
 def _example(key: str, field: FieldInfo) -> str:

@@ -67,16 +67,18 @@ def smoke_checks_name_a_service(smoke: Sequence[Smoke], services: Sequence[Servi
             yield Broken(("smoke", index, "service"), _unknown(check.service, "[[services]]", known))
 
 
-def no_address_is_of_both_colours(services: Sequence[Service]) -> Iterator[Broken]:
-    blue = {same_place(address): service.name for service in services for address in service.blue}
+def each_address_is_of_one_colour(services: Sequence[Service]) -> Iterator[Broken]:
+    owners: dict[str, str] = {}
     for index, service in enumerate(services):
-        for number, address in enumerate(service.green):
-            if (owner := blue.get(same_place(address))) is not None:
-                yield Broken(
-                    ("services", index, "green", number),
-                    f'"{address}" is already blue\'s, of the service "{owner}": each colour needs addresses of its own, since '
-                    "they tell which colour Caddy dials",
-                )
+        for colour, addresses in service.addresses.items():
+            for number, address in enumerate(addresses):
+                owner = owners.setdefault(same_place(address), mine := f"{colour} of {service.name}")
+                if owner != mine:
+                    yield Broken(
+                        ("services", index, colour.value, number),
+                        f'"{address}" is already {owner}: each colour of each service needs addresses of its own, '
+                        "since they tell where Caddy sends users",
+                    )
 
 
 def deadlines_leave_time_for_the_watch(deadlines: Deadlines, watch: Watch) -> Iterator[Broken]:
@@ -87,16 +89,17 @@ def deadlines_leave_time_for_the_watch(deadlines: Deadlines, watch: Watch) -> It
         if given is not None and given <= needed:
             yield Broken(
                 ("deadlines", key),
-                f'"{format_duration(given)}" is not longer than [watch] {name} ({format_duration(needed)}): the phase could not end',
+                f'"{format_duration(given)}" is not longer than [watch] {name} ({format_duration(needed)}): '
+                "the phase could not end in time",
             )
 
 
 def deadlines_leave_time_for_the_drain(deadlines: Deadlines, retire: Retire) -> Iterator[Broken]:
     if deadlines.retiring <= retire.drain:
+        given, needed = format_duration(deadlines.retiring), format_duration(retire.drain)
         yield Broken(
             ("deadlines", "retiring"),
-            f'"{format_duration(deadlines.retiring)}" is not longer than [retire] drain ({format_duration(retire.drain)}): '
-            "the old colour would never be stopped in time",
+            f'"{given}" is not longer than [retire] drain ({needed}): the old colour would never be stopped in time',
         )
 
 
@@ -117,7 +120,7 @@ RULES: tuple[Rule, ...] = (
     receiver_names_are_unique,
     migrations_name_a_database,
     smoke_checks_name_a_service,
-    no_address_is_of_both_colours,
+    each_address_is_of_one_colour,
     deadlines_leave_time_for_the_watch,
     deadlines_leave_time_for_the_drain,
     hooks_have_a_listener,
@@ -147,4 +150,6 @@ def _unknown(name: str, section: str, known: Sequence[str]) -> str:
     meant = nearest(name, known)
     if meant:
         return f'there is no "{name}" in {section}; did you mean "{meant}"?'
-    return f'there is no "{name}" in {section}; ' + (f"there is: {', '.join(known)}" if known else "there is none at all")
+    return f'there is no "{name}" in {section}; ' + (
+        f"there is: {', '.join(known)}" if known else "there is none at all"
+    )

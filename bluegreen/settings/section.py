@@ -5,7 +5,7 @@ the manual, the environment and the errors have to: by the keys as they stand in
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -29,7 +29,7 @@ class Shape:
     """How people call a type ("duration"), and a value of it as it is written in the file."""
 
     word: str
-    example: object
+    example: object = field(hash=False)
 
 
 PLAIN = {
@@ -79,31 +79,41 @@ def shape(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
     if origin is Annotated:
         return shape(args[0], args[1:])
     if origin is Literal:
-        return Shape(" or ".join(f'"{value}"' for value in args), args[0])
+        return Shape(_either(args), args[0])
     if origin in (Union, UnionType):
-        return shape(_bare(annotation))
+        return shape(next(arg for arg in args if arg is not NoneType))
     if origin is tuple:
-        return Shape(f"list of {shape(args[0]).word}", [shape(args[0]).example])
+        return Shape(f"[{shape(args[0]).word}, ...]", [shape(args[0]).example])
     if origin is dict:
-        return Shape(f"table of {shape(args[1]).word}", {"name": shape(args[1]).example})
+        return Shape(f"{{ {shape(args[0]).word} = {shape(args[1]).word} }}", {"name": shape(args[1]).example})
     return PLAIN.get(annotation, Shape("table", {}))
+
+
+def choices(annotation: Any) -> tuple[str, ...]:
+    """The words that a field may hold; none where they are not a fixed few."""
+    bare = _bare(annotation)
+    return get_args(bare) if get_origin(bare) is Literal else ()
 
 
 def walk(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every plain value of loaded settings with the path of its key as it stands in the file."""
     if isinstance(value, BaseModel):
-        fields = {field.alias or name: name for name, field in type(value).model_fields.items()}
-        inner = [(key, getattr(value, name)) for key, name in fields.items()]
-        inner += list((value.__pydantic_extra__ or {}).items())
+        for name, info in type(value).model_fields.items():
+            yield from walk(getattr(value, name), (*path, info.alias or name))
+        yield from walk(value.__pydantic_extra__ or {}, path)
     elif isinstance(value, tuple):
-        inner = [(index, item) for index, item in enumerate(value)]
+        for index, item in enumerate(value):
+            yield from walk(item, (*path, index))
     elif isinstance(value, Mapping):
-        inner = list(value.items())
+        for key, item in value.items():
+            yield from walk(item, (*path, key))
     else:
         yield path, value
-        return
-    for key, item in inner:
-        yield from walk(item, (*path, key))
+
+
+def _either(words: tuple[str, ...]) -> str:
+    *first, last = [f'"{word}"' for word in words]
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _bare(annotation: Any) -> Any:

@@ -27,7 +27,9 @@ def check_front_door(value: str) -> str:
     url = urlsplit(value)
     if url.scheme in ("http", "https") and url.hostname and url.path in ("", "/") and not url.query:
         return value.rstrip("/")
-    raise ValueError(f'{quoted(value)} is not where a listener is: write "https://127.0.0.1" or "http://127.0.0.1:8080"')
+    raise ValueError(
+        f'{quoted(value)} is not where a listener is: write "https://127.0.0.1" or "http://127.0.0.1:8080"'
+    )
 
 
 Endpoint = Annotated[str, AfterValidator(check_endpoint), Shape("admin endpoint", "unix//run/caddy/admin.sock")]
@@ -39,13 +41,13 @@ class Daemon(Section):
 
     state_dir: FilePath = Field(
         default=as_written("/var/lib/bluegreen"),
-        description="Directory of the journal (SQLite) and of the cutback card. It must be on a local disk and belong to "
-        "the daemon's user: the way back must need neither Postgres nor a network.",
+        description="Directory of the journal (SQLite) and of the cutback card. It must be on a local disk and "
+        "belong to the daemon's user: the way back must need neither Postgres nor a network.",
     )
     socket: FilePath = Field(
         default=as_written("/run/bluegreen/api.sock"),
-        description="Unix socket of the operators' API. With socket activation systemd's socket is used and this is the "
-        "path that clients are told.",
+        description="Unix socket of the operators' API. With socket activation systemd's socket is used and this is "
+        "the path that clients are told.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
@@ -58,7 +60,7 @@ class Daemon(Section):
 
 class Access(Section):
     """Who may do what, by the kernel's word on who is at the other end of the socket. Each right includes those before
-    it: read, cutback, operate, admin. root is admin; who is in no list is refused."""
+    it: read, cutback, operate, admin. root and the daemon's own user are admin; who is in no list is refused."""
 
     read: tuple[Grant, ...] = Field(
         default=(), description="Who may look: status, plans, history, logs, events. Empty: nobody by this list."
@@ -72,7 +74,8 @@ class Access(Section):
     )
     admin: tuple[Grant, ...] = Field(
         default=(),
-        description="Who may also read the audit and the configuration and reload it. Empty: root alone.",
+        description="Who may also read the audit and the configuration and reload it. Empty: root and the daemon's "
+        "own user alone.",
     )
 
 
@@ -81,41 +84,42 @@ class Caddy(Section):
 
     admin: Endpoint = Field(
         default="http://127.0.0.1:2019",
-        description="Caddy's admin endpoint; the default is Caddy's own. A Unix socket is better, since the TCP endpoint "
-        "has no authentication: every user of the machine may change it.",
+        description="Caddy's admin endpoint; the default is Caddy's own. A Unix socket is better, since the TCP "
+        "endpoint has no authentication: every user of the machine may change it.",
     )
     timeout: Period = Field(
         default=as_written("2s"),
-        description="How long one request to the admin endpoint may take. A write that got no answer by then counts as "
-        "failed and is fenced off. Measured with 1,000 routes: 55 ms, with 5,000: 245 ms.",
+        description="How long one request to the admin endpoint may take. A write that got no answer by then counts "
+        "as failed and is fenced off. Measured with 1,000 routes: 55 ms, with 5,000: 245 ms.",
     )
     access_log: FilePath | None = Field(
         default=None,
-        description="Caddy's access log (JSON, with the appended field `upstream`, see Caddyfile.example); it tells which "
-        "colour served each user and how. Not set: only the probes judge a release, and a smoke check must "
-        "expect the version.",
+        description="Caddy's access log (JSON, with the appended field `upstream`, see Caddyfile.example): it tells "
+        "which colour served each request, and how well. Without it no switch can be proved and PREPARING "
+        "refuses.",
         examples=["/var/log/caddy/access.log"],
     )
     front_door: FrontDoor = Field(
         default="https://127.0.0.1",
-        description="Where Caddy's listener for users is, as seen from here. Probes and the proof after a switch connect "
-        "there and send each service's `site` as Host and SNI.",
+        description="Where Caddy's listener for users is, as seen from here. Probes and the proof after a switch "
+        "connect there and send each service's `site` as Host and SNI.",
     )
-    front_door_verify: bool = Field(
-        default=True,
-        description="Whether the certificate at the front door must be valid for the site. false for Caddy's internal "
-        "certificates.",
+    front_door_verify: bool | None = Field(
+        default=None,
+        description="Whether the certificate at the front door must be valid for the site. Not set: it must, unless "
+        "the front door is on loopback.",
+        examples=[False],
     )
     dir: FilePath = Field(
         default=as_written("/etc/caddy/bluegreen"),
-        description="Directory of the snippets <service>.caddy that the Caddyfile imports, so that a restarted Caddy comes "
-        "up with the colour that is live. A snippet that does not exist is not made up; one that does is kept "
-        "in step. Writable by the daemon, readable by Caddy.",
+        description="Directory of the snippets <service>.caddy that the Caddyfile imports, so that a restarted Caddy "
+        "comes up with the colour that is live. A snippet that does not exist is not made up; one that does is "
+        "kept in step. Writable by the daemon, readable by Caddy.",
     )
     allow_remote_admin: bool = Field(
         default=False,
-        description="Whether `admin` may be a TCP address of another machine. It is plain HTTP without authentication; an "
-        "ssh-forwarded socket is the better way. true is warned about at every start.",
+        description="Whether `admin` may be a TCP address of another machine. It is plain HTTP without "
+        "authentication; an ssh-forwarded socket is the better way. true is warned about at every start.",
     )
 
     @property
@@ -128,7 +132,7 @@ class Caddy(Section):
     def _stay_on_this_machine(self) -> Self:
         if self.remote and not self.allow_remote_admin:
             raise ValueError(
-                f"admin = {quoted(self.admin)} is not on this machine and has no authentication: use an ssh-forwarded Unix "
-                "socket, or set allow_remote_admin = true"
+                f"admin = {quoted(self.admin)} is not on this machine and has no authentication: "
+                "use an ssh-forwarded Unix socket, or set allow_remote_admin = true"
             )
         return self

@@ -9,8 +9,6 @@ from bluegreen.settings.credentials import Dsn, SecretText
 from bluegreen.settings.section import Section, as_written
 from bluegreen.settings.values import Duration, FilePath, Name, Period, Size, VariableName
 
-Variables = dict[VariableName, SecretText]
-
 
 class Database(Section):
     """A Postgres database that both colours share. Each is backed up before it is changed."""
@@ -19,20 +17,21 @@ class Database(Section):
         description="What it is called here: in [[migrations]], in reports, in the names of backups.", examples=["app"]
     )
     dsn: Dsn = Field(
-        description="Connection string of a role that owns what the migrations change and may read everything (pg_dump). "
-        'Better { credential = "NAME" } than the text itself.',
+        description="Connection string of a role that owns what the migrations change and may read everything "
+        '(pg_dump). Better { credential = "NAME" } than the text itself.',
         examples=[{"credential": "app-dsn"}],
     )
     admin_database: str = Field(
         default="postgres",
         min_length=1,
-        description="Database on the same server to connect to for CREATE DATABASE: a backup is verified by restoring it "
-        "into a scratch database, for which the role needs CREATEDB.",
+        description="Database on the same server to connect to for CREATE DATABASE: a backup is verified by "
+        "restoring it into a scratch database, for which the role needs CREATEDB.",
     )
     connections: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
-        description="How many connections one colour may open at most. While both run, twice as many must be free of the "
-        "server's max_connections, else PREPARING refuses. Not set: not checked, and the plan says so.",
+        description="How many connections one colour may open at most. When a release is brought up beside the live "
+        "one, this many must still be free of the server's max_connections, else PREPARING refuses. Not set: "
+        "not checked.",
         examples=[40],
     )
 
@@ -46,14 +45,14 @@ class Backup(Section):
     )
     verify: Literal["restore", "decode"] = Field(
         default="restore",
-        description='What makes a backup count. "restore": it was restored into a scratch database and the row counts '
-        'agree; needs CREATEDB and room for the database once more. "decode": it was read to its end.',
+        description='What makes a backup count. "restore": it was restored into a scratch database and the row '
+        'counts agree; needs CREATEDB and room for the database once more. "decode": it was read to its end.',
     )
     keep: int = Field(
         default=5,
         ge=1,
-        description="How many backups of each database are kept. What a running deployment needs is never removed, and "
-        "nothing is removed to make room.",
+        description="How many backups of each database are kept. What a running deployment needs is never removed, "
+        "and nothing is removed to make room.",
     )
     min_free: Size = Field(
         default=as_written("1GiB"),
@@ -61,18 +60,18 @@ class Backup(Section):
     )
     timeout: Period = Field(
         default=as_written("2h"),
-        description="How long each part may take for one database: the dump, its verification, and `after`.",
+        description="How long backup and verification of one database may take, with `after`.",
     )
     bin_dir: FilePath | None = Field(
         default=None,
-        description="Directory of pg_dump and pg_restore; they must be of the server's major version. Not set: they are "
-        "looked for where Debian puts that version, then on PATH.",
+        description="Directory of pg_dump and pg_restore; they must be of the server's major version. Not set: they "
+        "are looked for where Debian puts that version, then on PATH.",
         examples=["/usr/lib/postgresql/16/bin"],
     )
     after: BackupArgv | None = Field(
         default=None,
-        description="Command that runs after each verified backup, to copy it off this host; {file} and {database} are "
-        "filled in. When it fails, the backup counts as failed. Not set: nothing runs.",
+        description="Command that runs after each verified backup, to copy it off this host; {file} is filled in "
+        "(its manifest is {file}.json). When it fails, the backup has failed. Not set: nothing runs.",
         examples=[["/usr/local/bin/copy-off-host", "{file}"]],
     )
 
@@ -81,54 +80,56 @@ class Migration(Section):
     """A source of schema changes for one database. They run in the order of the file."""
 
     name: Name = Field(
-        description="What it is called in the ledger (schema `bluegreen` in that database). Never change it later: the "
-        "ledger would take every file as new.",
+        description="What it is called in the ledger (schema `bluegreen` in that database). Never change it later: "
+        "the ledger would take every file as new.",
         examples=["app"],
     )
     database: Name = Field(description="The name of one of the [[databases]].", examples=["app"])
     kind: Literal["sql", "command"] = Field(
-        description='"sql": files NNNN_name.expand.sql and NNNN_name.contract.sql in `directory`. "command": a tool of '
-        "yours, by `up`.",
+        description='"sql": plain SQL files in `directory`, expand before the switch, contract long after it. '
+        '"command": a tool of yours, run by `up` before the switch.',
         examples=["sql"],
     )
     directory: FilePath | None = Field(
         default=None,
-        description="kind sql: directory of the files.",
+        description="kind sql: directory of the files NNNN_name.expand.sql and NNNN_name.contract.sql.",
         examples=["/srv/app/migrations"],
     )
     up: MigrationArgv | None = Field(
         default=None,
-        description="kind command: applies what is pending, and does nothing when run again. {release} is filled in, and "
-        "{dsn} as the connection string without its password (that is in PGPASSWORD, since every user of the "
-        "machine can read argv); a tool that wants all of it takes `dsn_env`.",
+        description="kind command: applies what is pending, and does nothing when run again. {release} is filled in, "
+        "and {dsn} as the connection string without its password, which libpq finds through PGPASSFILE: what "
+        "stands in argv is seen by every user of the machine. A tool that wants all of it takes `dsn_env`.",
         examples=[["kratos", "migrate", "sql", "up", "-e", "--yes"]],
     )
     status: MigrationArgv | None = Field(
         default=None,
-        description="kind command: shows what is pending. Its output stands in the plan; it decides nothing. Not set: the "
-        "plan says that it cannot know.",
-        examples=[["kratos", "migrate", "sql", "status", "-e"]],
+        description="kind command: asked after `up`; it must end with 0, else the migration has failed. Not set: "
+        "`up` alone is believed.",
+        examples=[["app-migrate", "check"]],
     )
     dsn_env: VariableName | None = Field(
         default=None,
-        description="kind command: environment variable that gets the whole connection string. This or {dsn} is required: "
-        "a tool with a connection string of its own could not be sent to a rehearsal.",
+        description="kind command: environment variable that gets the whole connection string. This, or {dsn} in "
+        "`up`, is required: a tool with a connection string of its own could not be sent anywhere else than to "
+        "production.",
         examples=["DSN"],
     )
-    environment: Variables = Field(
+    environment: dict[VariableName, SecretText] = Field(
         default={},
-        description="kind command: further environment variables of the tool. Beside them it sees PATH, HOME, LANG and the "
-        "like, and nothing else of the daemon's.",
+        description="kind command: further environment variables of the tool; {dsn} (with its password) and "
+        '{release} are filled in. A value may be { credential = "NAME" }. Beside them the tool sees PATH, HOME, '
+        "LANG and the like, and nothing else of the daemon's.",
         examples=[{"LOG_LEVEL": "info"}],
     )
     timeout: Period = Field(
         default=as_written("30m"),
-        description="How long one file, or one run of `up`, may take.",
+        description="How long one run of the tool, or one statement outside a transaction, may take.",
     )
     lock_timeout: Period = Field(
         default=as_written("200ms"),
-        description="How long a statement may wait for its lock (Postgres' lock_timeout). While it waits, users queue behind "
-        "it: this is their worst delay. After it the statement gives way and tries again later.",
+        description="How long a statement may wait for its lock (Postgres' lock_timeout). While it waits, users "
+        "queue behind it: this is their worst delay. After it the statement gives way and tries again later.",
     )
     lock_budget: Duration = Field(
         default=as_written("10m"),
@@ -136,8 +137,9 @@ class Migration(Section):
     )
     contract: Literal["manual", "after-standby"] = Field(
         default="manual",
-        description='When contract files run. "manual": only in a deployment started with --contract. "after-standby": in '
-        "every deployment after the old colour was retired. Never in the deployment that applied their expand.",
+        description='When contract files run. "manual": only in a deployment started with --contract. '
+        '"after-standby": in every deployment after the old colour was retired. Never in the deployment that '
+        "applied their expand.",
     )
 
     @model_validator(mode="after")
@@ -159,14 +161,15 @@ class Migration(Section):
 
     def _command_has_its_keys(self) -> None:
         if self.up is None:
-            raise ValueError('kind = "command" needs `up`, for example up = ["kratos", "migrate", "sql", "up", "-e", "--yes"]')
+            raise ValueError(
+                'kind = "command" needs `up`, for example up = ["kratos", "migrate", "sql", "up", "-e", "--yes"]'
+            )
         if self.directory is not None:
             raise ValueError('`directory` is for kind = "sql", and this is kind = "command"')
-        commands = (self.up, *([self.status] if self.status else []))
-        if self.dsn_env is None and not all(any("{dsn}" in word for word in command) for command in commands):
+        if self.dsn_env is None and not any("{dsn}" in word for word in self.up):
             raise ValueError(
-                "every command must take the connection string from us, by {dsn} in its list or by dsn_env: one with a "
-                "connection string of its own would change production where a rehearsal was meant"
+                "the tool must be told its database: name the variable that it reads with `dsn_env`, or write {dsn} in "
+                "`up`; with a connection string of its own it would change production where a rehearsal was meant"
             )
 
 
@@ -175,7 +178,7 @@ class Releases(Section):
 
     directory: FilePath | None = Field(
         default=None,
-        description="Directory of release files: RELEASE is <directory>/RELEASE.toml (see release.example.toml). Not set: "
-        "RELEASE is a bare version, passed to the commands as {release}.",
+        description="Directory of release files: RELEASE is <directory>/RELEASE.toml (see release.example.toml). Not "
+        "set: RELEASE is a bare version, passed to the commands as {release}.",
         examples=["/etc/bluegreen/releases"],
     )

@@ -21,21 +21,25 @@ class Hook(Section):
     """One sender of alerts, at POST /v1/hooks/<name>. It can send traffic back, never forward."""
 
     kind: Literal["alertmanager", "generic"] = Field(
-        description='What it sends. "alertmanager": Prometheus Alertmanager\'s webhook. "generic": one JSON object per alert.',
+        description='What it sends. "alertmanager": Prometheus Alertmanager\'s webhook. "generic": one JSON object '
+        "per alert, with status, labels, startsAt, id and summary, all optional.",
         examples=["alertmanager"],
     )
     token: Token = Field(
-        description='What it must send as "Authorization: Bearer TOKEN".', examples=[{"credential": "alertmanager-token"}]
+        description='What it must send as "Authorization: Bearer TOKEN"; an Alertmanager may also send it as the '
+        "password of Basic.",
+        examples=[{"credential": "alertmanager-token"}],
     )
     match: dict[str, str] = Field(
         default={},
-        description="Labels, all of which a firing alert must carry to have its effect. Empty: every alert that it sends.",
+        description="Labels, all of which a firing alert must carry to have its effect. Empty: every alert that it "
+        "sends.",
         examples=[{"severity": "critical", "service": "web"}],
     )
     effect: Literal["cutback", "record"] = Field(
         default="cutback",
-        description='What a matching alert does while a new release is watched and it began after the switch did. "cutback": '
-        'traffic goes back. "record": it is only written down.',
+        description="What a matching alert does while a new release is watched and it began after the switch did. "
+        '"cutback": traffic goes back. "record": it is only written down.',
     )
 
 
@@ -43,12 +47,12 @@ class Hooks(Section):
     """Alerts from outside: a listener of its own, with rights of its own. Each sender is a table [hooks.<name>]."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Hook]
+    __pydantic_extra__: dict[str, Hook] = Field(init=False)
 
     listen: Listener = Field(
         default="",
-        description='TCP address of the listener (Alertmanager cannot speak to a Unix socket). "": off. It speaks plain HTTP: '
-        "beyond loopback the tokens go over the wire as they are.",
+        description='TCP address of the listener (Alertmanager cannot speak to a Unix socket). "": off. It speaks '
+        "plain HTTP: beyond loopback the tokens go over the wire as they are.",
         examples=["127.0.0.1:9119"],
     )
 
@@ -61,10 +65,12 @@ class Hooks(Section):
 class Notify(Section):
     """A receiver of messages. A receiver that hangs delays nothing and nobody."""
 
-    name: Name = Field(description="What it is called in `bluegreen notify test NAME` and in the log.", examples=["team-chat"])
+    name: Name = Field(
+        description="What it is called in `bluegreen notify test NAME` and in the log.", examples=["team-chat"]
+    )
     kind: Literal["webhook", "command"] = Field(
-        description='"webhook": the message is POSTed as JSON to `url`. "command": `command` gets it as JSON on its standard '
-        "input.",
+        description='"webhook": the message is POSTed as JSON to `url`. "command": `command` gets it as JSON on its '
+        "standard input.",
         examples=["webhook"],
     )
     url: WebAddress | None = Field(
@@ -77,7 +83,7 @@ class Notify(Section):
     )
     events: tuple[EventPattern, ...] = Field(
         default=(),
-        description='Which events, by name or family ("deployment.*"). Empty: all that are told to people.',
+        description='Which events, by name or pattern ("deployment.*", "gate"). Empty: all that are told to people.',
         examples=[["deployment.*"]],
     )
     severity: Literal["info", "warning", "critical"] = Field(

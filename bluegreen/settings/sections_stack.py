@@ -1,5 +1,6 @@
-"""The stack: two environments that can run it, the services that Caddy routes to them, and the checks they must pass."""
+"""The stack: two environments that can run it, the services that Caddy routes to, and the checks they must pass."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -20,12 +21,16 @@ from bluegreen.settings.values import (
     Site,
     Statuses,
     VariableName,
+    matching,
     same_place,
 )
 
-HEADER = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-HeaderName = Annotated[str, Field(pattern=rf"^{HEADER}$"), Shape("header name", "content-type")]
-JsonValue = str | int | float | bool
+HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+HeaderName = Annotated[
+    str,
+    AfterValidator(matching(HEADER, "a header name", "it has no spaces and no colon")),
+    Shape("header name", "content-type"),
+]
 
 
 def flat(value: object) -> object:
@@ -39,29 +44,41 @@ def flat(value: object) -> object:
     return paths
 
 
-def _version_place(value: str) -> str:
-    kind, _, rest = value.partition(":")
-    if value != "body" and not (kind in ("json", "header") and rest):
-        raise ValueError(
-            f'{quoted(value)} is no place for a version: write "json:PATH", "header:NAME" or "body", '
-            'for example "json:version"'
-        )
+def _json_value(value: object) -> object:
+    if not isinstance(value, str | int | float | list):
+        raise ValueError("must be a text, a number, true, false or a list of these")  # noqa: TRY004 - pydantic's protocol
     return value
+
+
+def _version_place(value: str) -> str:
+    kind, _, where = value.partition(":")
+    if value == "body" or (kind == "json" and where) or (kind == "header" and HEADER.fullmatch(where)):
+        return value
+    raise ValueError(
+        f'{quoted(value)} is no place for a version: write "json:PATH", "header:NAME" or "body", '
+        'for example "json:version"'
+    )
+
+
+JsonValue = Annotated[Any, AfterValidator(_json_value), Shape("JSON value", "ok")]
 
 
 class Environment(Section):
     """One colour: how a release is brought up there and stopped. `up` returns once all is started, and what it starts
     runs under another supervisor or session: it must outlive the daemon."""
 
-    runner: Literal["command"] = Field(default="command", description='How the colour is run. "command": by the commands below.')
+    runner: Literal["command"] = Field(
+        default="command", description='How the colour is run. "command": by the commands below.'
+    )
     release: Name | None = Field(
         default=None,
-        description="The release that runs here before the daemon's first deployment. Not set: unknown, and the first plan "
-        "says so. Once there is a journal, the journal decides.",
+        description="The release that runs here before the daemon's first deployment. Not set: unknown, and the "
+        "first plan says so. Once there is a journal, the journal decides.",
         examples=["1.0.0"],
     )
     up: ReleaseArgv = Field(
-        description="Brings {release} up on {colour} and returns; does nothing when run again. A list: no shell reads it.",
+        description="Brings {release} up on {colour} and returns; does nothing when run again. A list: no shell "
+        "reads it.",
         examples=[["systemctl", "start", "app@{colour}"]],
     )
     down: ColourArgv = Field(
@@ -70,7 +87,8 @@ class Environment(Section):
     )
     logs: ColourArgv | None = Field(
         default=None,
-        description="Prints the latest log lines of {colour}, for reports and `bluegreen env logs`. Not set: there are none.",
+        description="Prints the latest log lines of {colour}, for reports and `bluegreen env logs`. Not set: there "
+        "are none.",
         examples=[["journalctl", "-u", "app@{colour}", "-n", "200"]],
     )
     timeout: Period = Field(
@@ -79,15 +97,15 @@ class Environment(Section):
     )
     environment: dict[VariableName, SecretText] = Field(
         default={},
-        description="Environment variables of the commands; those of a release file come on top. A value may be "
-        '{ credential = "NAME" }.',
+        description="Environment variables of the commands. For `up`, those of the release file come on top. A value "
+        'may be { credential = "NAME" }.',
         examples=[{"COMPOSE_PROJECT_NAME": "app-blue"}],
     )
     passed: tuple[VariableName, ...] = Field(
         default=(),
         alias="pass",
-        description="Names of the daemon's own environment variables that the commands may see too. Empty: only PATH, HOME, "
-        "LANG, LC_ALL, TZ, TMPDIR, USER, LOGNAME and XDG_RUNTIME_DIR.",
+        description="Names of the daemon's own environment variables that the commands may see too. Empty: only "
+        "PATH, HOME, LANG, LC_ALL, TZ, TMPDIR, USER, LOGNAME and XDG_RUNTIME_DIR.",
         examples=[["DOCKER_HOST"]],
     )
     directory: FilePath = Field(
@@ -123,13 +141,14 @@ class Service(Section):
     name: Name = Field(description="What it is called, also in <caddy.dir>/<name>.caddy.", examples=["web"])
     site: Site | None = Field(
         default=None,
-        description="Host of the Caddy site that routes to it; probes send it as Host and SNI. Not set: the route is found "
-        "by the addresses alone, and probes send no site of their own.",
+        description="Host of the Caddy site that routes to it; probes send it as Host and SNI. Not set: the route is "
+        "found by the addresses alone, and probes send no site of their own.",
         examples=["app.example.org"],
     )
     scheme: Literal["http", "https"] = Field(
         default="http",
-        description="How the service itself is spoken to, in both colours; it must fit the `transport` of Caddy's handler.",
+        description="How the service itself is spoken to, in both colours; it must fit the `transport` of Caddy's "
+        "handler.",
     )
     blue: tuple[Address, ...] = Field(
         min_length=1, description="Where blue listens, as Caddy dials it.", examples=[["127.0.0.1:8001"]]
@@ -145,8 +164,8 @@ class Service(Section):
     )
     every_route: bool = Field(
         default=False,
-        description="Whether all routes that dial this service are switched. false: exactly one must be found, and more are "
-        "listed and refused.",
+        description="Whether all routes that dial this service are switched. false: exactly one must be found, and "
+        "more are listed and refused.",
     )
 
     @property
@@ -191,17 +210,20 @@ class Expectation(Section):
         description='Headers and the text that each must contain; "" means that it must be there.',
         examples=[{"content-type": "text/html"}],
     )
-    body: str = Field(default="", description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
+    body: str = Field(default="",
+        description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
     json_: Annotated[dict[str, JsonValue], BeforeValidator(flat)] = Field(
         default={},
         alias="json",
-        description="Values in a JSON body by their dotted path (list items by number); each must be equal.",
+        description="Values in a JSON body by their dotted path (items of a list by number: checks.0.status), which "
+        "must be equal.",
         examples=[{"checks.database": "up"}],
     )
     version: Annotated[str, AfterValidator(_version_place), Shape("place", "json:version")] | None = Field(
         default=None,
-        description='Where the answer tells its version, which must be that of the release: "json:PATH", "header:NAME", or '
-        '"body" for the whole of it. Not set: not checked. It catches the colour that still runs the old release.',
+        description='Where the answer tells its version, which must be that of the release: "json:PATH", '
+        '"header:NAME", or "body" for the whole of it. Not set: not checked. It catches a colour that still '
+        "runs the old release.",
         examples=["json:version"],
     )
 
@@ -211,16 +233,19 @@ class Smoke(Section):
 
     name: Name = Field(description="What it is called in reports.", examples=["front-page"])
     service: Name | None = Field(
-        default=None, description="http: the name of the service that is asked, at its first address.", examples=["web"]
+        default=None,
+        description="http: the name of the service that is asked, at each of its addresses.",
+        examples=["web"],
     )
     http: Request | None = Field(default=None, description="A request to the colour, past Caddy.")
     command: ReleaseArgv | None = Field(
         default=None,
-        description="Instead of `http`: a command that ends with 0 when all is well. {release} and {colour} are filled in.",
+        description="Instead of `http`: a command that ends with 0 when all is well. {release} and {colour} are "
+        "filled in.",
         examples=[["/usr/local/bin/smoke", "{colour}", "{release}"]],
     )
     expect: Expectation = Field(default=Expectation(), description="http: what the answer must be.")
-    timeout: Period = Field(default=as_written("5s"), description="How long one try may take.")
+    timeout: Period = Field(default=as_written("5s"), description="How long one try may take (http: at one address).")
     retries: int = Field(default=2, ge=0, description="How many more tries a check has before it counts as failed.")
     retry_delay: Duration = Field(default=as_written("1s"), description="Time between two tries.")
 

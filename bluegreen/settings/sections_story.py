@@ -1,6 +1,6 @@
-"""The story's terms: who promotes, how long each phase may take, how the new colour is watched, how the old one leaves."""
+"""The story's terms: who promotes, how long phases may take, how the new colour is watched, how the old one leaves."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,11 +16,13 @@ class Promotion(Section):
     """The gate between a tested idle colour and users."""
 
     auto: bool = Field(
-        default=False, description="Whether a tested release is promoted by itself. false: it waits for `bluegreen promote`."
+        default=False,
+        description="Whether a tested release is promoted by itself. false: it waits for `bluegreen promote`.",
     )
     deadline: Period = Field(
         default=as_written("4h"),
-        description="How long a tested release waits to be promoted; then it is given up and the idle colour stopped.",
+        description="How long a tested release waits to be promoted; then it is given up and the idle colour "
+        "stopped.",
     )
 
 
@@ -49,18 +51,20 @@ class Deadlines(Section):
     )
     watching: Period | None = Field(
         default=None,
-        description="WATCHING: how far the watch may be extended while a signal is blind. Not set: twice [watch] window, at "
-        "least a minute more.",
+        description="WATCHING: how far the watch may be extended while a signal is blind. Not set: twice [watch] "
+        "window, at least a minute more.",
         examples=["1h"],
     )
     standing_by: Period | None = Field(
         default=None,
-        description="STANDING_BY: when to page if it cannot end. Not set: twice [watch] standby, at least a minute more.",
+        description="STANDING_BY: when to page if it cannot end. Not set: twice [watch] standby, at least a minute "
+        "more.",
         examples=["2h"],
     )
     retiring: Period = Field(
         default=as_written("30m"),
-        description="RETIRING: [retire] drain and `down`. Passed: the new release is live all the same, with a warning.",
+        description="RETIRING: [retire] drain and `down`. Passed: the new release is live all the same, with a "
+        "warning.",
     )
     contracting: Period = Field(
         default=as_written("1h"),
@@ -96,9 +100,12 @@ class Advanced(Section):
 
     alpha: Share = Field(
         default=as_written("0.1%"),
-        description="Probability of a false cutback per deployment, over all signals and however often they are looked at.",
+        description="Probability of a false cutback per deployment, over all signals and however often they are "
+        "looked at.",
     )
-    min_bad: int = Field(default=3, ge=1, description="Fewer bad responses than this never cut back, however rare they were.")
+    min_bad: int = Field(
+        default=3, ge=1, description="Fewer bad responses than this never cut back, however rare they were."
+    )
     probe_failures: int = Field(
         default=3, ge=1, description="This many failed probes of one service in a row cut back on their own."
     )
@@ -106,6 +113,11 @@ class Advanced(Section):
         default=1.0,
         gt=0,
         description="A response is slow when it takes longer than the live colour's 95th percentile times this.",
+    )
+    slow_floor: Duration = Field(
+        default=as_written("25ms"),
+        description="A response is never slow below this: a cold start costs a fast service milliseconds that no "
+        "user notices.",
     )
     silent_after: Period = Field(
         default=as_written("10s"),
@@ -118,27 +130,29 @@ class Watch(Section):
 
     window: Period = Field(
         default=as_written("30m"),
-        description="How long the new colour must serve users without a regression. A real regression is cut back within "
-        "seconds; the window is for what comes late.",
+        description="How long the new colour must serve users without a regression. A real regression is cut back "
+        "within seconds; the window is for what comes late.",
     )
     standby: Duration = Field(
         default=as_written("1h"),
-        description="How long after the window the old colour is kept warm, so that the way back is instant. The watch goes on "
-        'meanwhile. "0s": not at all.',
+        description="How long after the window the old colour is kept warm, so that the way back is instant. The "
+        'watch goes on meanwhile. "0s": not at all.',
     )
     on_blind: Literal["hold", "cutback"] = Field(
         default="hold",
-        description='What to do when a signal that was heard stays silent to the deadline. "hold": stay, page, do not count it '
-        'as done. "cutback": go back.',
+        description='What to do when a signal that was heard stays silent to the deadline. "hold": stay, page, do '
+        'not count it as done. "cutback": go back.',
     )
     on_no_traffic: Literal["probes", "hold"] = Field(
         default="probes",
-        description='What decides when there are too few users to judge by. "probes": our own probes do. "hold": stay, page.',
+        description='What decides when there are too few users to judge by. "probes": our own probes do. "hold": '
+        "stay, page.",
     )
     min_effect: Share = Field(
         default=as_written("1%"),
-        description="The smallest worsening worth ruling out, in percentage points: a signal is called healthy only once enough "
-        "was seen to rule it out. Smaller: more traffic is needed; regressions are cut back all the same.",
+        description="The smallest worsening worth ruling out, in percentage points: a signal is called healthy only "
+        "once enough was seen to rule it out. Smaller: more traffic is needed; regressions are cut back all the "
+        "same.",
     )
     probes: Probes = Field(default=Probes(), description="Our own requests through the front door.")
     advanced: Advanced = Field(default=Advanced(), description="The arithmetic of the verdict.")
@@ -158,13 +172,13 @@ class Retire(Section):
 
     drain: Duration = Field(
         default=as_written("10m"),
-        description="How long streams and requests that are still open on the old colour may go on before it is stopped. It "
-        "ends early when none are left.",
+        description="How long streams and requests that are still open on the old colour may go on before it is "
+        "stopped.",
     )
     inspect: Duration = Field(
         default=as_written("30m"),
-        description="How long a release that was cut back is left running, without users, to be looked at. A restart of the "
-        'daemon does not prolong it. "0s": it is stopped at once.',
+        description="How long a release that was cut back is left running, without users, to be looked at. A restart "
+        'of the daemon does not prolong it. "0s": it is stopped at once.',
     )
 
 

@@ -1,4 +1,4 @@
-"""Durations, sizes and shares: a number always with its unit, since a bare 30 means seconds to one and minutes to another."""
+"""Durations, sizes and shares: never without a unit, since a bare 30 is seconds to one and minutes to another."""
 
 import re
 

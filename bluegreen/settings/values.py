@@ -22,10 +22,10 @@ option or a way up."""
 
 HOST_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 ADDRESS = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|{HOST_NAME}):(\d{{1,5}})")
-SITE = re.compile(rf"(?:\*\.)?{HOST_NAME}|\[[0-9A-Fa-f:.]+\]")
+SITE = re.compile(rf"(?:{HOST_NAME}|\[[0-9A-Fa-f:.]+\])(?::\d{{1,5}})?")
 GRANT = re.compile(r"(?:group|user):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}|uid:\d{1,10}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-EVENT = re.compile(r"\*|[a-z_]+\.(?:[a-z_]+|\*)")
+EVENT = re.compile(r"[a-z0-9_.*?-]+")
 
 _directory: ContextVar[Path] = ContextVar("directory of the configuration", default=Path("/"))
 
@@ -163,7 +163,9 @@ Address = Annotated[str, AfterValidator(check_address), Shape("address", "127.0.
 
 Site = Annotated[
     str,
-    AfterValidator(matching(SITE, "a host name", 'write it as in the Caddyfile without scheme, for example "app.example.org"')),
+    AfterValidator(
+        matching(SITE, "a host name", 'write it as in the Caddyfile without scheme, for example "app.example.org"')
+    ),
     Shape("host name", "app.example.org"),
 ]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from bluegreen.demo.children import Child, EmbeddedFailed
+from bluegreen.demo.children import Child, EmbeddedFailed, spawn
 from bluegreen.demo.postgres import EmbeddedPostgres
-from bluegreen.processes import run_command
+from bluegreen.processes import environment, run_command
 from tests.real_parts import execute
 
 pytestmark = pytest.mark.real
@@ -86,10 +86,15 @@ async def test_a_lock_file_whose_pid_is_somebody_elses_by_now_does_not_stop_it(s
     server = EmbeddedPostgres(short_directory)
     await server.start()
     await server.kill()
-    lock = server.data / "postmaster.pid"
-    lock.write_text("\n".join([str(os.getpid()), *lock.read_text().splitlines()[1:]]) + "\n")
-    await server.start()
-    await server.stop()
+    stranger = spawn(["sleep", "60"], env=environment(), log=short_directory / "stranger.log")
+    for lock in (server.data / "postmaster.pid", *short_directory.glob(".s.PGSQL.*.lock")):
+        lock.write_text("\n".join([str(stranger.pid), *lock.read_text().splitlines()[1:]]) + "\n")
+    try:
+        await server.start()
+        assert stranger.alive
+    finally:
+        await stranger.kill()
+        await server.stop()
 
 
 async def test_a_second_server_on_the_directory_is_refused_with_the_pid_to_stop(

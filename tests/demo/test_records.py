@@ -1,5 +1,8 @@
 """What users got adds up: failures, refusals and lost sessions are three things, and nothing is counted twice."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from bluegreen.demo.records import (
@@ -9,6 +12,7 @@ from bluegreen.demo.records import (
     by_interval,
     due_between,
     latency_at,
+    read,
     sessions_lost,
 )
 
@@ -26,6 +30,17 @@ def _record(
         number=0, due=due, start=due, latency=latency, user=user, service="shop", method="GET", path="/",
         status=status, error=None if status else "lost", colour=colour, session_works=works,
     )  # fmt: skip
+
+
+def test_a_file_that_is_still_written_is_read_to_its_last_whole_line(tmp_path: Path) -> None:
+    file = tmp_path / "records.jsonl"
+    first, second = msgspec.json.encode(_record(1)), msgspec.json.encode(_record(2))
+    file.write_bytes(b"")
+    assert read(file) == []
+    file.write_bytes(first + b"\n" + second[:20])
+    assert read(file) == [_record(1)]
+    file.write_bytes(first + b"\n" + second + b"\n")
+    assert read(file) == [_record(1), _record(2)]
 
 
 @pytest.mark.parametrize(

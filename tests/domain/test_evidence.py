@@ -26,9 +26,7 @@ LONG = {
 }
 BROKEN = LimitReading("probe failures in a row", 3, 3, 41, broken=True)
 KEPT = LimitReading("probe failures in a row", 2, 3, 41, broken=False)
-SEEN = Evidence(
-    "5xx", n=1_204, bad=38, tolerated=0.003, odds=1_840.0, missing=312, critical=True, synthetic=False
-)
+SEEN = Evidence("5xx", n=1_204, bad=38, tolerated=0.003, odds=1_840.0, missing=312, critical=True, synthetic=False)
 
 
 def account(**counts: tuple[int, int]) -> Account:
@@ -60,14 +58,10 @@ SILENT = frozenset({"access log"})
         pytest.param(account(), (KEPT, BROKEN), SILENT, Verdict.REGRESSED, id="a broken limit, half-blind"),
         pytest.param(account(errors=(2, 2)), (), frozenset(), Verdict.UNDECIDED, id="two bad are too few"),
         pytest.param(account(errors=(3, 3)), (), frozenset(), Verdict.REGRESSED, id="three bad are enough"),
-        pytest.param(
-            account(auth=(500, 80)), (), frozenset(), Verdict.REGRESSED, id="an uncritical signal cuts"
-        ),
+        pytest.param(account(auth=(500, 80)), (), frozenset(), Verdict.REGRESSED, id="an uncritical signal cuts"),
     ],
 )
-def test_the_verdict(
-    of: Account, limits: tuple[LimitReading, ...], silent: frozenset[str], verdict: Verdict
-) -> None:
+def test_the_verdict(of: Account, limits: tuple[LimitReading, ...], silent: frozenset[str], verdict: Verdict) -> None:
     assert judge(of, limits, silent=silent).verdict is verdict
 
 
@@ -129,9 +123,7 @@ def test_a_judgement_adds_up_and_puts_the_strongest_evidence_first() -> None:
             "undecided: 5xx needs 1,525 more; probe needs 1,197 more",
             id="undecided says how many more",
         ),
-        pytest.param(
-            GOOD, (), SILENT | {"probes"}, "blind: access log is silent; probes is silent", id="blind"
-        ),
+        pytest.param(GOOD, (), SILENT | {"probes"}, "blind: access log is silent; probes is silent", id="blind"),
         pytest.param(
             GOOD,
             (KEPT, BROKEN),
@@ -163,9 +155,7 @@ def test_a_healthy_judgement_names_the_signals_that_it_rests_on() -> None:
 @pytest.mark.parametrize(
     ("evidence", "text"),
     [
-        pytest.param(
-            SEEN, "5xx 38 of 1,204 (3.2 %) against tolerated 0.3 %: 1,840:1", id="the operator's line"
-        ),
+        pytest.param(SEEN, "5xx 38 of 1,204 (3.2 %) against tolerated 0.3 %: 1,840:1", id="the operator's line"),
         pytest.param(replace(SEEN, n=0, bad=0), "5xx nothing seen, tolerated 0.3 %", id="no data is not 0 %"),
         pytest.param(
             replace(SEEN, bad=0, odds=0.031),

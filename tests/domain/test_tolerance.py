@@ -144,3 +144,12 @@ def test_a_history_stays_small_however_long_it_runs() -> None:
     for block in range(3 * KEPT_S // BLOCK_S):
         history.add(n=1, bad=0, t_s=float(block * BLOCK_S))
     assert history.totals() == (KEPT_S // BLOCK_S, 0)
+
+
+def test_a_history_does_not_grow_by_counts_that_come_late() -> None:
+    history = History()
+    for _ in range(100):
+        history.add(n=1, bad=0, t_s=500.0)
+        history.add(n=1, bad=1, t_s=5.0)
+    assert history.totals() == (200, 100)
+    assert len(history._blocks) == 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bluegreen.adapters.balancers.addresses import colour_of, refuse_malformed
+from bluegreen.adapters.balancers.addresses import belongs, colour_of, refuse_malformed
 from bluegreen.domain.errors import (
     BalancerError,
     BalancerUnreachable,
@@ -71,9 +71,9 @@ class MemoryBalancer:
         """Where every service goes now."""
         self._refuse_unreachable()
         for service in self._services:
-            if service.name not in self.routes:
+            if not self._found(service):
                 raise RouteNotFound(
-                    f"no route of the balancer serves {service.name}; there are {sorted(self.routes)}",
+                    f"no route of the balancer serves {service.name}; there are {self.routes}",
                     next=("bluegreen config check",),
                     service=service.name,
                 )
@@ -154,6 +154,10 @@ class MemoryBalancer:
             each.name: Route(each.addresses[self.snippets.get(each.name, self._started_with)])
             for each in self._services
         }
+
+    def _found(self, service: Service) -> bool:
+        route = self.routes.get(service.name)
+        return route is not None and (belongs(service, route.dials) or route.generation is not None)
 
     def _traffic(self, service: Service) -> ServiceTraffic:
         route = self.routes[service.name]

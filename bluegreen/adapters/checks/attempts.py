@@ -1,35 +1,34 @@
-"""Asks again what failed, a fixed number of times: a colour that just started may need a second try."""
+"""Asks again what failed, a fixed number of times: a colour that has just started may need a second try."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt, wait_fixed
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from bluegreen.domain.checks import CheckResult
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a check is asked: `timeout` seconds per try, `retries` further tries, `delay` seconds between."""
+class Finding:
+    """What one try found: whether it passed, and what was expected and came."""
 
-    timeout: float = 5.0
-    retries: int = 0
-    delay: float = 1.0
+    passed: bool
+    detail: str
 
 
-async def until_passed(ask: Callable[[], Awaitable[CheckResult]], patience: Patience) -> CheckResult:
-    """The first result that passed, else the last one."""
-
-    def last(state: RetryCallState) -> CheckResult:
-        if state.outcome is None:
-            raise RuntimeError("tenacity gave up before the first try")
-        result: CheckResult = state.outcome.result()
-        return result
-
+async def until_passed(name: str, ask: Callable[[], Awaitable[Finding]], retries: int, delay: float) -> CheckResult:
+    """The result of the first try that passed, else of the last: one and `retries` more, `delay` seconds apart."""
+    began = monotonic()
     tries = AsyncRetrying(
-        retry=retry_if_result(lambda result: not result.passed),
-        stop=stop_after_attempt(patience.retries + 1),
-        wait=wait_fixed(patience.delay),
-        retry_error_callback=last,
+        retry=retry_if_result(lambda finding: not finding.passed),
+        stop=stop_after_attempt(retries + 1),
+        wait=wait_fixed(delay),
+        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
     )
-    return await tries(ask)
+
+    async def once() -> Finding:  # tenacity awaits only what is a coroutine function itself
+        return await ask()
+
+    finding: Finding = await tries(once)
+    return CheckResult(name, finding.passed, finding.detail, monotonic() - began)

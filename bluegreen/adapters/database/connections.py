@@ -4,15 +4,16 @@ Each is direct, without a pool: what is done here is rare, needs a session of it
 tell by its application_name whose it is.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import asyncpg
 
 from bluegreen.adapters.database.dsn import Dsn
-from bluegreen.domain.errors import DatabaseUnreachable, OutsideError
+from bluegreen.domain.errors import BluegreenError, DatabaseUnreachable, OutsideError
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -57,14 +58,12 @@ class Access:
     ) -> AsyncIterator[Connection]:
         """One connection; what goes wrong with it or on it is raised as `failure`. Left by an error or by
         cancellation, the server has rolled back what was open when this is left."""
-        try:
+        with translated(str(self.dsn), failure):
             connection = await self._connect(application, settings or {})
             try:
                 yield connection
             finally:
                 await _close(connection)
-        except FAILURES as exc:
-            raise failure(f"{self.dsn}: {describe(exc)}", database=self.dsn.database) from exc
 
     async def _connect(self, application: str, settings: Mapping[str, str]) -> Connection:
         return await asyncpg.connect(
@@ -74,6 +73,19 @@ class Access:
             statement_cache_size=0,  # what we run changes the schema under a cached plan
             server_settings={"application_name": application_name(application), **settings},
         )
+
+
+@contextmanager
+def translated(what: str, failure: type[OutsideError]) -> Iterator[None]:
+    """Raise asyncpg's errors as `failure`, beginning with what it was about."""
+    try:
+        yield
+    except FAILURES as exc:
+        # asyncpg's rollback on a broken connection raises over what happened first, even over a cancellation.
+        first = exc.__context__ if isinstance(exc, asyncpg.InterfaceError) else None
+        if isinstance(first, BluegreenError | asyncio.CancelledError):
+            raise first from exc
+        raise failure(f"{what}: {describe(first if isinstance(first, FAILURES) else exc)}") from exc
 
 
 def application_name(text: str) -> str:

@@ -67,8 +67,9 @@ class Dsn:
         return text
 
     @contextmanager
-    def passfile(self) -> Iterator[Mapping[str, str]]:
-        """The environment by which a program of Postgres finds the password; the file (0600) is gone afterwards."""
+    def passfile(self, failure: type[OutsideError]) -> Iterator[Mapping[str, str]]:
+        """The environment by which a program of Postgres finds the password; the file (0600) is gone afterwards.
+        Raises `failure` where it cannot be written."""
         if not self.password:
             yield {}
             return
@@ -76,7 +77,7 @@ class Dsn:
         try:
             handle, path = tempfile.mkstemp(prefix=f"{PREFIX}{os.getpid()}-")  # mkstemp: 0600
         except OSError as exc:
-            raise OutsideError(f"the password file cannot be written: {exc}") from exc
+            raise failure(f"the password file cannot be written: {exc}") from exc
         try:
             with os.fdopen(handle, "w") as file:
                 file.write("*:*:*:*:" + re.sub(r"([\\:])", r"\\\1", self.password) + "\n")

@@ -64,9 +64,7 @@ def read_file(path: Path) -> SqlFile:
         script = read(text)
     except SqlRefused as exc:
         raise MigrationFailed(f"{path}:{exc.line}: {exc.why}", file=str(path), line=exc.line) from exc
-    return SqlFile(
-        path, match["version"], MigrationPhase(match["phase"]), hashlib.sha256(raw).hexdigest(), script
-    )
+    return SqlFile(path, match["version"], MigrationPhase(match["phase"]), hashlib.sha256(raw).hexdigest(), script)
 
 
 def _content(path: Path) -> tuple[bytes, str]:

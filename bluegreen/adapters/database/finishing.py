@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 
 async def to_the_end(work: Coroutine[Any, Any, T], name: str) -> T:
-    """Do the work to its end, also when we are cancelled meanwhile: then CancelledError is raised after it.
+    """Do the work to its end, also when we are cancelled meanwhile: then CancelledError is raised after it, from its
+    error if it failed.
 
     The work must bound itself, and raise nothing but errors of the domain.
     """
@@ -23,8 +24,9 @@ async def to_the_end(work: Coroutine[Any, Any, T], name: str) -> T:
             except asyncio.CancelledError as exc:
                 cancelled = exc
     result = task.result()
+    error = result if isinstance(result, BluegreenError) else None
     if cancelled is not None:
-        raise cancelled
+        raise cancelled from error
     if isinstance(result, BluegreenError):
         raise result
     return result

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from bluegreen.adapters.database.connections import Connection, describe
+from bluegreen.adapters.database.connections import LOST, Connection, describe
 from bluegreen.adapters.database.files import SqlFile
 from bluegreen.adapters.database.locks import Blockers
 from bluegreen.adapters.database.rules import Source
@@ -75,6 +75,12 @@ async def execute(connection: Connection, file: SqlFile, statement: Statement, s
         await connection.execute(statement.text, timeout=source.timeout)
     except IN_THE_WAY as exc:
         raise Crowded(where) from exc
+    except TimeoutError as exc:
+        raise MigrationFailed(
+            f"{where}: not done after {source.timeout:g} s (timeout), so it was cancelled", file=str(file.path)
+        ) from exc
+    except LOST:
+        raise  # whether it took effect is not known
     except asyncpg.QueryCanceledError as exc:
         if not limit:
             raise _failed(where, file, exc) from exc
@@ -87,10 +93,6 @@ async def execute(connection: Connection, file: SqlFile, statement: Statement, s
         ) from exc
     except asyncpg.PostgresError as exc:
         raise _failed(where, file, exc) from exc
-    except TimeoutError as exc:
-        raise MigrationFailed(
-            f"{where}: not done after {source.timeout:g} s (timeout), so it was cancelled", file=str(file.path)
-        ) from exc
 
 
 def _failed(where: str, file: SqlFile, exc: asyncpg.PostgresError) -> MigrationFailed:

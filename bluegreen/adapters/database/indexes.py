@@ -41,11 +41,13 @@ async def clear(connection: Connection, statement: Statement, budget: float) -> 
     MigrationFailed when somebody still builds it after `budget` seconds.
     """
     deadline = monotonic() + budget
-    while any(index.building for index in (found := await touched(connection, statement))):
+    found = await touched(connection, statement)
+    while any(index.building for index in found):
         if monotonic() >= deadline:
             names = ", ".join(index.name for index in found if index.building)
             raise MigrationFailed(f"{names}: another session still builds it after {budget:g} s")
         await asyncio.sleep(POLL)
+        found = await touched(connection, statement)
     for index in found:
         if not index.valid:
             await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}", timeout=budget)

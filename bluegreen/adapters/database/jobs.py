@@ -38,19 +38,26 @@ class Job:
 
     async def write(self, connection: Connection, entry: Entry) -> bool:
         """Write this migration's row; False where it is done already."""
-        return await ledger.write(
-            connection, self.migration, self.deployment, self.release.version, entry
-        )
+        return await ledger.write(connection, self.migration, self.deployment, self.release.version, entry)
 
     async def write_inside(self, connection: Connection, entry: Entry) -> None:
         """Write this migration's row in the transaction that migrates."""
-        await ledger.write_as_ourselves(
-            connection, self.migration, self.deployment, self.release.version, entry
-        )
+        await ledger.write_as_ourselves(connection, self.migration, self.deployment, self.release.version, entry)
 
     async def write_end(self, entry: Entry) -> bool:
         """Write how it ended, on a fresh connection, cancelled or not; False where it is done already."""
         return await to_the_end(self._write_end(entry), f"ledger of {self.migration.label}")
+
+    async def write_failure(self, failure: MigrationFailed, entry: Entry) -> bool:
+        """Write that it failed, like `write_end`. MigrationFailed, with both texts, where that fails too."""
+        try:
+            return await self.write_end(entry)
+        except MigrationFailed as second:
+            raise MigrationFailed(
+                f"{failure.detail}; nor could that be written into the ledger: {second.detail}",
+                next=failure.next,
+                **failure.facts,
+            ) from failure
 
     async def _write_end(self, entry: Entry) -> bool:
         async with self.desk() as desk:

@@ -36,11 +36,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be written of one migration. `statements_done` None: as many as the ledger has."""
+    """What is to be written of one migration. `statements_done`, `in_flight` None: as the ledger has it."""
 
     state: str
     statements_done: int | None = None
-    in_flight: bool = False
+    in_flight: bool | None = None
     error: str = ""
     output: str = ""
     new_attempt: bool = False
@@ -103,9 +103,7 @@ async def head(connection: Connection) -> str:
     return await connection.fetchval(query("ledger_head")) or ""
 
 
-async def write(
-    connection: Connection, migration: Migration, deployment: str, release: str, entry: Entry
-) -> bool:
+async def write(connection: Connection, migration: Migration, deployment: str, release: str, entry: Entry) -> bool:
     """Write one row; False where the ledger has this migration as done already, which is never overwritten."""
     written = await connection.fetchval(
         query("ledger_write"),

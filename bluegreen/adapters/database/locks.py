@@ -105,12 +105,14 @@ async def _busy(access: Access, connection: Connection) -> LockBusy:
 
 
 def _holder(record: asyncpg.Record) -> str:
-    whence = f"{record['usename']} from {record['host'] or 'the local socket'}"
-    return f"backend {record['pid']} ({record['application_name'] or 'no name'}, {whence}, for {record['seconds']:.0f} s)"
+    return f"{_backend(record)} from {record['host'] or 'the local socket'}, connected for {record['seconds']:.0f} s"
 
 
 def _session(record: asyncpg.Record) -> str:
-    text = " ".join((record["query"] or "").split())
+    text = " ".join((record["query"] or "").split()) or "its query is not visible to us"
     shown = text if len(text) <= SHORT else text[: SHORT - 1] + "…"
-    who = f"backend {record['pid']} ({record['application_name'] or 'no name'}, {record['usename']})"
-    return f"{who}, {record['state'] or 'busy'} in a transaction for {record['seconds']:.1f} s: {shown or 'query not visible'}"
+    return f"{_backend(record)}, {record['state'] or 'busy'}, in a transaction for {record['seconds']:.1f} s: {shown}"
+
+
+def _backend(record: asyncpg.Record) -> str:
+    return f"backend {record['pid']} ({record['application_name'] or 'no name'}, user {record['usename']})"

@@ -83,9 +83,7 @@ class MemoryDatabase:
         """A backup that says it was verified."""
         await self._before_backup()
         id = f"{self.name}-{self.on:%Y%m%dT%H%M%SZ}-{deployment}"
-        backup = Backup(
-            id, self.name, f"/backups/{id}.dump", 1_000, "0" * 64, "restore", 2, 10, self.on, 0.1
-        )
+        backup = Backup(id, self.name, f"/backups/{id}.dump", 1_000, "0" * 64, "restore", 2, 10, self.on, 0.1)
         self.backups.append(backup)
         return backup
 
@@ -169,4 +167,3 @@ class MemoryDatabase:
 
 def _key(migration: Migration) -> Key:
     return migration.source, migration.version, migration.phase
-

@@ -49,20 +49,23 @@ async def apply(job: Job) -> None:
         rows = await ledger.rows(desk, job.migration.database)
     if not _is_due(job.migration, rows):
         return
-    try:
-        await _run(job, file, rows.get(ledger.key(job.migration)))
-    except MigrationFailed as exc:
-        if not await _failure_written(job, exc):
-            return  # only the answer to COMMIT was lost: the ledger, which was part of it, has it as done
-
-
-async def _run(job: Job, file: SqlFile | None, row: Row | None) -> None:
     if file is None:
         await command.run(job)
-    elif file.script.transactional:
-        await _run_transaction(job, file)
     else:
-        await run_statements(job, file, row)
+        await _run_file(job, file, rows.get(ledger.key(job.migration)))
+
+
+async def _run_file(job: Job, file: SqlFile, row: Row | None) -> None:
+    try:
+        if file.script.transactional:
+            await _run_transaction(job, file)
+        else:
+            await run_statements(job, file, row)
+    except MigrationFailed as exc:
+        entry = Entry("failed", error=exc.detail, new_attempt=file.script.transactional)
+        if await job.write_failure(exc, entry):
+            raise
+        # only the answer to COMMIT was lost: the ledger's row, which was part of it, says done
 
 
 async def _run_transaction(job: Job, file: SqlFile) -> None:
@@ -88,22 +91,6 @@ async def _done_inside(job: Job, connection: Connection, file: SqlFile) -> None:
     entry = Entry("done", statements_done=len(file.script.statements), new_attempt=True)
     await job.write_inside(connection, entry)
     await check_held(connection, job.lock)
-
-
-async def _failure_written(job: Job, failure: MigrationFailed) -> bool:
-    """Write the failure down and raise it; False where the ledger has the migration as done."""
-    entry = Entry("failed", error=failure.detail, new_attempt=ledger.mode(job.migration) == "transaction")
-    try:
-        written = await job.write_end(entry)
-    except MigrationFailed as second:
-        raise MigrationFailed(
-            f"{failure.detail}; nor could it be written into the ledger: {second.detail}",
-            next=failure.next,
-            **failure.facts,
-        ) from failure
-    if written:
-        raise failure
-    return False
 
 
 def _is_due(migration: Migration, rows: Mapping[Key, Row]) -> bool:

@@ -52,13 +52,13 @@ FROM bluegreen.migration
 ORDER BY coalesce(finished_at, started_at), id;
 
 -- name: ledger_write
--- One row, new or over the former attempt's; never over one that is done. $8 NULL: as many statements as before.
+-- One row, new or over the former attempt's; never over one that is done. $8, $9 NULL: as before.
 INSERT INTO bluegreen.migration AS former (
     source, version, phase, checksum, mode, state, statements_total, statements_done, in_flight,
     deployment, release, owner, error, output, attempts, started_at, finished_at
 )
 VALUES (
-    $1, $2, $3, $4, $5, $6, $7, coalesce($8::integer, 0), $9,
+    $1, $2, $3, $4, $5, $6, $7, coalesce($8::integer, 0), coalesce($9::boolean, false),
     $10, $11, $12, $13, $14, 1, now(), CASE WHEN $6 <> 'running' THEN clock_timestamp() END
 )
 ON CONFLICT (source, version, phase) DO UPDATE SET
@@ -67,7 +67,7 @@ ON CONFLICT (source, version, phase) DO UPDATE SET
     state = excluded.state,
     statements_total = excluded.statements_total,
     statements_done = coalesce($8::integer, former.statements_done),
-    in_flight = excluded.in_flight,
+    in_flight = coalesce($9::boolean, former.in_flight),
     deployment = excluded.deployment,
     release = excluded.release,
     owner = excluded.owner,

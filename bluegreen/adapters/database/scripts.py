@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class SqlRefused(Exception):  # noqa: N818 - a refusal, with the line where it is due
+class SqlRefused(Exception):
     """A text that cannot be run, and the line that says so."""
 
     def __init__(self, line: int, why: str) -> None:

@@ -84,9 +84,7 @@ def _statement(text: str, line: int, node: pg.Node) -> Statement:
         return _reindex(text, line, node.reindex_stmt)
     if kind == "alter_table_stmt":
         return _alter_table(text, line, node.alter_table_stmt)
-    return Statement(
-        text, line, _alone(kind, node), strong=kind in STRONG, setting=kind == "variable_set_stmt"
-    )
+    return Statement(text, line, _alone(kind, node), strong=kind in STRONG, setting=kind == "variable_set_stmt")
 
 
 STRONG = {
@@ -166,8 +164,8 @@ def _alone(kind: str, node: pg.Node) -> Alone:
 
 
 NEVER_IN_A_TRANSACTION = {
-    "call_stmt", "createdb_stmt", "dropdb_stmt", "alter_system_stmt", "create_table_space_stmt", "drop_table_space_stmt",
-    "create_subscription_stmt", "alter_subscription_stmt", "drop_subscription_stmt",
+    "call_stmt", "createdb_stmt", "dropdb_stmt", "alter_system_stmt", "create_table_space_stmt",
+    "drop_table_space_stmt", "create_subscription_stmt", "alter_subscription_stmt", "drop_subscription_stmt",
 }  # fmt: skip
 
 

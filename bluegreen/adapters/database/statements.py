@@ -4,23 +4,26 @@ A statement that can run in a transaction does, with the ledger's count of what 
 cannot (CONCURRENTLY, VACUUM), "begun" is written first, and after a crash the catalogue is asked whether it was done.
 """
 
+import asyncio
 from dataclasses import dataclass
 
-import asyncio
-
 from bluegreen.adapters.database import indexes
-from bluegreen.adapters.database.connections import Connection, describe
+from bluegreen.adapters.database.connections import Connection, translated
 from bluegreen.adapters.database.files import SqlFile
 from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.gentle import Crowded, execute, milliseconds, patiently, settings
 from bluegreen.adapters.database.jobs import Job
 from bluegreen.adapters.database.ledger import Entry, Row
-from bluegreen.adapters.database.locks import Blockers
+from bluegreen.adapters.database.locks import Blockers, check_held
+from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.scripts import Alone, Statement
-from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.errors import MigrationFailed, OutsideError
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at who is in the way of a statement that harms nobody while it waits."""
+
+STAYS = "0"
+"""Outside a transaction a backend need not notice that we were killed: then a long build is waited for, not redone."""
 
 ABOUT_INDEXES = (Alone.BUILDS_INDEX, Alone.REBUILDS_INDEX)
 
@@ -33,16 +36,18 @@ async def run_statements(job: Job, file: SqlFile, row: Row | None) -> None:
             application=job.application, settings=settings(job.source), failure=MigrationFailed
         ) as connection,
     ):
-        steps = _Steps(job, file, connection, desk)
+        await connection.execute(query("settings"), STAYS)
         try:
-            await steps.run(row)
-        except asyncio.CancelledError:
-            await job.write_end(Entry("interrupted"))
+            await _Steps(job, file, connection, desk).run(row)
+        except asyncio.CancelledError as exc:
+            await job.write_end(Entry("interrupted", error=str(exc.__cause__ or "")))
             raise
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
+    """`connection` migrates, `desk` looks and writes: it never waits for a lock."""
+
     job: Job
     file: SqlFile
     connection: Connection
@@ -53,6 +58,7 @@ class _Steps:
         begun = row is not None and row.in_flight
         await self.job.write(self.desk, Entry("running", done, begun, new_attempt=True))
         for number, statement in enumerate(self.file.script.statements):
+            await check_held(self.desk, self.job.lock)
             if number < done:
                 await self._set_up_again(statement)
             elif statement.alone is Alone.NO:
@@ -70,13 +76,90 @@ class _Steps:
         async def attempt() -> None:
             async with self.connection.transaction():
                 await execute(self.connection, self.file, statement, self.job.source)
-                await self.job.write_inside(self.connection, Entry("running", number + 1))
+                await self.job.write_inside(self.connection, Entry("running", number + 1, in_flight=False))
 
         await patiently(attempt, self.job.source, self.connection, self.desk)
 
     async def _by_itself(self, statement: Statement, number: int, *, begun: bool) -> None:
-        with translated(f"{self.file.path}:{statement.line}"):
+        with translated(self._where(statement), MigrationFailed):
+            # Waiting for a weak lock makes nobody queue, and a broken build has to be done all over again.
+            await self._lock_timeout(self.job.source.lock_budget)
             if not await self._settled(statement, number, begun=begun):
                 await self.job.write(self.desk, Entry("running", number, in_flight=True))
-                await self._execute_by_itself(statement)
-            await self.job.write(self.desk, Entry("running", number + 1))
+                await self._execute(statement, number)
+                await self._check_indexes(statement)
+            await self.job.write(self.desk, Entry("running", number + 1, in_flight=False))
+            await self._lock_timeout(self.job.source.lock_timeout)
+
+    async def _settled(self, statement: Statement, number: int, *, begun: bool) -> bool:
+        """Whether the former attempt, which `begun` it, brought it to its end after all; else nothing is in the way."""
+        if statement.alone is Alone.DROPS_INDEX:
+            return begun and not await indexes.any_exists(self.connection, statement)
+        if statement.alone is Alone.UNKNOWN and begun:
+            raise self._undecidable(statement, number)
+        left = await self._clear(statement)
+        if left and not begun and not statement.if_not_exists:
+            raise MigrationFailed(f"{self._where(statement)}: there is an index {left[0].name} already")
+        return begun and bool(left)
+
+    async def _execute(self, statement: Statement, number: int) -> None:
+        blockers = Blockers(self.desk, self.connection.get_server_pid(), LOOK_EVERY)
+        try:
+            await blockers.during(lambda: execute(self.connection, self.file, statement, self.job.source))
+        except Crowded as exc:
+            await self._give_up(statement, number, exc)
+            budget = self.job.source.lock_budget
+            raise MigrationFailed(
+                f"{exc}: a lock was not to be had within {budget:g} s; in the way: {blockers.seen}",
+                blocker=blockers.seen,
+            ) from exc
+        except MigrationFailed as exc:
+            await self._give_up(statement, number, exc)
+            raise
+
+    async def _give_up(self, statement: Statement, number: int, failure: OutsideError) -> None:
+        """It failed for certain (nothing of the kind is known when the connection broke): leave nothing INVALID."""
+        try:
+            with translated(self._where(statement), MigrationFailed):
+                left = await self._clear(statement)
+                await self.job.write(self.desk, Entry("running", number, in_flight=bool(left)))
+        except MigrationFailed as second:
+            raise MigrationFailed(
+                f"{failure.detail}; and what it left behind could not be removed: {second.detail}",
+                next=failure.next,
+                **failure.facts,
+            ) from failure
+
+    async def _clear(self, statement: Statement) -> tuple[indexes.Index, ...]:
+        if statement.alone not in ABOUT_INDEXES:
+            return ()
+        return await indexes.clear(self.connection, statement, self.job.source.timeout)
+
+    async def _check_indexes(self, statement: Statement) -> None:
+        if statement.alone not in ABOUT_INDEXES:
+            return
+        found = await indexes.touched(self.connection, statement)
+        broken = [index.name for index in found if not index.valid]
+        if broken or (statement.alone is Alone.BUILDS_INDEX and not found):
+            what = f"{', '.join(broken)} is INVALID" if broken else f"there is no index {statement.indexes[0]}"
+            raise MigrationFailed(f"{self._where(statement)}: {what} after it, though no error was reported")
+
+    async def _lock_timeout(self, seconds: float) -> None:
+        await self.connection.execute(f"SET lock_timeout = '{milliseconds(seconds)}'")
+
+    def _where(self, statement: Statement) -> str:
+        return f"{self.file.path}:{statement.line}"
+
+    def _undecidable(self, statement: Statement, number: int) -> MigrationFailed:
+        settle = "UPDATE bluegreen.migration SET in_flight = false, statements_done = {} WHERE version = '{}'"
+        version = self.job.migration.version
+        return MigrationFailed(
+            f"{self._where(statement)}: the former attempt was cut off while this statement ran, and nothing here can"
+            " tell whether it took effect: look, tell the ledger, then deploy again",
+            next=(
+                f"if it took effect: {settle.format(number + 1, version)}",
+                f"if it did not: {settle.format(number, version)}",
+            ),
+            file=str(self.file.path),
+            line=statement.line,
+        )

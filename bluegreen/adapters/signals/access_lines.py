@@ -50,9 +50,7 @@ class Line(msgspec.Struct):
     @property
     def streamed(self) -> bool:
         """True where the duration says how long a client stayed, not how long it waited."""
-        return self.status == SWITCHED or any(
-            "text/event-stream" in kind for kind in self.resp_headers.content_type
-        )
+        return self.status == SWITCHED or any("text/event-stream" in kind for kind in self.resp_headers.content_type)
 
 
 class Upstreams:
@@ -78,8 +76,7 @@ class Upstreams:
 
 @dataclass(slots=True)
 class Seen:
-    """What came of all lines so far: taken, by nobody we know, not readable; `reason` of the last of
-    those."""
+    """What came of all lines so far: taken, by nobody we know, not readable; `reason` of the last of those."""
 
     taken: int = 0
     unattributed: int = 0

@@ -83,6 +83,8 @@ class CaddyLog:
 
         A log that is absent is waited for; one that cannot be read is silence, is logged and tried again.
         """
+        if not self._tail.descriptors:
+            self._tail.resume(self._position)  # a second run goes on where the first one ended
         try:
             self._turn(report)  # the place is taken up before the watch is set up, which takes its time
             async with changes_of(self._path, inotify=self._inotify) as changes:
@@ -120,11 +122,7 @@ class CaddyLog:
             log.warning("access_log.undecodable", path=str(self._path), reason=self.seen.reason)
 
     def _failed(self, exc: OSError) -> None:
-        hint = (
-            "; give it `mode 0640` in Caddy and put us in its group"
-            if isinstance(exc, PermissionError)
-            else ""
-        )
+        hint = "; give it `mode 0640` in Caddy and put us in its group" if isinstance(exc, PermissionError) else ""
         problem = f"the access log {self._path} cannot be read: {exc.strerror or exc}{hint}"
         if problem != self.problem:
             log.warning("access_log.unreadable", path=str(self._path), reason=problem)

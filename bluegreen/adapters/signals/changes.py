@@ -67,9 +67,7 @@ class Changes:
                 self._notify.rm_watch(self._watches.pop(descriptor))
         for descriptor in wanted - self._watches.keys():
             with suppress(OSError):  # no /proc: the watch on the directory has to do
-                self._watches[descriptor] = self._notify.add_watch(
-                    f"/proc/self/fd/{descriptor}", flags.MODIFY
-                )
+                self._watches[descriptor] = self._notify.add_watch(f"/proc/self/fd/{descriptor}", flags.MODIFY)
 
     async def wait(self) -> None:
         """Return when there may be something to read, at the latest after SAFETY seconds."""

@@ -25,8 +25,7 @@ OPENING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not stop us
 
 @dataclass(slots=True)
 class Losses:
-    """What was not given out: lines longer than LONGEST or never finished, and how often a file was
-    emptied."""
+    """What was not given out: lines longer than LONGEST or never finished, and how often a file was emptied."""
 
     dropped: int = 0
     rewritten: int = 0
@@ -50,9 +49,7 @@ class OpenLog:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)
-            raise OSError(
-                "it is not a regular file: tail a file, a log sent to a pipe or socket can stop the writer"
-            )
+            raise OSError("it is not a regular file: tail a file, a log sent to a pipe or socket can stop the writer")
         return cls(fd, status.st_ino, losses)
 
     @property

@@ -50,15 +50,15 @@ class Tail:
         return {"inode": file.inode, "offset": file.offset, "mark": file.digest}
 
     def resume(self, position: Json) -> bool:
-        """Stand where `position` says, also in a file that was rotated once since; False where data is
-        missing."""
+        """Stand where `position` says, also in a file that was rotated once since; False where data is missing."""
         match position:
             case {"inode": int(inode), "offset": int(offset), "mark": str(mark)} if offset >= 0:
                 return self._resume(inode, offset, mark)
         return False
 
     def close(self) -> None:
-        """Close every file."""
+        """Close every file; what is read then begins at the end again."""
+        self._started = False
         while self._files:
             os.close(self._files.popleft().fd)
 

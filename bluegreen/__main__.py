@@ -1,0 +1,154 @@
+"""The top floor: the verbs that need wiring or settings (serve, demo, config), beside those that talk to a daemon."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bluegreen.interfaces.cli import bluegreen
+from bluegreen.interfaces.cli.exits import of_error
+from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, verb
+
+if TYPE_CHECKING:  # settings and wiring cost a second verb's start: they are imported by the verbs that need them
+    from bluegreen.settings import Entry, Settings
+
+config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    envvar="BLUEGREEN_CONFIG",
+    default=Path("/etc/bluegreen/bluegreen.toml"),
+    show_default=True,
+    help="The configuration file (BLUEGREEN_CONFIG).",
+)
+
+
+def main() -> None:
+    """The program `bluegreen`."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal without UTF-8 still gets the words
+    bluegreen(prog_name="bluegreen")
+
+
+@verb("serve")
+@config_option
+def serve(shell: Shell, file: Path) -> None:
+    """The daemon."""
+    from bluegreen import daemon
+    from bluegreen.domain.errors import BluegreenError
+
+    settings = _load(shell, file)
+    try:
+        code = daemon.serve(settings)
+    except BluegreenError as exc:
+        shell.fail(exc.detail, exc.next, of_error(exc))
+    sys.exit(code)
+
+
+@verb("demo")
+@click.option("--keep", is_flag=True, help="Leave everything running, with the commands to explore it.")
+def demo(shell: Shell, keep: bool) -> None:
+    """See it work: a real Caddy, a real Postgres, a sample application. No root, no network."""
+    from bluegreen.demo import story
+
+    sys.exit(story.main(keep))
+
+
+@click.group("config")
+def config() -> None:
+    """The configuration: is it right, what is in force, what does a key mean."""
+
+
+config.params += global_options()
+config.command_class = Verb
+
+
+@verb("check")
+@config_option
+def check(shell: Shell, file: Path) -> None:
+    """Read the configuration and say everything that is wrong with it."""
+    settings = _load(shell, file)
+    if shell.json:
+        shell.say_json({"file": str(file), "problems": [], "warnings": list(settings.warnings)})
+        return
+    shell.say([*(f"! {warning}" for warning in settings.warnings), f"✔ {file} is in order"])
+
+
+@verb("show")
+@config_option
+def show(shell: Shell, file: Path) -> None:
+    """The configuration in force, defaults included; secrets are masked."""
+    from bluegreen.settings import masked
+
+    document = masked(_load(shell, file))
+    if shell.json:
+        shell.say_json(document)
+    else:
+        shell.say(_settings_lines("", document))
+
+
+@verb("docs")
+@click.argument("key", required=False)
+def docs(shell: Shell, key: str | None) -> None:
+    """Every key and what it means; with KEY that key, or that section."""
+    from bluegreen.domain.errors import ConfigurationError
+    from bluegreen.settings import documentation, documented
+
+    try:
+        entries = documented(key) if key else documentation()
+    except ConfigurationError as exc:
+        shell.fail(exc.detail, exc.next, of_error(exc))
+    if shell.json:
+        shell.say_json([entry._asdict() for entry in entries])
+    else:
+        shell.say(line for entry in entries for line in _entry_lines(entry))
+
+
+def _load(shell: Shell, file: Path) -> "Settings":
+    """The settings; where they cannot be used, every reason and the end."""
+    from bluegreen.domain.errors import ConfigurationError
+    from bluegreen.settings import load
+
+    try:
+        return load(file)
+    except ConfigurationError as exc:
+        if shell.json:
+            shell.say_json({"file": str(file), "problems": exc.facts.get("problems", []), "warnings": []})
+        shell.fail(exc.detail, exc.next, of_error(exc))
+
+
+def _settings_lines(path: str, value: Any) -> Iterable[str]:
+    """One line a key: `watch.window = "30m"`."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _settings_lines(f"{path}.{key}" if path else key, inner)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _settings_lines(f"{path}[{index}]", item)
+    else:
+        yield f"{path} = {json.dumps(value, ensure_ascii=False)}"
+
+
+def _entry_lines(entry: "Entry") -> Iterable[str]:
+    if entry.is_section:
+        return [
+            "",
+            click.style(f"[{entry.key}]", bold=True) + f"  {entry.type}, {entry.default}",
+            f"  {entry.description}",
+        ]
+    return [
+        f"  {click.style(entry.key, bold=True)}  {entry.type}; default: {entry.default}",
+        f"      {entry.description}",
+    ]
+
+
+for command in (check, show, docs):
+    config.add_command(command)
+for command in (config, serve, demo):
+    bluegreen.add_command(command)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What all verbs share: the global options (before and after the verb), asking the daemon, and telling what failed."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from bluegreen import __version__
+from bluegreen.interfaces.cli import exits
+from bluegreen.interfaces.cli.exits import Exit
+
+if TYPE_CHECKING:  # aiohttp costs half of a verb's start: it is imported when the daemon is asked
+    from bluegreen.interfaces.client import Client, Reply
+
+T = TypeVar("T")
+
+DEFAULT_SOCKET = "/run/bluegreen/api.sock"
+
+
+def _socket() -> Path:
+    return Path(os.environ.get("BLUEGREEN_SOCKET") or DEFAULT_SOCKET)
+
+
+@dataclass
+class Shell:
+    """How this invocation talks. `following`: the deployment that goes on when Ctrl-C is pressed."""
+
+    socket: Path = field(default_factory=_socket)
+    output: str = "text"
+    quiet: bool = False
+    verbose: bool = False
+    following: str = ""
+
+    @property
+    def json(self) -> bool:
+        """True where a program reads what we print."""
+        return self.output == "json"
+
+    @property
+    def repaints(self) -> bool:
+        """True where there is a person at a terminal that can be repainted."""
+        capable = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        return capable and not self.json and not self.quiet
+
+    def ask(self, work: "Callable[[Client], Awaitable[T]]") -> T:
+        """Do `work` with the daemon; where that fails, say why and end with the exit code for it."""
+        from bluegreen.interfaces.client import Client, ClientError
+
+        async def connected() -> T:
+            async with Client(self.socket) as client:
+                return await work(client)
+
+        try:
+            return asyncio.run(connected())
+        except ClientError as exc:
+            self.fail(exc.detail, exc.next, exits.of_problem(exc.code, exc.status))
+        except KeyboardInterrupt:
+            self._detach()
+
+    def show(self, reply: "Reply[T]", lines: Callable[[T], Iterable[str]], *, stream: bool = False) -> None:
+        """Print an answer: the daemon's own document for programs (on one line in a stream), lines for people."""
+        if self.json:
+            self.say_json(reply.document, indent=None if stream else 2)
+        else:
+            self.say(lines(reply.value))
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Print lines for people."""
+        for line in lines:
+            click.echo(line)
+
+    def say_json(self, document: Any, indent: int | None = 2) -> None:
+        """Print a document for programs; everything outside of ASCII is escaped, so no terminal obeys it."""
+        click.echo(json.dumps(document, indent=indent))
+
+    def remark(self, lines: Iterable[str]) -> None:
+        """Print lines that are no result: aside where a program reads the result, not at all when quiet."""
+        if not self.quiet:
+            for line in lines:
+                click.echo(line, err=self.json)
+
+    def fail(self, detail: str, commands: tuple[str, ...], code: Exit) -> NoReturn:
+        """Say what went wrong and what to type next, and end."""
+        from bluegreen.interfaces import text
+
+        click.echo(f"{text.mark(text.FAILED)} {text.clean(detail)}", err=True)
+        for line in text.commands(tuple(text.clean(command) for command in commands)):
+            click.echo(line, err=True)
+        sys.exit(code)
+
+    def _detach(self) -> NoReturn:
+        from bluegreen.interfaces import text
+
+        if self.following:
+            click.echo(f"\nDetached. Deployment {self.following} goes on without you.", err=True)
+            for line in text.commands((f"bluegreen watch {self.following}", f"bluegreen abort {self.following}")):
+                click.echo(line, err=True)
+        sys.exit(Exit.DETACHED)
+
+
+class Verb(click.Command):
+    """A verb, with the global options after it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += global_options()
+
+
+def verb(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], Verb]:
+    """Make a verb of a function; its first argument is the Shell."""
+
+    def decorate(function: Callable[..., Any]) -> Verb:
+        return click.command(name, cls=Verb, **attributes)(click.pass_obj(function))
+
+    return decorate
+
+
+def global_options() -> list[click.Parameter]:
+    """The options that every verb knows."""
+    options: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+        (("--socket",), {"type": click.Path(path_type=Path), "help": "The daemon's socket (BLUEGREEN_SOCKET)."}),
+        (("-o", "--output"), {"type": click.Choice(["text", "json"]), "help": "For people, or for programs."}),
+        (("--no-color", "colourless"), {"is_flag": True, "default": None, "help": "No colour (NO_COLOR)."}),
+        (("-q", "--quiet"), {"is_flag": True, "default": None, "help": "Results and errors only."}),
+        (("-v", "--verbose"), {"is_flag": True, "default": None, "help": "Say more."}),
+    ]
+    made: list[click.Parameter] = [
+        click.Option(names, expose_value=False, callback=_remember, **attributes) for names, attributes in options
+    ]
+    version = click.Option(
+        ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+    )
+    return [*made, version]
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    shell = context.ensure_object(Shell)
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+    if value is None or parameter.name is None:
+        return
+    if parameter.name == "colourless":
+        context.color = False
+    else:
+        setattr(shell, parameter.name, value)
+
+
+def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"bluegreen {__version__}")
+        context.exit()

@@ -1,0 +1,113 @@
+"""How a deployment that is followed is shown: repainted on a terminal, in appended lines elsewhere."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bluegreen.app.requests import WatchStatus
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.records import Event
+from bluegreen.interfaces import render, reports, story, text
+from bluegreen.interfaces.cli.screens import Screen
+from bluegreen.interfaces.cli.shell import Shell
+
+VERDICT_EVERY = 60.0
+"""Seconds after which an unchanged verdict is said again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A deployment as it stands; `fresh` are the events since the picture before."""
+
+    deployment: Deployment
+    events: Sequence[Event]
+    fresh: Sequence[Event]
+    watch: WatchStatus | None
+    seconds_left: float | None
+    now: datetime
+
+
+class View(Protocol):
+    """Shows pictures, or that there is none to be had."""
+
+    def paint(self, picture: Picture) -> None:
+        """Show how it stands."""
+
+    def away(self, reason: str) -> None:
+        """The daemon does not answer just now."""
+
+
+@contextmanager
+def view(shell: Shell) -> Iterator[View]:
+    """The view that fits where we print."""
+    if shell.repaints:
+        with Screen() as screen:
+            yield Painted(screen)
+    else:
+        yield Appended(shell)
+
+
+class Painted:
+    """The phases with their times, the verdict, and what to type, painted over and over."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._lines: list[str] = []
+
+    def paint(self, picture: Picture) -> None:
+        """Show how it stands."""
+        self._lines = _page(picture)
+        self._screen.paint(self._lines)
+
+    def away(self, reason: str) -> None:
+        """The last picture, and that it is old."""
+        self._screen.paint(
+            [*self._lines, f"  {text.mark(text.WARNING)} {reason} Trying again; traffic stays as it is."]
+        )
+
+
+def _page(picture: Picture) -> list[str]:
+    deployment = picture.deployment
+    lines = [reports.title(deployment, picture.now, picture.seconds_left)]
+    lines += story.phase_lines(deployment, picture.events, picture.now, ahead=True)
+    if picture.watch is not None:
+        lines += render.watch_lines(picture.watch)
+    lines += reports.warnings(deployment.warnings)
+    if not deployment.phase.final:
+        lines += text.commands(reports.next_of(deployment)[-1:] if deployment.moved else reports.next_of(deployment))
+        lines.append(text.faint("  Ctrl-C detaches; the deployment goes on."))
+    return lines
+
+
+class Appended:
+    """A line for whatever happens: for logs, pipes and programs."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._away = False
+        self._verdict = ""
+        self._said_at: datetime | None = None
+
+    def paint(self, picture: Picture) -> None:
+        """Say what is new."""
+        self._away = False
+        for event in picture.fresh:
+            self._shell.remark(story.news_lines(event, picture.deployment, verbose=self._shell.verbose))
+        if picture.watch is not None and self._due(picture.watch, picture.now):
+            self._shell.remark(render.verdict_news(picture.watch, picture.seconds_left, picture.now))
+
+    def away(self, reason: str) -> None:
+        """Say once that nobody answers."""
+        if not self._away:
+            self._shell.remark([f"{text.WARNING} {reason} Trying again; traffic stays as it is."])
+        self._away = True
+
+    def _due(self, watch: WatchStatus, now: datetime) -> bool:
+        standing = f"{watch.verdict} {watch.way_back} {watch.held}"
+        late = self._said_at is None or (now - self._said_at).total_seconds() >= VERDICT_EVERY
+        if standing == self._verdict and not late:
+            return False
+        self._verdict, self._said_at = standing, now
+        return True

@@ -1,0 +1,154 @@
+"""Objects to text for people. Each public function gives lines; what the daemon sent is made harmless first.
+
+Written to be read at three in the morning: where the traffic is comes first, what to type comes last.
+"""
+
+from datetime import datetime
+
+from bluegreen.app.requests import Status, WatchStatus
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.plans import Plan
+from bluegreen.domain.traffic import Traffic
+from bluegreen.interfaces import text
+from bluegreen.interfaces.reports import doing, next_of, version, warnings, what, why
+from bluegreen.interfaces.text import cleaned, commands, duration, mark, paragraph, remark, strong
+
+# --- status
+
+
+def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
+    """Where the traffic is, whether anything moves, and what to type."""
+    status = cleaned(status)
+    lines = [_headline(status)]
+    if status.deployment is not None:
+        lines += _deployment_now(status.deployment, status)
+    if status.watch is not None:
+        lines += watch_lines(status.watch)
+    lines += [remark(text.WARNING, "trouble", trouble) for trouble in status.troubles]
+    if verbose:
+        lines += _details(status)
+    return lines + commands(_next_of(status))
+
+
+def headline(status: Status) -> str:
+    """The first line of `status` alone."""
+    return _headline(cleaned(status))
+
+
+def stamped(status: Status) -> str:
+    """The first line with its time: for those who append lines."""
+    return f"{text.clock(status.now)} {headline(status)}"
+
+
+def moving(status: Status) -> str:
+    """What must change before those who append lines are told again: not the seconds that are left."""
+    deployment = status.deployment
+    standing = (deployment.id, deployment.phase, deployment.settled) if deployment else ()
+    return repr((_where(status), standing, status.troubles))
+
+
+def _headline(status: Status) -> str:
+    where, glyph = _where(status)
+    deployment = status.deployment
+    if deployment is None or not deployment.blocks_others:
+        return f"{glyph} {where}; nothing is moving"
+    if deployment.phase is Phase.STRANDED:
+        return f"{mark(text.FAILED)} {where}; deployment {deployment.id} is {strong('STRANDED')}: it needs you"
+    left = f", {duration(status.phase_seconds_left)} left" if status.phase_seconds_left is not None else ""
+    moving = f"deployment {deployment.id} {strong(deployment.phase)} {deployment.new} {version(deployment)}{left}"
+    return f"{glyph} {where}; {moving}"
+
+
+def _where(status: Status) -> tuple[str, str]:
+    """Where users are, in words, and its glyph."""
+    traffic = status.traffic
+    if traffic is None:
+        return f"nobody knows where the traffic is: {status.traffic_error or 'Caddy was not read'}", mark(text.FAILED)
+    if traffic.colour is None:
+        return f"traffic is on neither colour alone: {_scattered(traffic)}", mark(text.FAILED)
+    release = status.releases.get(traffic.colour) or "an unknown release"
+    services = ", ".join(service.service for service in traffic.services)
+    return f"{strong(traffic.colour)} serves {strong(release)} ({services})", text.dot(traffic.colour)
+
+
+def _scattered(traffic: Traffic) -> str:
+    return ", ".join(
+        f"{service.service} on {service.colour or ' '.join(service.dials) or 'nothing'}" for service in traffic.services
+    )
+
+
+def _deployment_now(deployment: Deployment, status: Status) -> list[str]:
+    plan, now = deployment.plan, status.now
+    if not deployment.blocks_others:
+        ended = f"{text.ago(deployment.ended_at, now)}" if deployment.ended_at else ""
+        settled = ", settled by hand" if deployment.settled else ""
+        last = f"{what(plan)} ended {deployment.phase}{settled} {ended}  {text.faint(deployment.id)}"
+        return [paragraph("last", last), *why(deployment)]
+    asked = f"{what(plan)}, asked for by {plan.requested_by or 'nobody known'} {text.ago(deployment.created_at, now)}"
+    lines = [paragraph("deployment", asked)]
+    if deployment.phase_since is not None and not deployment.phase.final:
+        since = duration((now - deployment.phase_since).total_seconds())
+        lines.append(paragraph("phase", f"{deployment.phase} for {since}: {doing(deployment)}"))
+    return lines + why(deployment) + warnings(deployment.warnings)
+
+
+def watch_lines(watch: WatchStatus) -> list[str]:
+    """The verdict and its arithmetic, the way back, and why the watch does not end."""
+    watch = cleaned(watch)
+    lines = [paragraph("verdict", f"{strong(watch.verdict)}{f': {watch.reason}' if watch.reason else ''}")]
+    lines += [paragraph("", signal.text) for signal in watch.signals]
+    glyph = {"lost": text.FAILED, "degraded": text.WARNING}.get(watch.way_back, text.DONE)
+    lines.append(remark(glyph, "way back", watch.way_back))
+    return [*lines, remark(text.WARNING, "held", watch.held)] if watch.held else lines
+
+
+def verdict_news(watch: WatchStatus, seconds_left: float | None, now: datetime) -> list[str]:
+    """The verdict on one line, with the strongest signal's arithmetic."""
+    watch = cleaned(watch)
+    said = "; ".join(filter(None, [watch.reason, watch.signals[0].text if watch.signals else ""]))
+    left = f"; {duration(seconds_left)} left" if seconds_left is not None else ""
+    back = "" if watch.way_back == "ready" else f"; the way back is {watch.way_back}"
+    held = f"; held: {watch.held}" if watch.held else ""
+    return [f"{text.clock(now)} {text.NOTHING} verdict {watch.verdict}: {said}{back}{held}{left}"]
+
+
+def _details(status: Status) -> list[str]:
+    up = duration((status.now - status.started_at).total_seconds())
+    lines = [paragraph("daemon", f"bluegreen {status.version}, project {status.project}, up for {up}")]
+    services = status.traffic.services if status.traffic else ()
+    return lines + [
+        paragraph(service.service, f"{' '.join(service.dials)}  {text.faint(' '.join(service.paths))}")
+        for service in services
+    ]
+
+
+def _next_of(status: Status) -> tuple[str, ...]:
+    deployment = status.deployment
+    if deployment is not None and deployment.blocks_others:
+        return next_of(deployment)
+    if status.traffic is None or status.traffic.colour is None or status.troubles:
+        return ("journalctl -u bluegreen -p warning",)
+    return ()
+
+
+# --- plans
+
+
+def plan_lines(plan: Plan, now: datetime) -> list[str]:
+    """What a deployment would do, phase by phase."""
+    plan = cleaned(plan)
+    serves = f"{plan.live} serves {plan.live_release or 'an unknown release'} now"
+    lines = [f"{strong(what(plan))}; {serves}  {text.faint(plan.id)}"]
+    for step in plan.steps:
+        glyph = mark(text.RUNNING) if step.does else text.NOTHING
+        line = f"  {glyph} {step.phase:<12} {step.text}"
+        lines.append(line if step.does else text.faint(line))
+    lines += warnings(plan.warnings)
+    return [*lines, f"  Good until {text.until(plan.expires_at, now)}, unless something changes before."]
+
+
+def plan_question(plan: Plan) -> str:
+    """What is asked before a deployment starts."""
+    plan = cleaned(plan)
+    return f"Deploy {plan.release.version} to {plan.idle}?"

@@ -1,0 +1,120 @@
+"""What callers of the API send, validated: unknown fields are refused. Also a source of its OpenAPI document."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bluegreen.app.requests import PlanRequest as WantedPlan
+from bluegreen.domain.phases import Phase
+
+ReleaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+"""A release file's name, or a bare version: never a path, an option or a shell's word."""
+
+Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""Why, on one line; for the audit."""
+
+
+class Request(BaseModel):
+    """What stands in a body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Query(BaseModel):
+    """What stands behind the question mark: always text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Terms(Request):
+    """On which terms a release is to be made live. `auto_promote` absent: as configured."""
+
+    auto_promote: bool | None = None
+    contract: bool = False
+    live_is_down: bool = False
+    force: bool = False
+    reason: Reason = ""
+
+
+class PlanRequest(Terms):
+    """A release to be planned."""
+
+    release: ReleaseName
+
+    def wanted(self) -> WantedPlan:
+        """As the app takes it."""
+        return WantedPlan(**self.model_dump())
+
+
+class DeployRequest(Terms):
+    """Either the id of a plan, to be applied exactly, or a release with its terms."""
+
+    plan: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$")] | None = None
+    release: ReleaseName | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.plan is None) == (self.release is None):
+            raise ValueError('give either "plan" or "release"')
+        if self.plan is not None and self.model_fields_set != {"plan"}:
+            raise ValueError("the terms of a plan were fixed when it was made")
+        return self
+
+    def wanted(self) -> WantedPlan | None:
+        """The release to plan now, as the app takes it; None where a plan is named."""
+        return WantedPlan(**self.model_dump(exclude={"plan"})) if self.release is not None else None
+
+
+class ReasonRequest(Request):
+    """An order that may carry its reason."""
+
+    reason: Reason = ""
+
+
+class CutbackRequest(ReasonRequest):
+    """`force`: also to a colour that is known dead."""
+
+    force: bool = False
+
+
+class RollbackRequest(ReasonRequest):
+    """To the named release; absent: to the last good one."""
+
+    release: ReleaseName | None = None
+
+
+class ResolveRequest(Request):
+    """How a STRANDED deployment was settled by hand."""
+
+    reason: Annotated[Reason, Field(min_length=1)]
+
+
+class RetryRequest(Request):
+    """Nothing to say."""
+
+
+class PageQuery(Query):
+    """One page of a list: `cursor` is the one that the page before gave."""
+
+    limit: int = Field(default=20, ge=1, le=200)
+    cursor: str = Field(default="", max_length=128)
+
+
+class LogQuery(Query):
+    """Lines above number `after`; `phase` keeps only those of one phase."""
+
+    after: int = Field(default=0, ge=0, le=2**62)
+    limit: int = Field(default=1000, ge=1, le=1000)
+    phase: Phase | None = None
+
+
+class OutputQuery(Query):
+    """How many lines from the end."""
+
+    lines: int = Field(default=200, ge=1, le=10_000)
+
+
+class FollowQuery(Query):
+    """Where to begin; the header Last-Event-ID wins."""
+
+    after: int = Field(default=0, ge=0, le=2**62)
