@@ -13,15 +13,15 @@ made := .venv/made
 .PHONY: help .venv demo test check bench lock clean
 
 help:
-	@sed -n '/^# /s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 .venv: $(made)
 
 # The marker is written last, so a set-up that was interrupted is done again. Everything that is installed,
 # the build backend too, is in the lock with its hash; the project itself is added without looking anything up.
 $(made): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "bluegreen needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "bluegreen needs Python 3.11 or newer, and '$(PYTHON)' is not. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "'$(PYTHON)' cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
 	rm -rf .venv

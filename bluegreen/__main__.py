@@ -145,10 +145,11 @@ def _entry_lines(entry: "Entry") -> Iterable[str]:
     ]
 
 
-for command in (check, show, docs):
-    config.add_command(command)
-for command in (config, serve, demo):
-    bluegreen.add_command(command)
+for part in (check, show, docs):
+    config.add_command(part)
+bluegreen.add_command(config)
+for part in (serve, demo):
+    bluegreen.add_command(part)
 
 if __name__ == "__main__":
     main()

@@ -1,8 +1,8 @@
 """What holds for the project as a whole: its lock, its files, its handlers, its licences."""
 
 import ast
+import os
 import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
@@ -16,14 +16,17 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
 LONGEST, LONGEST_ADAPTER = 300, 200
+NOT_OURS = {".git", ".venv", ".demo", ".hypothesis", "__pycache__", "build", "dist"}
 BROAD = {"Exception", "BaseException"}
 
 
 def _files(*suffixes: str) -> list[Path]:
-    listing = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listing, capture_output=True, text=True, check=True).stdout.split("\0")
-    found = [ROOT / name for name in names if name and (not suffixes or name.endswith(suffixes))]
-    return [path for path in found if path.is_file()]
+    # Not `git ls-files`: a checkout may belong to somebody else, or come without its history.
+    found: list[Path] = []
+    for directory, inner, names in os.walk(ROOT):
+        inner[:] = [name for name in inner if name not in NOT_OURS and not name.endswith("_cache")]
+        found += [Path(directory) / name for name in names if name.endswith(suffixes or ("",))]
+    return found
 
 
 def _name(path: Path) -> str:
@@ -170,7 +173,7 @@ def _licences(name: str) -> list[str]:
     said = [*fields("License-Expression", []), *fields("License", [])]
     said += [line.rpartition(":: ")[2] for line in fields("Classifier", []) if line.startswith("License ::")]
     texts = [file for file in installed.files or [] if file.name.startswith("LICENSE")]
-    said += [file.read_text() for file in texts]
+    said += [file.read_text().strip().partition("\n")[0] for file in texts]
     return [text for text in said if text]
 
 

@@ -33,10 +33,11 @@ async def reverting(run: Run) -> Answer:
     run.watch.close()
     await switch.persist(run, run.deployment.old)
     landing = await switch.look_through_front_door(run.world, run.deployment.old, LANDING_SECONDS)
-    if not landing.served:
-        return _stranded(run, f"Caddy points at {run.deployment.old}, but users are not served: {landing.detail}")
+    if not landing.answered:
+        return _stranded(run, f"Caddy points at {run.deployment.old}, but it does not answer users: {landing.detail}")
     if not landing.proved:
-        await run.warn(f"the way back is read back but not proved by the access log: {landing.detail}")
+        await run.warn(f"users are sent to {run.deployment.old} again, but not all is well there: {landing.detail}")
+        await run.page("both-bad", f"users are back on {run.deployment.old}, and not all is well: {landing.detail}")
     await _settle(run)
     await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation)
     return Answer(Outcome.DONE, f"{run.deployment.old} serves every service again")

@@ -40,6 +40,9 @@ PROOF_ANSWERS = 3
 PROOF_SECONDS = 10.0
 """Seconds within which the front door must show the intended colour."""
 
+BAD_GATEWAY = (502, 504)
+"""What a proxy says of an upstream that does not answer (RFC 9110, 15.6)."""
+
 NOTHING_WRITTEN = (BalancerUnreachable, ChangeRefused, ForeignChange, MovedOutside, RouteAmbiguous, RouteNotFound)
 """Errors of a write that certainly had no effect."""
 
@@ -162,23 +165,26 @@ async def prove(world: World, colour: Colour, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Landing:
-    """How the way back looks through the front door: proved, or served without proof, or not served."""
+    """How the way back looks through the front door: proved; or at least answered, by no other colour."""
 
     proved: bool
-    served: bool
+    answered: bool
     detail: str
 
 
 async def look_through_front_door(world: World, colour: Colour, seconds: float) -> Landing:
-    """Prove the way back as well as it can be: without an access log (a full disk) an answer must do."""
+    """Prove the way back as well as it can be: without an access log (a full disk) an answer must do, and an answer
+    that is an error of the application's own shows that users are where they should be, if not how they fare."""
     try:
         await prove(world, colour, seconds)
     except StepFailed as exc:
         answers = [await world.front_door.ask(service) for service in world.services]
-        astray = any(answer.colour not in (None, colour) for answer in answers)
-        served = all(answer.served for answer in answers) and not astray
-        return Landing(False, served, exc.detail)
+        return Landing(False, all(_lands(answer, colour) for answer in answers), exc.detail)
     return Landing(True, True, "")
+
+
+def _lands(answer: FrontDoorAnswer, colour: Colour) -> bool:
+    return answer.colour in (None, colour) and answer.status not in (None, *BAD_GATEWAY)
 
 
 def describe(answer: FrontDoorAnswer) -> str:

@@ -11,7 +11,7 @@ from bluegreen.app.switch import write_card
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BluegreenError, JournalUnwritable
 from bluegreen.domain.evidence import Judgement, Verdict
-from bluegreen.domain.phases import Outcome
+from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Kind
 
 TICK = 0.1
@@ -91,7 +91,7 @@ async def _window_passed(run: Run, judgement: Judgement) -> Answer | None:
     if judgement.no_traffic and terms.on_no_traffic == "hold":
         await _hold(run, "no-traffic", "no user came to the new colour, only our own probes")
         return None
-    if judgement.verdict is Verdict.UNDECIDED:
+    if judgement.verdict is Verdict.UNDECIDED and run.deployment.phase is Phase.WATCHING:
         await run.warn(f"the window passed undecided: {'; '.join(judgement.reasons)}")
     return Answer(Outcome.DONE, judgement.describe(), facts={"verdict": judgement.describe()})
 

@@ -22,6 +22,9 @@ from bluegreen.processes import environment
 
 HERE = Path(__file__).parent
 SITES = {service: f"{service}.localhost" for service in SERVICES}
+PROBES = {"accounts": "/whoami", "shop": "/"}
+"""Paths that users ask for too; /whoami without a session is a 401, which is an answer."""
+
 START = 20.0
 """Seconds for the daemon to answer."""
 
@@ -80,13 +83,13 @@ kind = "sql"
 directory = "{migrations}"
 
 [environments.blue]
-release = "1.0.0"
-up = [{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
+release = "{live}"
+up = [{up_prefix}{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
 down = [{command}, "down", "--state", "{sample}", "--colour", "{{colour}}"]
 logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
 
 [environments.green]
-up = [{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
+up = [{up_prefix}{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
 down = [{command}, "down", "--state", "{sample}", "--colour", "{{colour}}"]
 logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
 
@@ -112,6 +115,7 @@ site = "{site}"
 blue = ["{blue}"]
 green = ["{green}"]
 ready = {{ path = "/health/ready", consecutive = 2, interval = "100ms" }}
+probe = "{probe}"
 
 [[smoke]]
 name = "{service}-version"
@@ -144,7 +148,11 @@ class Pace:
 
 @dataclass
 class Stage:
-    """Where the play takes place. `extra` is appended to the configuration (hooks, receivers)."""
+    """Where the play takes place.
+
+    `live` runs on blue at first. `extra` is appended to the configuration (hooks, receivers), `up_prefix` stands before
+    the words of `up`, and `admin` is where the daemon finds Caddy's admin endpoint, if not at Caddy itself.
+    """
 
     directory: Path
     dsn: str
@@ -152,6 +160,9 @@ class Stage:
     pace: Pace = field(default_factory=Pace)
     extra: str = ""
     migrations: Path = HERE / "migrations"
+    live: str = "1.0.0"
+    up_prefix: str = ""
+    admin: str = ""
 
     def __post_init__(self) -> None:
         self.sample = self.directory / "sample"
@@ -171,12 +182,12 @@ class Stage:
         return Client(self.socket)
 
     async def set_up(self) -> None:
-        """Schema, files, Caddy, and release 1.0.0 on blue: the world before the daemon's first start."""
+        """Schema, files, Caddy, and the live release on blue: the world before the daemon's first start."""
         await _prepare_schema(self.dsn)
         stack = Stack.on_free_ports(self.dsn)
         stack.save(self.sample)
         self._write_files(stack)
-        await colours.up(self.sample, "blue", "1.0.0")
+        await colours.up(self.sample, "blue", self.live)
         await self.caddy.start(self.caddyfile)
 
     async def start_daemon(self) -> None:
@@ -222,7 +233,9 @@ class Stage:
     def _configuration(self, stack: Stack) -> str:
         head = CONFIG.format(
             directory=self.directory,
-            admin=self.caddy.admin,
+            admin=self.admin or self.caddy.admin,
+            live=self.live,
+            up_prefix=self.up_prefix,
             log=self.access_log,
             front=self.front,
             snippets=self.snippets,
@@ -237,6 +250,7 @@ class Stage:
             SERVICE.format(
                 service=service,
                 site=site,
+                probe=PROBES[service],
                 blue=stack.address("blue", service),
                 green=stack.address("green", service),
             )

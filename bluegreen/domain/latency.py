@@ -11,6 +11,9 @@ WIDTH = log(1.05)
 BUCKETS = 300
 """From half a millisecond to about 1,100 s."""
 
+ROUNDING = 1e-9
+"""Without it the upper end of a bucket would count as the next one's, by an error in the last bit."""
+
 
 @dataclass(slots=True)
 class Latencies:
@@ -44,7 +47,7 @@ class Latencies:
 def _bucket(value: float) -> int:
     if value <= SHORTEST:
         return 0
-    return min(ceil(log(value / SHORTEST) / WIDTH), BUCKETS - 1)
+    return min(ceil(log(value / SHORTEST) / WIDTH - ROUNDING), BUCKETS - 1)
 
 
 def _upper_end(bucket: int) -> float:

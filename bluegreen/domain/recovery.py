@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.phases import Phase
+from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.records import Intent
 from bluegreen.domain.traffic import Traffic
 
@@ -64,7 +64,7 @@ def _while_switching(deployment: Deployment, switch: Intent | None, traffic: Tra
         if on_new and traffic.generation == switch.detail.get("generation"):
             return Decision(Resume.PROVE, "the switch had taken effect before the restart")
         return _fail(Cause.RESTARTED, "daemon restarted during the switch")
-    if on_new:
+    if on_new and switch.outcome is Outcome.DONE:
         return Decision(Resume.PROVE, "the switch was done before the restart")
     return _fail(Cause.RESTARTED, f"daemon restarted during the switch, and now {traffic.describe()}")
 

@@ -58,7 +58,7 @@ ROUTES = (
 def make_api(service: Service, *, access: Access, configuration: Mapping[str, Json]) -> web.Application:
     """The application, to be served by `listening.serve_api`. `configuration` is shown to admins as it is:
     its secrets must be masked. Raises ConfigurationError for an entry of `access` that has no such form."""
-    app = web.Application(middlewares=[note_heard, answer_problems], client_max_size=LIMIT)
+    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=LIMIT)
     app[SERVICE] = service
     app[GRANTS] = Grants.resolve(access)
     app[answers.CONFIGURATION] = configuration

@@ -161,7 +161,7 @@ class TooMany(Problem):
 
 def make_hooks(service: Service, hooks: Mapping[str, HookRules]) -> web.Application:
     """The application, for `listening.serve_hooks`. Raises ConfigurationError for a hook without a token."""
-    app = web.Application(middlewares=[note_heard, answer_problems], client_max_size=LIMIT)
+    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=LIMIT)
     app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks).receive)
     return app
 

@@ -12,7 +12,6 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from weakref import WeakSet
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -33,7 +32,8 @@ STOP_BUDGET = 2.0
 SOCKET_MODE = 0o666
 """Everybody may connect: what they may do is decided by the kernel's word on who they are (as snapd does)."""
 
-HEARD = web.AppKey("heard", WeakSet[RequestHandler])
+HEARD: web.AppKey[set[RequestHandler]] = web.AppKey("heard")
+"""Connections that have sent a whole request head. They cannot be referred to weakly: `_Silence` forgets the closed."""
 
 
 @web.middleware
@@ -77,7 +77,7 @@ async def _served(app: web.Application, listening: socket.socket) -> AsyncIterat
         auto_decompress=False,  # a compressed body would be a way around the size limit
         shutdown_timeout=STOP_BUDGET,
     )
-    app[HEARD] = WeakSet()
+    app[HEARD] = set()
     await runner.setup()
     silence = _Silence(app, runner)
     try:
@@ -94,17 +94,18 @@ class _Silence:
 
     def __init__(self, app: web.Application, runner: web.AppRunner) -> None:
         self._app, self._runner = app, runner
-        self._suspects = WeakSet[RequestHandler]()
+        self._suspects = set[RequestHandler]()
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self) -> None:
         """Close the suspects of the last round that are silent still; those silent now are suspects next."""
-        server = self._runner.server
-        silent = [c for c in server.connections if c not in self._app[HEARD]] if server else []
-        for connection in silent:
-            if connection in self._suspects:
-                connection.force_close()
-        self._suspects = WeakSet(silent)
+        server, heard = self._runner.server, self._app[HEARD]
+        connections = set(server.connections) if server else set()
+        heard.intersection_update(connections)
+        silent = connections - heard
+        for connection in silent & self._suspects:
+            connection.force_close()
+        self._suspects = silent
         self._timer = asyncio.get_running_loop().call_later(SILENCE, self.watch)
 
     def stop(self) -> None:

@@ -20,12 +20,10 @@ WHY_COLUMN = 42
 """Characters of a reason that the history shows."""
 
 
-def title(deployment: Deployment, now: datetime, seconds_left: float | None) -> str:
+def title(deployment: Deployment, now: datetime) -> str:
     """The first line of a deployment that is followed."""
     shown = cleaned(deployment)
-    age = duration((now - shown.created_at).total_seconds())
-    left = f", {duration(seconds_left)} left in {shown.phase}" if seconds_left is not None else ""
-    return f"{strong(what(shown.plan))} from {old(shown)}, since {age}{left}  {text.faint(shown.id)}"
+    return f"{shown.id}: {strong(what(shown.plan))}, begun {text.ago(shown.created_at, now)}"
 
 
 def started_lines(deployment: Deployment) -> list[str]:
@@ -39,6 +37,8 @@ def promoted_lines(deployment: Deployment) -> list[str]:
     """The gate is passed."""
     shown = cleaned(deployment)
     first = f"{mark(text.DONE)} {shown.id} is promoted: users go to {version(shown)} on {shown.new}"
+    if shown.phase is not Phase.AWAITING:
+        first = f"{text.NOTHING} {shown.id} was promoted already; it is in {shown.phase}"
     return [first, *commands((f"bluegreen watch {shown.id}", "bluegreen cutback"))]
 
 

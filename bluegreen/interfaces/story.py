@@ -53,11 +53,15 @@ def _closed(lap: Lap, facts: Mapping[str, object]) -> Lap:
     )
 
 
-def phase_lines(deployment: Deployment, events: Iterable[Event], now: datetime, *, ahead: bool) -> list[str]:
-    """A line for each phase of the path; with `ahead` also for those to come."""
+def phase_lines(
+    deployment: Deployment, events: Iterable[Event], now: datetime, *, ahead: bool, seconds_left: float | None = None
+) -> list[str]:
+    """A line for each phase of the path; with `ahead` also for those to come. `seconds_left` of the present one."""
     deployment, run = cleaned(deployment), laps(cleaned(list(events)))
     path = [phase for phase in deployment.path if not phase.final]
     lines = [_phase_line(deployment, phase, run.get(phase), now) for phase in path]
+    if seconds_left is not None and lines and not deployment.phase.final:
+        lines[-1] += f"; {duration(seconds_left)} left"
     if not ahead or deployment.phase.final or deployment.phase.ignores_abort:
         return lines
     to_come = [step for step in deployment.plan.steps if step.phase not in path]

@@ -1,5 +1,6 @@
 """Text for people: untrusted words made harmless, times as people say them, and marks that need no colour."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -13,6 +14,9 @@ T = TypeVar("T")
 
 DONE, FAILED, STOPPED, RUNNING, WAITING, NOTHING, WARNING = "✔", "✖", "■", "▶", "…", "·", "!"
 """Glyphs; a word always stands beside them."""
+
+LABELS = 30
+"""Columns in which glyphs, labels and times stand."""
 
 TONES = {DONE: "green", FAILED: "red", STOPPED: "yellow", RUNNING: "cyan", WARNING: "yellow"}
 
@@ -84,6 +88,28 @@ def moment(at: datetime) -> str:
 def ago(at: datetime, now: datetime) -> str:
     """How long it is past."""
     return f"{duration(max((now - at).total_seconds(), 0.0))} ago"
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line of ours in pieces that fit a terminal, the later ones below where its text began."""
+    if len(click.unstyle(line)) <= width:
+        return [line]
+    indent = _text_begins(click.unstyle(line))
+    pieces, used = [line[:0]], 0
+    for word in re.split(r"(?<=\S) ", line):
+        length = len(click.unstyle(word)) + 1
+        if used and used + length > width + 1:
+            pieces.append(" " * indent)
+            used = indent
+        pieces[-1] += f"{word} "
+        used += length
+    return [piece.rstrip() for piece in pieces]
+
+
+def _text_begins(plain: str) -> int:
+    """The column after glyph, label and time: where the last wide gap near the beginning ends."""
+    gaps = [found.end() for found in re.finditer(r"\S {2,}(?=\S)", plain) if found.end() <= LABELS]
+    return gaps[-1] if gaps else 2
 
 
 def mark(glyph: str) -> str:

@@ -10,6 +10,7 @@ from bluegreen.domain.errors import ConfigurationError
 from bluegreen.settings.credentials import confidential
 from bluegreen.settings.documents import Document, Unreadable, read_document
 from bluegreen.settings.environment import misplaced, variable
+from bluegreen.settings.manual import manual_page
 from bluegreen.settings.model import Settings
 from bluegreen.settings.places import nearest
 from bluegreen.settings.problems import Problem, Reading
@@ -70,10 +71,10 @@ def _hint(meant: str | None) -> str:
 def _failed(path: Path, problems: list[Problem]) -> ConfigurationError:
     lines = [str(problem) for problem in problems]
     detail = lines[0] if len(lines) == 1 else "\n  ".join([f"{path} has {len(lines)} problems:", *lines])
-    about = next((f" {problem.key}" for problem in problems if problem.key), "")
+    page = next(filter(None, (manual_page(problem.key) for problem in problems)), "")
     return ConfigurationError(
         detail,
-        next=(f"bluegreen config docs{about}", "bluegreen config check"),
+        next=(f"bluegreen config docs {page}".rstrip(), "bluegreen config check"),
         file=str(path),
         problems=[problem.as_json() for problem in problems],
     )

@@ -43,9 +43,7 @@ def documentation(model: type[BaseModel] = Settings) -> list[Entry]:
 def documented(key: str) -> list[Entry]:
     """The entries of one key, or of a section and all in it. Raises ConfigurationError with the nearest key."""
     entries = documentation()
-    wanted = key.strip("[]. ")
-    for colour in COLOURS:
-        wanted = wanted.replace(f"environments.{colour}", "environments.<colour>")
+    wanted = _generic(key.strip("[]. "))
     found = [entry for entry in entries if _is_about(entry.key, wanted)]
     if found:
         return found
@@ -57,9 +55,23 @@ def documented(key: str) -> list[Entry]:
     )
 
 
+def manual_page(key: str) -> str:
+    """The longest beginning of a key that `documented` knows; "" where even its section is unknown."""
+    parts = key.split(".")
+    while parts and not any(_is_about(entry.key, _generic(".".join(parts))) for entry in documentation()):
+        parts.pop()
+    return ".".join(parts)
+
+
 def masked(settings: Settings) -> dict[str, Any]:
     """The settings in force as plain data in the words of the file; of secrets, at most where they come from."""
     return settings.model_dump(mode="json", by_alias=True)
+
+
+def _generic(key: str) -> str:
+    for colour in COLOURS:
+        key = key.replace(f"environments.{colour}", "environments.<colour>")
+    return key
 
 
 def _entries(model: type[BaseModel], prefix: str) -> Iterator[Entry]:

@@ -127,4 +127,5 @@ def _as_errors(sections: dict[str, Any]) -> list[InitErrorDetails]:
 
 
 def _again(error: Any) -> InitErrorDetails:
-    return InitErrorDetails(type=error["type"], loc=error["loc"], input=error["input"], ctx=error.get("ctx", {}))
+    kind = PydanticCustomError(error["type"], error["msg"], error.get("ctx"))
+    return InitErrorDetails(type=kind, loc=error["loc"], input=error["input"])

@@ -4,7 +4,7 @@ Each problem names the file and the line (or the variable), the key, what was ex
 except secrets, and except those of unknown keys: a misspelt `dsn` holds a password like the right one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,15 +51,24 @@ class Reading:
 
     def explain(self, failure: ValidationError) -> list[Problem]:
         """Every error as a problem, in the order of the file."""
-        found = [self._problem(error) for error in failure.errors(include_url=False)]
+        errors = failure.errors(include_url=False)
+        found = [self._problem(error) for error in errors if not _follows(error, errors)]
         return sorted(found, key=lambda problem: (problem.line or 0, problem.key))
 
     def _problem(self, error: Any) -> Problem:
         path = error["loc"]
         key = ".".join(printable(part) for part in path if isinstance(part, str) and part != "[key]")
         source = None if path in self.places else self.variable(path)
-        text = _text(error, _spot(self.model, path))
+        text = _text(error, _spot(self.model, path), self.model)
         return Problem(str(self.file), None if source else self.places.line(path), key, text, source or "")
+
+
+def _follows(error: Any, errors: Sequence[Any]) -> bool:
+    """Whether a list is too short only because its items are wrong, which is told already."""
+    path = error["loc"]
+    return error["type"] == "too_short" and any(
+        len(other["loc"]) > len(path) and other["loc"][: len(path)] == path for other in errors
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +98,23 @@ def _spot(model: type[BaseModel], path: Keys) -> _Spot:
     return spot
 
 
-def _text(error: Any, spot: _Spot) -> str:
+def _text(error: Any, spot: _Spot, model: type[BaseModel]) -> str:
     kind = error["type"]
     if kind in ("value_error", "rule"):
         return str(error["ctx"]["error" if kind == "value_error" else "text"])
     if spot.field is None:
-        return _unknown(spot)
+        return _unknown(spot, model)
     if kind == "missing":
         return _missing(spot.key, spot.field)
     limit = LIMITS.get(kind)
-    text = limit.format(**error["ctx"]) if limit else _wrong(error["input"], spot.key, spot.field, spot.inside)
+    if limit is None and choices(spot.field.annotation):
+        return _no_choice(error["input"], spot.field)
+    text = limit.format(**error["ctx"]) if limit else _wrong(error["input"], spot.key, _kind(spot.field, spot.inside))
     return f"{text}, {_example(spot.key, spot.field)}"
 
+
+FEW = 2
+"""In more sections than this a key is too common for its section to be guessed."""
 
 LIMITS = {
     "greater_than_equal": "must be at least {ge}",
@@ -110,12 +124,26 @@ LIMITS = {
 }
 
 
-def _unknown(spot: _Spot) -> str:
+def _unknown(spot: _Spot, model: type[BaseModel]) -> str:
     known = keys(spot.section)
-    meant = nearest(spot.key, known)
-    if meant:
-        return f'unknown key "{printable(spot.key)}"; did you mean "{meant}"?'
-    return f'unknown key "{printable(spot.key)}"; the keys here are: {", ".join(known)}'
+    homes = [f"[{home}]" for home in _homes(spot.key, model, "") if home]
+    if meant := nearest(spot.key, known):
+        advice = f'did you mean "{meant}"?'
+    elif 0 < len(homes) <= FEW:
+        advice = f"it belongs in {' or '.join(homes)}"
+    else:
+        advice = f"the keys here are: {', '.join(known)}"
+    return f'unknown key "{printable(spot.key)}"; {advice}'
+
+
+def _homes(key: str, section: type[BaseModel], name: str) -> Iterator[str]:
+    """The sections that have this very key."""
+    for other, field in keys(section).items():
+        inner = section_in(field.annotation)
+        if inner is not None:
+            yield from _homes(key, inner, f"{name}.{other}".lstrip("."))
+        elif other == key:
+            yield name
 
 
 def _missing(key: str, field: FieldInfo) -> str:
@@ -125,12 +153,14 @@ def _missing(key: str, field: FieldInfo) -> str:
     return f"is missing, {_example(key, field)}. {field.description}"
 
 
-def _wrong(value: object, key: str, field: FieldInfo, inside: bool) -> str:
+def _no_choice(value: object, field: FieldInfo) -> str:
+    meant = nearest(str(value), choices(field.annotation))
+    return f"{quoted(value)} is not {shape(field.annotation).word}" + (f'; did you mean "{meant}"?' if meant else "")
+
+
+def _wrong(value: object, key: str, kind: str) -> str:
     shown = "the value" if SECRET_NAME.search(key) else quoted(value)
-    if not (words := choices(field.annotation)):
-        return f"{shown} is not {_kind(field, inside)}"
-    meant = nearest(str(value), words)
-    return f"{shown} is not {shape(field.annotation).word}" + (f'; did you mean "{meant}"?' if meant else "")
+    return f"{shown} is not {kind}"
 
 
 def _kind(field: FieldInfo, inside: bool) -> str:

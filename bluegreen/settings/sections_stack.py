@@ -210,8 +210,7 @@ class Expectation(Section):
         description='Headers and the text that each must contain; "" means that it must be there.',
         examples=[{"content-type": "text/html"}],
     )
-    body: str = Field(default="",
-        description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
+    body: str = Field(default="", description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
     json_: Annotated[dict[str, JsonValue], BeforeValidator(flat)] = Field(
         default={},
         alias="json",

@@ -21,8 +21,7 @@ class Promotion(Section):
     )
     deadline: Period = Field(
         default=as_written("4h"),
-        description="How long a tested release waits to be promoted; then it is given up and the idle colour "
-        "stopped.",
+        description="How long a tested release waits to be promoted; then it is given up and the idle colour stopped.",
     )
 
 

@@ -17,13 +17,16 @@ from bluegreen.adapters.database.ledger import Entry, Row
 from bluegreen.adapters.database.locks import Blockers, check_held
 from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.scripts import Alone, Statement
-from bluegreen.domain.errors import MigrationFailed, OutsideError
+from bluegreen.domain.errors import MigrationFailed
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at who is in the way of a statement that harms nobody while it waits."""
 
 STAYS = "0"
 """Outside a transaction a backend need not notice that we were killed: then a long build is waited for, not redone."""
+
+CLEANING = 10.0
+"""Seconds for the lock to drop what a failed build left, after the build itself has waited long."""
 
 ABOUT_INDEXES = (Alone.BUILDS_INDEX, Alone.REBUILDS_INDEX)
 
@@ -107,25 +110,33 @@ class _Steps:
         try:
             await blockers.during(lambda: execute(self.connection, self.file, statement, self.job.source))
         except Crowded as exc:
-            await self._give_up(statement, number, exc)
             budget = self.job.source.lock_budget
-            raise MigrationFailed(
-                f"{exc}: a lock was not to be had within {budget:g} s; in the way: {blockers.seen}",
+            failure = MigrationFailed(
+                f"{exc}: a lock was not to be had within {budget:g} s. In the way: {blockers.seen}",
+                next=("end the session that is in the way, or wait for it, then deploy again",),
                 blocker=blockers.seen,
-            ) from exc
+            )
+            await self._give_up(statement, number, failure)
+            raise failure from exc
         except MigrationFailed as exc:
             await self._give_up(statement, number, exc)
             raise
 
-    async def _give_up(self, statement: Statement, number: int, failure: OutsideError) -> None:
-        """It failed for certain (nothing of the kind is known when the connection broke): leave nothing INVALID."""
+    async def _give_up(self, statement: Statement, number: int, failure: MigrationFailed) -> None:
+        """It failed for certain (nothing of the kind is known when the connection broke): leave nothing INVALID.
+
+        Where that cannot be done now (who was in the way of the build is in the way of the drop), the next attempt
+        does it, and `failure` is raised with that added.
+        """
         try:
             with translated(self._where(statement), MigrationFailed):
+                await self._lock_timeout(min(self.job.source.lock_budget, CLEANING))
                 left = await self._clear(statement)
                 await self.job.write(self.desk, Entry("running", number, in_flight=bool(left)))
         except MigrationFailed as second:
             raise MigrationFailed(
-                f"{failure.detail}; and what it left behind could not be removed: {second.detail}",
+                f"{failure.detail}. What it left behind is INVALID and will be removed by the next attempt,"
+                f" since it could not be now: {second.detail}",
                 next=failure.next,
                 **failure.facts,
             ) from failure

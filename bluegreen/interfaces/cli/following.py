@@ -137,8 +137,9 @@ async def _look_until(shell: Shell, client: Client, news: News, goal: Goal) -> t
                 await asyncio.sleep(TICK)
                 continue
             heard_at = monotonic()
-            show.paint(Picture(reply.value, news.events, news.take(), watch, seconds_left, datetime.now(UTC)))
-            if goal(reply.value):
+            now, last = datetime.now(UTC), goal(reply.value)
+            show.paint(Picture(reply.value, news.events, news.take(), watch, seconds_left, now, last))
+            if last:
                 return reply, seconds_left
             await _woken(news.woken)
 

@@ -1,10 +1,13 @@
 """Repaints a terminal in place. rich is imported when it is needed: off a terminal it never is."""
 
+import shutil
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import click
+
+from bluegreen.interfaces.text import wrapped
 
 
 class Screen:
@@ -28,8 +31,12 @@ class Screen:
         self._live.stop()
 
     def paint(self, lines: Sequence[str]) -> None:
-        """Show these lines instead of the former ones; a line that is too long for the terminal is cut."""
+        """Show these lines instead of the former ones: wrapped where there is room for it, else cut."""
         from rich.text import Text
+
+        size = shutil.get_terminal_size()
+        whole = [piece for line in lines for piece in wrapped(line, size.columns)]
+        lines = whole if len(whole) < size.lines else lines
 
         context = click.get_current_context(silent=True)
         plain = context is not None and context.color is False

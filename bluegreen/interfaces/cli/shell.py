@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -72,7 +73,7 @@ class Shell:
 
     def say(self, lines: Iterable[str]) -> None:
         """Print lines for people."""
-        for line in lines:
+        for line in _fitted(lines, sys.stdout):
             click.echo(line)
 
     def say_json(self, document: Any, indent: int | None = 2) -> None:
@@ -82,15 +83,16 @@ class Shell:
     def remark(self, lines: Iterable[str]) -> None:
         """Print lines that are no result: aside where a program reads the result, not at all when quiet."""
         if not self.quiet:
-            for line in lines:
+            for line in _fitted(lines, sys.stderr if self.json else sys.stdout):
                 click.echo(line, err=self.json)
 
     def fail(self, detail: str, commands: tuple[str, ...], code: Exit) -> NoReturn:
         """Say what went wrong and what to type next, and end."""
         from bluegreen.interfaces import text
 
-        click.echo(f"{text.mark(text.FAILED)} {text.clean(detail)}", err=True)
-        for line in text.commands(tuple(text.clean(command) for command in commands)):
+        first, *more = text.block(detail) or ["something went wrong"]
+        lines = [f"{text.mark(text.FAILED)} {first}", *more, *text.commands(text.cleaned(commands))]
+        for line in _fitted(lines, sys.stderr):
             click.echo(line, err=True)
         sys.exit(code)
 
@@ -102,6 +104,16 @@ class Shell:
             for line in text.commands((f"bluegreen watch {self.following}", f"bluegreen abort {self.following}")):
                 click.echo(line, err=True)
         sys.exit(Exit.DETACHED)
+
+
+def _fitted(lines: Iterable[str], stream: TextIO) -> Iterable[str]:
+    """Lines that fit the terminal; elsewhere as they are, for grep."""
+    from bluegreen.interfaces import text
+
+    if not stream.isatty():
+        return lines
+    width = shutil.get_terminal_size().columns
+    return (piece for line in lines for piece in text.wrapped(line, width))
 
 
 class Verb(click.Command):

@@ -19,7 +19,8 @@ VERDICT_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A deployment as it stands; `fresh` are the events since the picture before."""
+    """A deployment as it stands; `fresh` are the events since the picture before; after the `last` one follows
+    how it ended."""
 
     deployment: Deployment
     events: Sequence[Event]
@@ -27,6 +28,7 @@ class Picture:
     watch: WatchStatus | None
     seconds_left: float | None
     now: datetime
+    last: bool
 
 
 class View(Protocol):
@@ -70,15 +72,17 @@ class Painted:
 
 def _page(picture: Picture) -> list[str]:
     deployment = picture.deployment
-    lines = [reports.title(deployment, picture.now, picture.seconds_left)]
-    lines += story.phase_lines(deployment, picture.events, picture.now, ahead=True)
+    lines = [reports.title(deployment, picture.now)]
+    lines += story.phase_lines(
+        deployment, picture.events, picture.now, ahead=not picture.last, seconds_left=picture.seconds_left
+    )
     if picture.watch is not None:
         lines += render.watch_lines(picture.watch)
     lines += reports.warnings(deployment.warnings)
-    if not deployment.phase.final:
-        lines += text.commands(reports.next_of(deployment)[-1:] if deployment.moved else reports.next_of(deployment))
-        lines.append(text.faint("  Ctrl-C detaches; the deployment goes on."))
-    return lines
+    if picture.last:
+        return lines
+    others = tuple(command for command in reports.next_of(deployment) if not command.startswith("bluegreen watch"))
+    return [*lines, *text.commands(others), text.faint("  Ctrl-C detaches; the deployment goes on.")]
 
 
 class Appended:

@@ -110,7 +110,7 @@ class CaddyBench:
         await self.gate.land()
 
     def written(self) -> int:
-        return self.gate.succeeded
+        return self.gate.statuses.count(200)
 
     async def point(self, service: str, *dials: str) -> None:
         path = f"{ROUTES[service]}/handle/0"

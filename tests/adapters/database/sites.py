@@ -1,5 +1,6 @@
 """One real database with a directory of migrations, as the tests of this adapter use it."""
 
+import asyncio
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from bluegreen.adapters.database.postgres import PostgresDatabase
 from bluegreen.adapters.database.rules import BackupRules, Source
 from bluegreen.domain.migrations import Migration, MigrationKind, MigrationPhase
 from bluegreen.domain.plans import Release
+from tests.adapters.waiting import LONG
 
 RELEASE = Release("1.1.0")
 
@@ -109,6 +111,17 @@ class Site:
         finally:
             await connection.close(timeout=10.0)
         return [row["datname"] for row in rows]
+
+
+async def until_true(site: Site, question: str) -> None:
+    """Return as soon as the database answers the question with true."""
+    connection = await site.connect()
+    try:
+        async with asyncio.timeout(LONG):
+            while not await connection.fetchval(question):
+                await asyncio.sleep(0.02)
+    finally:
+        await connection.close(timeout=10.0)
 
 
 def command_lines() -> str:

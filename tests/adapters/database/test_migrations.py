@@ -3,13 +3,12 @@
 import asyncio
 from dataclasses import replace
 
-import asyncpg
 import pytest
 
 from bluegreen.domain.errors import DatabaseUnreachable, MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.plans import Release
-from tests.adapters.database.sites import RELEASE, Site
+from tests.adapters.database.sites import RELEASE, Site, until_true
 
 pytestmark = pytest.mark.real
 
@@ -154,7 +153,7 @@ async def test_cancelled_in_a_transaction_it_is_rolled_back_when_apply_returns(s
     site.write("0001_slow.expand.sql", "CREATE TABLE slow (id int); SELECT pg_sleep(60)")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(site.apply(), name="apply")
-        await _until(site, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
+        await until_true(site, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -167,7 +166,7 @@ async def test_a_connection_lost_in_the_middle_leaves_nothing_and_is_named(site:
     site.write("0001_slow.expand.sql", "CREATE TABLE slow (id int); SELECT pg_sleep(60)")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(_failure(site), name="apply")
-        await _until(site, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
+        await until_true(site, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
         await site.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
     assert "terminating connection" in task.result().detail
     assert await site.value("SELECT to_regclass('slow')") is None
@@ -175,12 +174,11 @@ async def test_a_connection_lost_in_the_middle_leaves_nothing_and_is_named(site:
 
 
 async def test_a_commit_whose_answer_was_lost_counts_as_done(site: Site) -> None:
-    # A deferred trigger runs inside COMMIT: there the connection breaks, but only after another one, standing in
-    # for the COMMIT that took effect, has written the ledger's row.
+    # The row that another session writes stands for our own COMMIT that took effect; then our connection breaks.
     site.write("0001_a.expand.sql", "SELECT pg_sleep(60)")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(site.apply(), name="apply")
-        await _until(site, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
+        await until_true(site, "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'")
         await site.execute(
             "INSERT INTO bluegreen.migration (source, version, phase, checksum, mode, state, statements_total,"
             " statements_done, in_flight, deployment, release, started_at, attempts, error, output, owner) VALUES"
@@ -195,7 +193,7 @@ async def test_a_statement_under_a_strong_lock_is_given_up_when_it_takes_long(si
     await site.execute("CREATE TABLE big AS SELECT g AS id FROM generate_series(1, 200000) AS g")
     site.gently(strong_timeout=0.01)
     site.write("0001_rewrite.expand.sql", "ALTER TABLE big ALTER id TYPE bigint")
-    with pytest.raises(MigrationFailed, match="given up.*strong_timeout"):
+    with pytest.raises(MigrationFailed, match=r"given up.*strong_timeout"):
         await site.apply()
     assert await site.value("SELECT pg_typeof(id)::text FROM big LIMIT 1") == "integer"
 
@@ -254,13 +252,3 @@ async def _failure(site: Site) -> MigrationFailed:
     with pytest.raises(MigrationFailed) as caught:
         await site.apply()
     return caught.value
-
-
-async def _until(site: Site, question: str) -> None:
-    connection: asyncpg.Connection[asyncpg.Record] = await site.connect()
-    try:
-        async with asyncio.timeout(20.0):
-            while not await connection.fetchval(question):
-                await asyncio.sleep(0.02)
-    finally:
-        await connection.close(timeout=5.0)

@@ -1,0 +1,50 @@
+"""The stage of each scenario: a database of its own on the session's Postgres, everything else fresh."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bluegreen.demo.caddy import caddy_binary
+from bluegreen.demo.children import EmbeddedFailed
+from bluegreen.demo.postgres import EmbeddedPostgres
+from bluegreen.demo.stage import Stage
+
+MakeStage = Callable[..., Stage]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is end to end."""
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture
+async def make_stage(
+    short_directory: Path, postgres: EmbeddedPostgres, database: str
+) -> AsyncIterator[MakeStage]:
+    """Makes the stage of this test, not yet set up; taken down afterwards."""
+    try:
+        caddy_binary()
+    except EmbeddedFailed as exc:
+        pytest.skip(str(exc))
+    async with AsyncExitStack() as stack:
+
+        def make(**wishes: Any) -> Stage:
+            stage = Stage(short_directory, wishes.pop("dsn", database), postgres.bin_dir, **wishes)
+            stack.push_async_callback(stage.tear_down)
+            return stage
+
+        yield make
+
+
+@pytest.fixture
+async def stage(make_stage: MakeStage) -> Stage:
+    """A stage with Caddy, release 1.0.0 on blue, and the daemon."""
+    stage = make_stage()
+    await stage.set_up()
+    await stage.start_daemon()
+    return stage
