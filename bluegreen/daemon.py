@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from bluegreen import __version__
+from bluegreen import __version__, logs
 from bluegreen.app.engine import Engine
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
@@ -26,7 +26,7 @@ from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
 from bluegreen.interfaces.api import make_api
 from bluegreen.interfaces.hooks import make_hooks
 from bluegreen.interfaces.listening import serve_api, serve_hooks
-from bluegreen.settings import Settings, masked
+from bluegreen.settings import Settings, masked, revealed
 from bluegreen.wiring import access, hook_rules, open_world
 
 log = structlog.get_logger("bluegreen")
@@ -52,6 +52,7 @@ def serve(settings: Settings) -> int:
 
     Raises AlreadyRunning, ConfigurationError, JournalUnwritable or JournalUnreadable where it cannot begin.
     """
+    logs.configure(settings.daemon.log_format, settings.daemon.log_level, secrets=revealed(settings))
     asyncio.run(run(settings))
     return 0
 

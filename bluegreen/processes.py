@@ -29,6 +29,9 @@ GRACE = 5.0
 LINGER = 0.2
 """Seconds in which output that was written before the exit is still read."""
 
+SHOWN = 300
+"""Characters of a line that an error quotes."""
+
 FIELD = re.compile(r"\{(release|colour)\}")
 """What is substituted in an argv. Any other brace stays as it is written."""
 
@@ -57,9 +60,9 @@ class Ran:
 
     @property
     def last_line(self) -> str:
-        """What it said last: mostly the reason."""
+        """What it said last, mostly the reason: shortened, and nothing that a terminal would obey."""
         lines = [line for line in self.output.splitlines() if line.strip()]
-        return lines[-1].strip() if lines else "(no output)"
+        return printable(lines[-1].strip()[:SHOWN]) if lines else "(no output)"
 
 
 class _Tail(asyncio.Protocol):
@@ -86,6 +89,11 @@ class _Tail(asyncio.Protocol):
         dropped = self.dropped + max(0, len(kept) - self.limit)
         text = kept[-self.limit :].decode(errors="replace")
         return f"... {dropped} bytes before this were not kept\n{text}" if dropped else text
+
+
+def printable(text: str) -> str:
+    """A text with its control characters written out."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def environment(extra: Mapping[str, str] | None = None, passed: Sequence[str] = ()) -> dict[str, str]:

@@ -10,26 +10,13 @@ import pytest
 
 from bluegreen import processes
 from bluegreen.processes import CommandFailed, Ran, environment, fill, run_command
-from tests.adapters.waiting import LONG, until
+from tests.adapters.waiting import LONG, pid_in, running, until
 
 ENV = environment()
 
 
 def sh(script: str) -> list[str]:
     return ["sh", "-c", script]
-
-
-def running(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not reaped by its parent does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-async def pid_in(file: Path) -> int:
-    await until(lambda: file.exists() and file.read_text().endswith("\n"))
-    return int(file.read_text())
 
 
 def descriptors() -> int:
@@ -53,7 +40,15 @@ async def test_a_command_tells_how_it_ended_and_what_it_said(script: str, code: 
 
 
 @pytest.mark.parametrize(
-    ("output", "last"), [("a\n b \n\n", "b"), ("", "(no output)"), ("\n \n", "(no output)")], ids=repr
+    ("output", "last"),
+    [
+        ("a\n b \n\n", "b"),
+        ("", "(no output)"),
+        ("\n \n", "(no output)"),
+        ("\x1b[31mré\x07", "\\x1b[31mré\\x07"),
+        ("x" * 5000, "x" * 300),
+    ],
+    ids=["stripped", "nothing", "blank", "terminal tricks", "endless"],
 )
 def test_the_last_line_is_the_last_that_says_something(output: str, last: str) -> None:
     assert Ran(1, output, 0.0).last_line == last

@@ -177,6 +177,11 @@ class Stage:
         self.daemon: Child | None = None
 
     @property
+    def pids(self) -> list[int | None]:
+        """The daemon's and Caddy's, where they run."""
+        return [self.daemon.pid if self.daemon is not None else None, self.caddy.pid]
+
+    @property
     def client(self) -> Client:
         """The operator's client; open it with `async with`."""
         return Client(self.socket)

@@ -16,13 +16,15 @@ from bluegreen.interfaces import answers, openapi, streams
 from bluegreen.interfaces import models as m
 from bluegreen.interfaces import requests as r
 from bluegreen.interfaces.answers import CALLER, SERVICE
-from bluegreen.interfaces.bodies import LIMIT
+from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets
 from bluegreen.interfaces.listening import note_heard
 from bluegreen.interfaces.peers import UNMAPPED, Access, Grants, Peer, Right, name_of
 from bluegreen.interfaces.problems import Problem, answer_problems
 from bluegreen.interfaces.routes import Route
 
 log = structlog.get_logger(__name__)
+
+DEFAULT = Budgets()
 
 GRANTS = web.AppKey("grants", Grants)
 
@@ -55,11 +57,14 @@ ROUTES = (
 # fmt: on
 
 
-def make_api(service: Service, *, access: Access, configuration: Mapping[str, Json]) -> web.Application:
+def make_api(
+    service: Service, *, access: Access, configuration: Mapping[str, Json], budgets: Budgets = DEFAULT
+) -> web.Application:
     """The application, to be served by `listening.serve_api`. `configuration` is shown to admins as it is:
     its secrets must be masked. Raises ConfigurationError for an entry of `access` that has no such form."""
-    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=LIMIT)
+    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=BODY_LIMIT)
     app[SERVICE] = service
+    app[BUDGETS] = budgets
     app[GRANTS] = Grants.resolve(access)
     app[answers.CONFIGURATION] = configuration
     app[answers.OPENAPI] = openapi.document(ROUTES)

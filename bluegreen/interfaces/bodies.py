@@ -10,25 +10,21 @@ from typing import Any
 
 from aiohttp import web
 
+from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS
 from bluegreen.interfaces.problems import Problem
-
-LIMIT = 256 * 1024
-"""Bytes that a body may have."""
-
-BUDGET = 5.0
-"""Seconds in which a body must have arrived."""
 
 
 async def read(request: web.Request) -> bytes:
     """The body; Problem 413 where it is too large, 408 where it does not arrive in time."""
+    budget = request.app[BUDGETS].body
     try:
-        async with asyncio.timeout(BUDGET):
+        async with asyncio.timeout(budget):
             return await request.read()
     except TimeoutError as exc:
-        detail = f"The body did not arrive within {BUDGET:.0f} seconds."
+        detail = f"The body did not arrive within {budget:g} seconds."
         raise Problem(408, "body-timeout", detail, close=True) from exc
     except web.HTTPRequestEntityTooLarge as exc:
-        detail = f"The body is larger than {LIMIT // 1024} KiB."
+        detail = f"The body is larger than {BODY_LIMIT // 1024} KiB."
         raise Problem(413, "body-too-large", detail, close=True) from exc
     except web.RequestPayloadError as exc:
         raise Problem(400, "malformed", "The body broke off.", close=True) from exc

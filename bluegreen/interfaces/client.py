@@ -265,7 +265,8 @@ def _unanswered(exc: Exception, socket: Path) -> ClientError:
         return SocketDenied(f"You may not connect to {socket}.", code="denied", next=(f"ls -l {socket}", "id"))
     if isinstance(exc, aiohttp.ClientConnectorError):
         detail = f"The daemon does not run: nobody listens on {socket}."
-        return Unreachable(detail, code="not-running", next=("systemctl status bluegreen",))
+        commands = ("systemctl status bluegreen", "bluegreen --socket PATH status")
+        return Unreachable(detail, code="not-running", next=commands)
     if isinstance(exc, TimeoutError):
         detail = "The daemon did not answer in time; what was asked may still happen."
     else:

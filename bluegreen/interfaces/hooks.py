@@ -25,10 +25,13 @@ from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
 from bluegreen.app.service import Service
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.interfaces import models
-from bluegreen.interfaces.bodies import LIMIT, read
+from bluegreen.interfaces.bodies import read
 from bluegreen.interfaces.buckets import Buckets
+from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets
 from bluegreen.interfaces.listening import note_heard
 from bluegreen.interfaces.problems import Problem, answer_problems
+
+DEFAULT = Budgets()
 
 RATE, BURST = 5.0, 50
 """Requests a second that one sender may make for long, and at once."""
@@ -159,9 +162,10 @@ class TooMany(Problem):
         return answer
 
 
-def make_hooks(service: Service, hooks: Mapping[str, HookRules]) -> web.Application:
+def make_hooks(service: Service, hooks: Mapping[str, HookRules], *, budgets: Budgets = DEFAULT) -> web.Application:
     """The application, for `listening.serve_hooks`. Raises ConfigurationError for a hook without a token."""
-    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=LIMIT)
+    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=BODY_LIMIT)
+    app[BUDGETS] = budgets
     app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks).receive)
     return app
 

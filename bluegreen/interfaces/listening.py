@@ -44,31 +44,31 @@ async def note_heard(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 @asynccontextmanager
-async def serve_api(app: web.Application, path: Path) -> AsyncIterator[None]:
+async def serve_api(app: web.Application, path: Path, *, silence: float = SILENCE) -> AsyncIterator[None]:
     """Answer on a Unix socket of our own at `path` until the block ends; the socket is removed then.
 
     The caller holds the daemon's lock. Raises ConfigurationError, AlreadyRunning where the path is not ours.
     """
     with _unix_socket(path) as listening:
-        async with _served(app, listening):
+        async with _served(app, listening, silence):
             path.chmod(SOCKET_MODE)  # noqa: ASYNC240 - one call on a tmpfs, once
             yield
 
 
 @asynccontextmanager
-async def serve_hooks(app: web.Application, listen: str) -> AsyncIterator[tuple[str, int]]:
+async def serve_hooks(app: web.Application, listen: str, *, silence: float = SILENCE) -> AsyncIterator[tuple[str, int]]:
     """Answer on TCP at `listen` ("127.0.0.1:9093", "[::1]:0") until the block ends; gives the bound address.
 
     Raises ConfigurationError where that address cannot be had.
     """
     with _tcp_socket(listen) as listening:
-        async with _served(app, listening):
+        async with _served(app, listening, silence):
             host, port = listening.getsockname()[:2]
             yield host, port
 
 
 @asynccontextmanager
-async def _served(app: web.Application, listening: socket.socket) -> AsyncIterator[None]:
+async def _served(app: web.Application, listening: socket.socket, silence: float) -> AsyncIterator[None]:
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -79,21 +79,21 @@ async def _served(app: web.Application, listening: socket.socket) -> AsyncIterat
     )
     app[HEARD] = set()
     await runner.setup()
-    silence = _Silence(app, runner)
+    listener = _Silence(app, runner, silence)
     try:
         await web.SockSite(runner, listening, backlog=BACKLOG).start()
-        silence.watch()
+        listener.watch()
         yield
     finally:
-        silence.stop()
+        listener.stop()
         await runner.cleanup()
 
 
 class _Silence:
     """Closes connections that were opened and say nothing, or drip a request head."""
 
-    def __init__(self, app: web.Application, runner: web.AppRunner) -> None:
-        self._app, self._runner = app, runner
+    def __init__(self, app: web.Application, runner: web.AppRunner, seconds: float) -> None:
+        self._app, self._runner, self._seconds = app, runner, seconds
         self._suspects = set[RequestHandler]()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -106,7 +106,7 @@ class _Silence:
         for connection in silent & self._suspects:
             connection.force_close()
         self._suspects = silent
-        self._timer = asyncio.get_running_loop().call_later(SILENCE, self.watch)
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self.watch)
 
     def stop(self) -> None:
         """Look no more."""

@@ -16,6 +16,8 @@ OUTCOMES = {
     Phase.STRANDED: text.FAILED,
 }
 
+WAY_BACK = (Phase.ABANDONED, Phase.REVERTED)
+
 WHY_COLUMN = 42
 """Characters of a reason that the history shows."""
 
@@ -66,10 +68,10 @@ def serving_lines(deployment: Deployment, seconds_left: float | None, now: datet
     return [first, kept, *commands(("bluegreen cutback",))]
 
 
-def outcome_lines(deployment: Deployment) -> list[str]:
-    """How a deployment ended, where users are, why, and what to type."""
+def outcome_lines(deployment: Deployment, *, asked: bool = False) -> list[str]:
+    """How a deployment ended, where users are, why, and what to type. `asked`: to go back was what somebody wanted."""
     deployment = cleaned(deployment)
-    glyph = OUTCOMES[deployment.phase]
+    glyph = text.DONE if asked and deployment.phase in WAY_BACK else OUTCOMES[deployment.phase]
     if deployment.phase is Phase.LIVE and deployment.reason:
         glyph = text.WARNING
     took = (
@@ -149,13 +151,15 @@ def deployment_lines(deployment: Deployment, phases: Sequence[str]) -> list[str]
 
 def doing(deployment: Deployment) -> str:
     """What the present phase does, as its plan said."""
-    steps = {step.phase: step.text for step in deployment.plan.steps}
-    recovering = {
+    step = next((step for step in deployment.plan.steps if step.phase is deployment.phase), None)
+    own = {
         Phase.ASSESSING: "finding out what was applied to the database",
         Phase.ABANDONING: f"stopping {deployment.new}; users stay on {deployment.old}",
         Phase.REVERTING: f"sending all users back to {deployment.old}",
     }
-    return recovering.get(deployment.phase) or steps.get(deployment.phase, "")
+    if step is not None and step.does:
+        own[Phase.AWAITING] = f"waiting for you: bluegreen promote {deployment.id}"
+    return own.get(deployment.phase) or (step.text if step else "")
 
 
 def next_of(deployment: Deployment) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Server-sent events: a deployment's story as it happens, resumed where a client left off.
 
 The journal is the queue: a follower reads from it as fast as its client takes the lines, so a slow client
-costs one event in memory, and one that takes nothing for SEND_BUDGET seconds is cut off; it resumes by
+costs one event in memory, and one that takes nothing for as long as `Budgets.send` is cut off; it resumes by
 Last-Event-ID.
 """
 
@@ -13,13 +13,8 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from bluegreen.domain.records import Event
 from bluegreen.interfaces import models
+from bluegreen.interfaces.budgets import BUDGETS
 from bluegreen.interfaces.problems import Problem
-
-HEARTBEAT = 15.0
-"""Seconds between two signs of life."""
-
-SEND_BUDGET = 10.0
-"""Seconds after which a client that takes nothing is cut off."""
 
 OPEN_STREAMS: web.AppKey[set[EventSourceResponse]] = web.AppKey("open_streams")
 
@@ -37,7 +32,8 @@ def begin(request: web.Request, after: int) -> int:
 async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.StreamResponse:
     """Send events until the client goes or the daemon stops."""
     open_streams = request.app[OPEN_STREAMS]
-    async with sse_response(request, ping_interval=HEARTBEAT, send_timeout=SEND_BUDGET) as response:
+    budgets = request.app[BUDGETS]
+    async with sse_response(request, ping_interval=budgets.heartbeat, send_timeout=budgets.send) as response:
         open_streams.add(response)
         try:
             await _pump_while_connected(response, events)

@@ -98,7 +98,7 @@ def _one_word(secret: Secret) -> Secret:
 def _dsn(secret: Secret) -> Secret:
     try:
         url = urlsplit(secret.get_secret_value())
-        usable = url.scheme in ("postgresql", "postgres") and len(url.path) > 1 and (url.port or 1) > 0
+        usable = url.scheme in ("postgresql", "postgres") and len(url.path) > 1 and "/" not in url.path[1:]
     except ValueError:
         usable = False
     if not usable:

@@ -17,7 +17,7 @@ BYTES = {
     "B": 1,
 }
 
-NUMBER = r"\d+(?:\.\d+)?"
+NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 DURATION = re.compile(rf"(?:{NUMBER}(?:ms|[smhd]))+")
 DURATION_PART = re.compile(rf"({NUMBER})(ms|[smhd])")
 SIZE = re.compile(rf"({NUMBER}) ?({'|'.join(BYTES)})")

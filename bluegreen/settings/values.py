@@ -21,9 +21,9 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 option or a way up."""
 
 HOST_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
-ADDRESS = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|{HOST_NAME}):(\d{{1,5}})")
-SITE = re.compile(rf"(?:{HOST_NAME}|\[[0-9A-Fa-f:.]+\])(?::\d{{1,5}})?")
-GRANT = re.compile(r"(?:group|user):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}|uid:\d{1,10}")
+ADDRESS = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|{HOST_NAME}):([0-9]{{1,5}})")
+SITE = re.compile(rf"(?:{HOST_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")
+GRANT = re.compile(r"(?:group|user):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}|uid:[0-9]{1,10}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 EVENT = re.compile(r"[a-z0-9_.*?-]+")
 

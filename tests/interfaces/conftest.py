@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 
 from bluegreen.interfaces.api import make_api
-from bluegreen.interfaces.listening import serve_api
+from bluegreen.interfaces.budgets import Budgets
+from bluegreen.interfaces.listening import SILENCE, serve_api
 from bluegreen.interfaces.peers import Access
 from tests.interfaces.scripts import ScriptedService
 
@@ -30,10 +31,16 @@ def socket_path(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def serving(service: ScriptedService, path: Path, access: Access | None = None) -> AsyncIterator[Path]:
+async def serving(
+    service: ScriptedService,
+    path: Path,
+    access: Access | None = None,
+    budgets: Budgets | None = None,
+    silence: float = SILENCE,
+) -> AsyncIterator[Path]:
     """The API at `path`."""
-    app = make_api(service, access=access or Access(), configuration=CONFIGURATION)
-    async with serve_api(app, path):
+    app = make_api(service, access=access or Access(), configuration=CONFIGURATION, budgets=budgets or Budgets())
+    async with serve_api(app, path, silence=silence):
         yield path
 
 

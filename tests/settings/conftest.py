@@ -23,7 +23,8 @@ blue = ["127.0.0.1:8001"]
 green = ["127.0.0.1:9001"]
 """
 
-Write = Callable[[str], Path]
+Write = Callable[..., Path]
+"""`write(more="", base=SMALLEST)`: the path of a file with both."""
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from bluegreen.domain.errors import ConfigurationError
 from bluegreen.settings import load
 from tests.settings.conftest import SMALLEST, Write
 
+NO_DURATION = '5 is not a duration: write a number with a unit (ms, s, m, h, d), for example "30s"'
 HERE = SMALLEST.count("\n") + 1
 """The line on which what a test adds begins."""
 
@@ -33,17 +34,24 @@ def texts(path: Path) -> list[str]:
         ('[retire]\nwindow = "3m"', '+1: retire.window: unknown key "window"; it belongs in [watch]'),
         (
             '[caddy]\nmode = "pointer"',
-            '+1: caddy.mode: unknown key "mode"; the keys here are: admin, timeout, access_log, front_door, '
-            "front_door_verify, dir, allow_remote_admin",
+            (
+                '+1: caddy.mode: unknown key "mode"; the keys here are: admin, timeout, access_log, front_door, '
+                "front_door_verify, dir, allow_remote_admin"
+            ),
         ),
         ('[watch.advanced]\nalfa = "1%"', '+1: watch.advanced.alfa: unknown key "alfa"; did you mean "alpha"?'),
         ('[hooks]\nlisen = "127.0.0.1:1"', '+1: hooks.lisen: unknown key "lisen"; did you mean "listen"?'),
         ('[environments.gren]\nup = ["x"]', '+0: environments.gren: unknown key "gren"; did you mean "green"?'),
-        ('[daemon]\n"a\\u001b[2J" = 1', '+1: daemon.a\\x1b[2J: unknown key "a\\x1b[2J"; the keys here are: state_dir, '
-         "socket, log_format, log_level"),
+        (
+            '[daemon]\n"a\\u001b[2J" = 1',
+            (
+                '+1: daemon.a\\x1b[2J: unknown key "a\\x1b[2J"; the keys here are: state_dir, socket, '
+                "log_format, log_level"
+            ),
+        ),
     ],
     ids=["key", "section", "section like a list", "home", "nothing near", "deep", "beside names", "colour", "escape"],
-)  # fmt: skip
+)
 def test_an_unknown_key_is_refused_with_the_nearest_valid_one(write: Write, added: str, expected: str) -> None:
     assert texts(write(added)) == [_moved(expected)]
 
@@ -56,41 +64,88 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one(write: Write, adde
             '+1: watch.window: 30 is not a duration: write a number with a unit (ms, s, m, h, d), for example "30s"',
         ),
         ('[watch]\nwindow = "0s"', '+1: watch.window: must be more than zero, for example "30s"'),
-        ("[watch]\nmin_effect = 0.01", '+1: watch.min_effect: 0.01 is not a share: write a percentage from 0% to 100%, '
-         'for example "1%"'),
-        ('[watch.advanced]\nalpha = "0%"', '+1: watch.advanced.alpha: must be more than 0% and less than 100%, for '
-         'example "1%"'),
+        (
+            "[watch]\nmin_effect = 0.01",
+            '+1: watch.min_effect: 0.01 is not a share: write a percentage from 0% to 100%, for example "1%"',
+        ),
+        (
+            '[watch.advanced]\nalpha = "0%"',
+            '+1: watch.advanced.alpha: must be more than 0% and less than 100%, for example "1%"',
+        ),
         ("[watch.advanced]\nmin_bad = 0", "+1: watch.advanced.min_bad: must be at least 1, for example min_bad = 3"),
-        ('[watch.advanced]\nmin_bad = "three"', '+1: watch.advanced.min_bad: "three" is not a whole number, for example '
-         "min_bad = 3"),
-        ('[watch]\non_blind = "cut_back"', '+1: watch.on_blind: "cut_back" is not "hold" or "cutback"; did you mean '
-         '"cutback"?'),
+        (
+            '[watch.advanced]\nmin_bad = "three"',
+            '+1: watch.advanced.min_bad: "three" is not a whole number, for example min_bad = 3',
+        ),
+        (
+            '[watch]\non_blind = "cut_back"',
+            '+1: watch.on_blind: "cut_back" is not "hold" or "cutback"; did you mean "cutback"?',
+        ),
         ('[daemon]\nlog_level = "loud"', '+1: daemon.log_level: "loud" is not "debug", "info", "warning" or "error"'),
-        ("[daemon]\nstate_dir = 5", '+1: daemon.state_dir: 5 is not a file path, for example state_dir = '
-         '"/var/lib/bluegreen"'),
+        (
+            "[daemon]\nstate_dir = 5",
+            '+1: daemon.state_dir: 5 is not a file path, for example state_dir = "/var/lib/bluegreen"',
+        ),
         ('[daemon]\nstate_dir = "~/bg"', '+1: daemon.state_dir: "~/bg": ~ is not expanded here, write the whole path'),
-        ('[access]\nread = "group:ops"', '+1: access.read: "group:ops" is not a list, for example read = ["group:ops"]'),
-        ('[access]\nread = ["ops"]', '+1: access.read: "ops" is not a user or group: write "group:NAME", "user:NAME" or '
-         '"uid:NUMBER"'),
+        (
+            '[access]\nread = "group:ops"',
+            '+1: access.read: "group:ops" is not a list, for example read = ["group:ops"]',
+        ),
+        (
+            '[access]\nread = ["ops"]',
+            '+1: access.read: "ops" is not a user or group: write "group:NAME", "user:NAME" or "uid:NUMBER"',
+        ),
         ("[access]\nread = [7]", '+1: access.read: 7 is not text, for example read = ["group:ops"]'),
         ('[promotion]\nauto = "maybe"', '+1: promotion.auto: "maybe" is not true or false, for example auto = true'),
-        ("watch = 5", "+0: services.watch: unknown key \"watch\"; the keys here are: name, site, scheme, blue, green, "
-         "ready, probe, every_route"),
-        ('[caddy]\nadmin = "localhost:2019"', '+1: caddy.admin: "localhost:2019" is not an admin endpoint: write '
-         '"unix//run/caddy/admin.sock" or "http://127.0.0.1:2019"'),
-        ('[caddy]\nadmin = "http://10.0.0.7:2019"', '+0: caddy: admin = "http://10.0.0.7:2019" is not on this machine and '
-         "has no authentication: use an ssh-forwarded Unix socket, or set allow_remote_admin = true"),
-        ('[caddy]\nfront_door = "https://h/path"', '+1: caddy.front_door: "https://h/path" is not where a listener is: '
-         'write "https://127.0.0.1" or "http://127.0.0.1:8080"'),
-        ('[backup]\nmin_free = "3G"', '+1: backup.min_free: "3G" is not a size: write a number with a unit (KB, MB, GB, TB '
-         'or KiB, MiB, GiB, TiB), for example "3GiB"'),
+        (
+            "watch = 5",
+            (
+                '+0: services.watch: unknown key "watch"; the keys here are: name, site, scheme, blue, green, '
+                "ready, probe, every_route"
+            ),
+        ),
+        (
+            '[caddy]\nadmin = "localhost:2019"',
+            (
+                '+1: caddy.admin: "localhost:2019" is not an admin endpoint: write "unix//run/caddy/admin.sock" '
+                'or "http://127.0.0.1:2019"'
+            ),
+        ),
+        (
+            '[caddy]\nadmin = "http://10.0.0.7:2019"',
+            (
+                '+0: caddy: admin = "http://10.0.0.7:2019" is not on this machine and has no authentication: '
+                "use an ssh-forwarded Unix socket, or set allow_remote_admin = true"
+            ),
+        ),
+        (
+            '[caddy]\nfront_door = "https://h/path"',
+            (
+                '+1: caddy.front_door: "https://h/path" is not where a listener is: write "https://127.0.0.1" '
+                'or "http://127.0.0.1:8080"'
+            ),
+        ),
+        (
+            '[backup]\nmin_free = "3G"',
+            (
+                '+1: backup.min_free: "3G" is not a size: write a number with a unit (KB, MB, GB, TB or KiB, '
+                'MiB, GiB, TiB), for example "3GiB"'
+            ),
+        ),
         ('[backup]\nafter = ["copy", "{flie}"]', "+1: backup.after: {flie} is not filled in here; what is: {file}"),
-        ('[hooks]\nlisten = "9119"', '+1: hooks.listen: "9119" is not an address: write host and port, for example '
-         '"127.0.0.1:8001"'),
-        ('[watch.advanced]\nsilent_after = "1s"', "+0: watch: advanced.silent_after must be longer than probes.interval "
-         "and probes.timeout together: between two probes every source would seem silent"),
+        (
+            '[hooks]\nlisten = "9119"',
+            '+1: hooks.listen: "9119" is not an address: write host and port, for example "127.0.0.1:8001"',
+        ),
+        (
+            '[watch.advanced]\nsilent_after = "1s"',
+            (
+                "+0: watch: advanced.silent_after must be longer than probes.interval and probes.timeout "
+                "together: between two probes every source would seem silent"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_value_is_refused_with_what_was_expected_and_an_example(write: Write, added: str, expected: str) -> None:
     assert texts(write(added)) == [_moved(expected)]
 
@@ -123,20 +178,33 @@ def test_braces_that_are_no_placeholder_stay_as_they_are(write: Write) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("blue", '["http://127.0.0.1:8001"]', '"http://127.0.0.1:8001" has a scheme: write "127.0.0.1:8001" here, and the '
-         "scheme in the key `scheme`"),
+        (
+            "blue",
+            '["http://127.0.0.1:8001"]',
+            '"http://127.0.0.1:8001" has a scheme: write "127.0.0.1:8001" here, and the scheme in the key `scheme`',
+        ),
         ("blue", '["127.0.0.1"]', '"127.0.0.1" is not an address: write host and port, for example "127.0.0.1:8001"'),
-        ("blue", '["127.0.0.1:notaport"]', '"127.0.0.1:notaport" is not an address: write host and port, for example '
-         '"127.0.0.1:8001"'),
+        (
+            "blue",
+            '["127.0.0.1:notaport"]',
+            '"127.0.0.1:notaport" is not an address: write host and port, for example "127.0.0.1:8001"',
+        ),
         ("blue", '["127.0.0.1:70000"]', '"127.0.0.1:70000" has no usable port: ports are 1 to 65535'),
         ("blue", "[]", 'needs at least one item, for example blue = ["127.0.0.1:8001"]'),
         ("blue", '["127.0.0.1:9001"]', None),
-        ("name", '"-rf"', '"-rf" is not a name: use 1 to 64 letters, digits, _ . or -, beginning with a letter or digit'),
-        ("name", '"../web"', '"../web" is not a name: use 1 to 64 letters, digits, _ . or -, beginning with a letter or '
-         "digit"),
+        (
+            "name",
+            '"-rf"',
+            '"-rf" is not a name: use 1 to 64 letters, digits, _ . or -, beginning with a letter or digit',
+        ),
+        (
+            "name",
+            '"../web"',
+            '"../web" is not a name: use 1 to 64 letters, digits, _ . or -, beginning with a letter or digit',
+        ),
         ("name", '".."', '".." is not a name: use 1 to 64 letters, digits, _ . or -, beginning with a letter or digit'),
     ],
-)  # fmt: skip
+)
 def test_a_service_that_caddy_could_not_dial_is_refused(
     write: Write, key: str, value: str, expected: str | None
 ) -> None:
@@ -153,17 +221,37 @@ def test_a_service_that_caddy_could_not_dial_is_refused(
 @pytest.mark.parametrize(
     ("missing", "expected"),
     [
-        ('project = "olympus"\n', 'None: project: is missing, for example project = "olympus". What is deployed here; it '
-         "names backups, messages and metrics."),
-        ('name = "web"\n', '11: services.name: is missing, for example name = "web". What it is called, also in '
-         "<caddy.dir>/<name>.caddy."),
-        ('[[services]]\nname = "web"\nblue = ["127.0.0.1:8001"]\ngreen = ["127.0.0.1:9001"]\n', "None: services: is "
-         "missing. One routed part of the stack. All services move together, in one change of Caddy's configuration."),
-        ('[environments.green]\nup = ["true"]\ndown = ["true"]\n', "3: environments.green: is missing. One colour: how a "
-         "release is brought up there and stopped. `up` returns once all is started, and what it starts runs under another "
-         "supervisor or session: it must outlive the daemon."),
+        (
+            'project = "olympus"\n',
+            (
+                'None: project: is missing, for example project = "olympus". What is deployed here; it names '
+                "backups, messages and metrics."
+            ),
+        ),
+        (
+            'name = "web"\n',
+            (
+                '11: services.name: is missing, for example name = "web". What it is called, also in '
+                "<caddy.dir>/<name>.caddy."
+            ),
+        ),
+        (
+            '[[services]]\nname = "web"\nblue = ["127.0.0.1:8001"]\ngreen = ["127.0.0.1:9001"]\n',
+            (
+                "None: services: is missing. One routed part of the stack. All services move together, in one "
+                "change of Caddy's configuration."
+            ),
+        ),
+        (
+            '[environments.green]\nup = ["true"]\ndown = ["true"]\n',
+            (
+                "3: environments.green: is missing. One colour: how a release is brought up there and stopped. "
+                "`up` returns once all is started, and what it starts runs under another supervisor or session: "
+                "it must outlive the daemon."
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_missing_key_is_named_with_its_meaning(write: Write, missing: str, expected: str) -> None:
     assert missing in SMALLEST
     assert texts(write(base=SMALLEST.replace(missing, "", 1))) == [expected]
@@ -181,8 +269,7 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(write
         f"{path} has 3 problems:",
         f'  {path}:{HERE + 1}: watch.windw: unknown key "windw"; did you mean "window"?',
         f'  {path}:{HERE + 7}: migrations.database: there is no "ap" in [[databases]]; did you mean "app"?',
-        f"  {path}:{HERE + 11}: deadlines.retiring: 5 is not a duration: write a number with a unit (ms, s, m, h, d), for "
-        'example "30s"',
+        f"  {path}:{HERE + 11}: deadlines.retiring: {NO_DURATION}",
     ]
     assert error.facts["file"] == str(path)
     assert error.next == ("bluegreen config docs watch", "bluegreen config check")
@@ -197,20 +284,26 @@ def test_a_single_problem_is_one_line(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("content", "line"),
     [
-        (b'a = 1\nb = "open\n', ":2: is not TOML: Illegal character '\\n'"),
-        (b"a = 1\na = 2\n", ":2: is not TOML: Cannot overwrite a value"),
-        (b"[a\n", ":1: is not TOML: Expected ']' at the end of a table declaration"),
-        (b"a = 1\nb = [1,", ":2: is not TOML: Unclosed array"),
-        (b"a = 1\nb = '\xff'", ":2: is not UTF-8 text"),
+        (b'a = 1\nb = "open\n', 2),
+        (b"a = 1\na = 2\n", 2),
+        (b"[a\n", 1),
+        (b"a = 1\nb = [1,", 2),
     ],
-    ids=["open text", "twice", "open table", "open list", "not UTF-8"],
+    ids=["open text", "twice", "open table", "open list"],
 )
-def test_what_is_not_toml_is_refused_with_its_line(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_what_is_not_toml_is_refused_with_its_line(tmp_path: Path, content: bytes, line: int) -> None:
     path = tmp_path / "bluegreen.toml"
     path.write_bytes(content)
-    assert str(refusal(path)) == f"{path}{expected}"
+    assert str(refusal(path)).startswith(f"{path}:{line}: is not TOML: ")
+    assert "at line" not in str(refusal(path))
+
+
+def test_what_is_not_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "bluegreen.toml"
+    path.write_bytes(b"a = 1\nb = '\xff'")
+    assert str(refusal(path)) == f"{path}:2: is not UTF-8 text"
 
 
 def test_a_missing_file_says_what_to_type_next(tmp_path: Path) -> None:

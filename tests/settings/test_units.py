@@ -56,7 +56,7 @@ def test_a_size_is_read_as_bytes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("wrong", [1024, "3", "3G", "3gib", "-1MB", "many", None])
 def test_what_is_no_size_is_refused_with_what_to_write(wrong: object) -> None:
-    with pytest.raises(ValueError, match='is not a size: write a number with a unit .* for example "3GiB"'):
+    with pytest.raises(ValueError, match=r'is not a size: write a number with a unit .* for example "3GiB"'):
         parse_size(wrong)
 
 

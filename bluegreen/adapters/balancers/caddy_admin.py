@@ -5,9 +5,9 @@ carries an ETag that hashes the content at its path; `If-Match` with the ETag of
 below that path; a stale one gets 412. The API has no authentication but the rights of its socket, and refuses
 an `Origin` header on it.
 
-Every request has a connection of its own: a kept-alive one may be dead without our knowing, and a PATCH lost
-on it would be an unknown outcome for nothing. aiohttp retries idempotent methods only, and of those only on
-reused connections, so no PATCH is ever sent twice.
+Every request has a connection of its own: a kept-alive one may be dead without our knowing, and a PATCH lost on it
+would be an unknown outcome for nothing. When a connection is lost, aiohttp sends a GET once more by itself, but never
+a PATCH (RFC 9110, 9.2.2: it is not idempotent).
 """
 
 import os

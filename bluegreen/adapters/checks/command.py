@@ -8,9 +8,6 @@ from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.processes import CommandFailed, fill, run_command
 from bluegreen.processes import environment as child_environment
 
-SHOWN = 200
-"""Characters of the last line that a detail quotes."""
-
 
 class CommandCheck:
     """The Checker port on a command: argv with {colour} and {release} ("" where nobody knows which runs)."""
@@ -57,5 +54,4 @@ class CommandCheck:
             )
         except CommandFailed as exc:
             return Finding(False, exc.detail)
-        said = ran.last_line[:SHOWN]
-        return Finding(ran.code == 0, said if ran.code == 0 else f"exit code {ran.code}: {said}")
+        return Finding(ran.code == 0, ran.last_line if ran.code == 0 else f"exit code {ran.code}: {ran.last_line}")

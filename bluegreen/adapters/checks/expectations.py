@@ -4,6 +4,7 @@ An answer may hold what nobody should read in a chat: values of headers, and of 
 secret are never shown.
 """
 
+import json
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
@@ -157,7 +158,7 @@ def _statuses(statuses: Container[int]) -> str:
 
 
 def _json(value: Any, pointer: str) -> str:
-    return HIDDEN if SECRET.search(pointer) else _shown(msgspec.json.encode(value).decode())
+    return HIDDEN if SECRET.search(pointer) else _short(json.dumps(value))
 
 
 def _quoting(reply: Reply) -> str:
@@ -166,7 +167,9 @@ def _quoting(reply: Reply) -> str:
 
 def _shown(text: str, header: str = "") -> str:
     """A text as a complaint quotes it: short, without control characters, without what looks secret."""
-    if SECRET.search(header):
-        return HIDDEN
+    return HIDDEN if SECRET.search(header) else repr(_short(text))
+
+
+def _short(text: str) -> str:
     text = SECRET_MEMBER.sub(rf"\1{HIDDEN}", text)
-    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")
+    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

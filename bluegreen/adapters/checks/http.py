@@ -138,7 +138,7 @@ def _reason(exc: Exception) -> str:
         case aiohttp.ClientConnectorCertificateError():
             return f"its certificate is not trusted: {exc.certificate_error}"
         case aiohttp.ClientConnectorError():
-            return f"cannot connect: {_errno(exc.os_error)}"
+            return f"cannot connect: {_why(exc.os_error)}"
         case aiohttp.ServerDisconnectedError():
             return "it closed the connection without an answer"
         case aiohttp.ClientPayloadError():
@@ -146,12 +146,16 @@ def _reason(exc: Exception) -> str:
         case aiohttp.ClientResponseError():
             return "its answer is not HTTP that can be read"
         case OSError():
-            return f"no answer: {_errno(exc)}"
+            return f"no answer: {_why(exc)}"
     return f"cannot be asked: {type(exc).__name__}"
 
 
-def _errno(exc: OSError) -> str:
-    return os.strerror(exc.errno) if exc.errno else type(exc).__name__
+def _why(exc: OSError) -> str:
+    if isinstance(exc, ssl.SSLError):
+        return f"TLS: {exc.reason}"
+    if exc.errno and exc.errno > 0:  # a name that cannot be resolved has a negative one, with a text of its own
+        return os.strerror(exc.errno)
+    return exc.strerror or type(exc).__name__
 
 
 def _without_port(site: str) -> str:

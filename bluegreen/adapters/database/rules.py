@@ -18,8 +18,8 @@ class Source:
     """One [[migrations]]: a directory of SQL files, or a tool. Durations in seconds.
 
     `up` brings the schema up; `status`, where given, is asked afterwards and must exit 0. In both `{release}` is
-    replaced, and `{dsn}` by the DSN without its password, which the tool then finds by PGPASSFILE; `dsn_env` names
-    a variable that gets the DSN as a whole. `timeout` bounds a tool, and a statement that runs outside a transaction.
+    replaced, and `{dsn}` by the DSN without its password, which the tool then finds by PGPASSFILE. In `environment`
+    `{dsn}` is the whole DSN; `dsn_env` is short for a variable that holds just that. `timeout` bounds a tool, and a statement that runs outside a transaction.
     `lock_timeout` is how long users may queue behind one attempt to get a lock, `lock_budget` how long it is tried
     again; `strong_timeout` bounds a statement while it holds a lock that stops readers or writers (0: no limit).
     """
@@ -41,7 +41,8 @@ class Source:
             raise ConfigurationError(f"migrations {self.name!r} of kind sql need a directory")
         if self.kind is MigrationKind.COMMAND and not self.up:
             raise ConfigurationError(f"migrations {self.name!r} of kind command need the command to run: up = [...]")
-        if self.kind is MigrationKind.COMMAND and not self.dsn_env and not any(DSN in word for word in self.up):
+        told = self.dsn_env or any(DSN in text for text in (*self.up, *self.environment.values()))
+        if self.kind is MigrationKind.COMMAND and not told:
             # A tool with a DSN of its own could not be rehearsed: it would migrate production each time.
             raise ConfigurationError(
                 f"migrations {self.name!r}: the command must be told which database to migrate:"

@@ -28,7 +28,11 @@ PROBE_HEADER = "X-Bluegreen-Probe"
 """Carries the nonce; lines of the access log that have it are ours and no users'."""
 
 LONGEST_BODY = 64 * 1024
-"""Bytes of an answer that are read."""
+"""Bytes of an answer that are kept."""
+
+LONGEST_ANSWER = 8 * 1024 * 1024
+"""Bytes of an answer that are read. Caddy logs an answer that its client breaks off without the upstream, so what
+is not kept is read all the same; beyond this it is broken off, and its colour is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class HttpFrontDoor:
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"bluegreen/{__version__}", "Accept-Encoding": "identity"},
+            middlewares=(_once,),
         )
 
     async def close(self) -> None:
@@ -153,15 +158,25 @@ class HttpFrontDoor:
         return service.site if self._base.scheme == "https" else None
 
 
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending a GET again by itself: a request that was lost is what users would have got."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # there was no connection; aiohttp does not try that again
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise aiohttp.ClientConnectionError(f"the connection was lost: {exc}") from exc
+
+
 async def _body(answer: aiohttp.ClientResponse) -> bytes:
-    """The body as far as it counts; what comes after that is left where it is."""
-    body = bytearray()
+    body, size = bytearray(), 0
     async for chunk in answer.content.iter_any():
-        body += chunk
-        if len(body) >= LONGEST_BODY:
+        size += len(chunk)
+        body += chunk[: LONGEST_BODY - len(body)]
+        if size > LONGEST_ANSWER:
             answer.close()
             break
-    return bytes(body[:LONGEST_BODY])
+    return bytes(body)
 
 
 def _no_connection(exc: Exception) -> bool:

@@ -1,13 +1,20 @@
-"""The journal in memory, for the fast tests of the app: the same contract, and writes that fail on demand."""
+"""The journal in memory, for the fast tests of the app: the same contract, and writes that fail on demand.
+
+What is kept goes through JSON as in a file, so that a restart on this journal finds what a real one would.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import JournalUnwritable
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.records import AuditRow, Event, Intent, Json
+
+T = TypeVar("T")
 
 
 class MemoryJournal:
@@ -29,8 +36,8 @@ class MemoryJournal:
 
     async def save(self, deployment: Deployment, *records: Event | Intent) -> tuple[Event, ...]:
         self._check()
-        self._deployments[deployment.id] = deployment
-        self._intents |= {record.id: record for record in records if isinstance(record, Intent)}
+        self._deployments[deployment.id] = _kept(deployment, Deployment)
+        self._intents |= {record.id: _kept(record, Intent) for record in records if isinstance(record, Intent)}
         return tuple(self._append(record) for record in records if isinstance(record, Event))
 
     async def deployment(self, id: str) -> Deployment | None:
@@ -67,30 +74,34 @@ class MemoryJournal:
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
         self._check()
-        self._facts[kind, key] = value
+        self._facts[kind, key] = _kept(value, Any)
 
     async def claim(self, kind: str, key: str, value: Json) -> bool:
         self._check()
         if (kind, key) in self._facts:
             return False
-        self._facts[kind, key] = value
+        self._facts[kind, key] = _kept(value, Any)
         return True
 
     async def fact(self, kind: str, key: str) -> Any:
-        return self._facts.get((kind, key))
+        return _kept(self._facts.get((kind, key)), Any)
 
     async def facts(self, kind: str) -> Mapping[str, Json]:
-        return {key: value for (its_kind, key), value in self._facts.items() if its_kind == kind}
+        return {key: _kept(value, Any) for (its_kind, key), value in self._facts.items() if its_kind == kind}
 
     async def forget(self, kind: str, key: str) -> None:
         self._check()
         self._facts.pop((kind, key), None)
 
     def _append(self, event: Event) -> Event:
-        numbered = replace(event, seq=len(self._events) + 1)
+        numbered = replace(_kept(event, Event), seq=len(self._events) + 1)
         self._events.append(numbered)
         return numbered
 
     def _check(self) -> None:
         if self.full:
             raise JournalUnwritable("the journal in memory was told to refuse writes")
+
+
+def _kept(value: T, type: type[T]) -> T:
+    return msgspec.json.decode(msgspec.json.encode(value), type=type)

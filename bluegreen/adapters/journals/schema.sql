@@ -15,7 +15,7 @@ CREATE TABLE intent (
     outcome    TEXT,
     body       BLOB NOT NULL
 ) STRICT;
-CREATE INDEX intent_deployment ON intent (deployment, at);
+CREATE INDEX intent_deployment ON intent (deployment);
 
 -- The story, line by line, as it is streamed; numbers only grow and are never used twice.
 CREATE TABLE event (

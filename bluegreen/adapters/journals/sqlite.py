@@ -62,7 +62,7 @@ class SqliteJournal:
 
     async def deployment(self, id: str) -> Deployment | None:
         rows = await self._read("SELECT body FROM deployment WHERE id = ?", id)
-        return _deployment(rows[0][0]) if rows else None
+        return self._decoded(rows[0][0], Deployment) if rows else None
 
     async def deployments(self, limit: int, before: str = "") -> tuple[Deployment, ...]:
         rows = await self._read(
@@ -72,19 +72,18 @@ class SqliteJournal:
             before,
             limit,
         )
-        return tuple(_deployment(body) for (body,) in rows)
+        return tuple(self._decoded(body, Deployment) for (body,) in rows)
 
     async def conclude(self, intent: str, outcome: Outcome, note: str = "") -> None:
         def work(db: sqlite3.Connection) -> None:
             for (body,) in db.execute("SELECT body FROM intent WHERE id = ?", (intent,)).fetchall():
-                known = msgspec.json.decode(body, type=Intent)
-                _put_intent(db, replace(known, outcome=outcome, note=note))
+                _put_intent(db, replace(self._decoded(body, Intent), outcome=outcome, note=note))
 
         await self._write(work)
 
     async def intents(self, deployment: str) -> tuple[Intent, ...]:
-        rows = await self._read("SELECT body FROM intent WHERE deployment = ? ORDER BY at", deployment)
-        return tuple(msgspec.json.decode(body, type=Intent) for (body,) in rows)
+        rows = await self._read("SELECT body FROM intent WHERE deployment = ? ORDER BY rowid", deployment)
+        return tuple(self._decoded(body, Intent) for (body,) in rows)
 
     async def record(self, event: Event) -> Event:
         return await self._write(lambda db: _put_event(db, event))
@@ -97,14 +96,14 @@ class SqliteJournal:
             deployment,
             limit,
         )
-        return tuple(_numbered(msgspec.json.decode(body, type=Event), seq) for seq, body in rows)
+        return tuple(_numbered(self._decoded(body, Event), seq) for seq, body in rows)
 
     async def audit(self, row: AuditRow) -> None:
         await self._write(lambda db: db.execute("INSERT INTO audit (body) VALUES (?)", (_pack(row),)))
 
     async def audited(self, limit: int) -> tuple[AuditRow, ...]:
         rows = await self._read("SELECT body FROM audit ORDER BY seq DESC LIMIT ?", limit)
-        return tuple(msgspec.json.decode(body, type=AuditRow) for (body,) in rows)
+        return tuple(self._decoded(body, AuditRow) for (body,) in rows)
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
         await self._write(
@@ -124,11 +123,11 @@ class SqliteJournal:
 
     async def fact(self, kind: str, key: str) -> Any:
         rows = await self._read("SELECT value FROM fact WHERE kind = ? AND key = ?", kind, key)
-        return msgspec.json.decode(rows[0][0]) if rows else None
+        return self._decoded(rows[0][0], Any) if rows else None
 
     async def facts(self, kind: str) -> Mapping[str, Json]:
         rows = await self._read("SELECT key, value FROM fact WHERE kind = ? ORDER BY seq", kind)
-        return {key: msgspec.json.decode(value) for key, value in rows}
+        return {key: self._decoded(value, Any) for key, value in rows}
 
     async def forget(self, kind: str, key: str) -> None:
         await self._write(lambda db: db.execute("DELETE FROM fact WHERE kind = ? AND key = ?", (kind, key)))
@@ -163,6 +162,12 @@ class SqliteJournal:
         except OSError as exc:
             raise JournalUnwritable(f"the journal {self._path} cannot be opened: {exc}") from exc
 
+    def _decoded(self, body: bytes, type: type[T]) -> T:
+        try:
+            return msgspec.json.decode(body, type=type)
+        except msgspec.MsgspecError as exc:
+            raise _damaged(self._path, exc) from exc
+
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
             raise JournalUnwritable(f"the journal {self._path} is not open")
@@ -171,12 +176,20 @@ class SqliteJournal:
     def _open(self) -> None:
         created = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         os.close(created)
-        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        # Half the budget: a write that met a lock is refused before we stop waiting, and cannot land after that.
+        db = sqlite3.connect(self._path, timeout=self._timeout / 2, isolation_level=None, check_same_thread=False)
+        try:
+            self._set_up(db)
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+
+    def _set_up(self, db: sqlite3.Connection) -> None:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            db.close()
             raise JournalUnreadable(
                 f"{self._path} was written by a newer bluegreen (state version {version}, this program knows"
                 f" {SCHEMA_VERSION})",
@@ -185,7 +198,6 @@ class SqliteJournal:
         if version == 0:
             schema = files(__package__).joinpath("schema.sql").read_text()
             db.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
-        self._db = db
 
     def _close(self) -> None:
         if self._db is not None:
@@ -219,13 +231,13 @@ def _numbered(event: Event, seq: int) -> Event:
     return Event(event.name, event.at, event.deployment, event.phase, event.facts, seq)
 
 
-def _deployment(body: bytes) -> Deployment:
-    return msgspec.json.decode(body, type=Deployment)
-
-
 def _translate(exc: sqlite3.DatabaseError, path: Path) -> JournalUnwritable | JournalUnreadable:
     if isinstance(exc, sqlite3.OperationalError):
         return JournalUnwritable(f"the journal {path} cannot be written: {exc}", path=str(path))
+    return _damaged(path, exc)
+
+
+def _damaged(path: Path, exc: Exception) -> JournalUnreadable:
     return JournalUnreadable(
         f"the journal {path} is damaged: {exc}",
         path=str(path),

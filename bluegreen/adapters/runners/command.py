@@ -13,7 +13,7 @@ from pathlib import Path
 from bluegreen.domain.errors import RunnerFailed
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
-from bluegreen.processes import INHERITED, CommandFailed, Ran, fill, run_command
+from bluegreen.processes import INHERITED, SHOWN, CommandFailed, Ran, fill, printable, run_command
 from bluegreen.processes import environment as child_environment
 
 VARIABLE = re.compile(r"(?!LD_)[A-Z_][A-Z0-9_]*")
@@ -94,8 +94,8 @@ class CommandRunner:
         return ran
 
     def _failed(self, verb: str, why: str, code: int | None, output: str) -> RunnerFailed:
-        last = " | ".join(line.strip() for line in output.splitlines()[-3:] if line.strip())
-        said = f"; it said: {last}" if last and code is not None else ""
+        last = " | ".join(line.strip()[:SHOWN] for line in output.splitlines()[-3:] if line.strip())
+        said = f"; it said: {printable(last)}" if last and code is not None else ""
         return RunnerFailed(
             f"`{verb}` of {self._colour} failed: {why}{said}",
             next=(f"bluegreen env logs {self._colour}",),

@@ -42,19 +42,37 @@ def serving(deployment: Deployment) -> bool:
     return deployment.phase.final or deployment.phase in SERVING
 
 
-async def follow(shell: Shell, client: Client, start: Deployment, goal: Goal, timeout: float | None) -> Exit:
+async def follow(shell: Shell, client: Client, start: Deployment, goal: Goal, timeout: float | None = None) -> Exit:
     """Show a deployment until `goal`, then say how it stands. ClientError "timeout" after `timeout` seconds,
     by default the sum of its deadlines."""
+    reply, seconds_left = await _within(shell, client, start, goal, timeout)
+    shell.show(reply, lambda found: _standing(found, seconds_left))
+    return exits.of_deployment(reply.value)
+
+
+async def see_back(shell: Shell, client: Client, ordered: Deployment, since: datetime) -> Deployment:
+    """Show what happens from `since` on, until a deployment that was told to go back has ended."""
+    reply, _ = await _within(shell, client, ordered, ended, None, since)
+    shell.show(reply, lambda found: reports.outcome_lines(found, asked=True))
+    return reply.value
+
+
+async def _within(
+    shell: Shell,
+    client: Client,
+    start: Deployment,
+    goal: Goal,
+    timeout: float | None,
+    since: datetime | None = None,
+) -> tuple[Reply[Deployment], float | None]:
     shell.following = start.id
     budget = timeout if timeout is not None else sum(start.plan.terms.deadlines.values())
     try:
         async with asyncio.timeout(budget):
-            reply, seconds_left = await _watch(shell, client, start.id, goal)
+            return await _watch(shell, client, News(client, start.id, since), goal)
     except TimeoutError as exc:
         detail = f"The time to wait is over. Deployment {start.id} goes on."
         raise ClientError(detail, code="timeout", next=(f"bluegreen watch {start.id}",)) from exc
-    shell.show(reply, lambda found: _standing(found, seconds_left))
-    return exits.of_deployment(reply.value)
 
 
 def _standing(deployment: Deployment, seconds_left: float | None) -> list[str]:
@@ -65,10 +83,11 @@ def _standing(deployment: Deployment, seconds_left: float | None) -> list[str]:
 
 @dataclass
 class News:
-    """What has been told of a deployment so far; `fresh` since it was last taken."""
+    """What has been told of a deployment so far; `fresh` since it was last taken, and from `since` on."""
 
     client: Client
     id: str
+    since: datetime | None = None
     events: list[Event] = field(default_factory=list)
     fresh: list[Event] = field(default_factory=list)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -103,13 +122,13 @@ class News:
     def _take(self, event: Event) -> None:
         if event.seq > self._last:
             self.events.append(event)
-            self.fresh.append(event)
+            if self.since is None or event.at >= self.since:
+                self.fresh.append(event)
             self.woken.set()
 
 
-async def _watch(shell: Shell, client: Client, id: str, goal: Goal) -> tuple[Reply[Deployment], float | None]:
+async def _watch(shell: Shell, client: Client, news: News, goal: Goal) -> tuple[Reply[Deployment], float | None]:
     """Look and show until the goal is reached; the deployment then, and what is left of its phase."""
-    news = News(client, id)
     try:
         async with asyncio.TaskGroup() as group:
             listener = group.create_task(news.listen(), name="follow:events")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -54,10 +55,9 @@ async def _see_to_the_end(shell: Shell, client: "Client", order: "Callable[[], A
     """Give the order and stay until the deployment has ended; done where users are on the old colour."""
     from bluegreen.interfaces.cli import following
 
+    since = datetime.now(UTC)
     ordered = (await order()).value
-    await following.follow(shell, client, ordered, following.ended, None)
-    final = (await client.deployment(ordered.id)).value
-    return _as_asked(final, ordered)
+    return _as_asked(await following.see_back(shell, client, ordered, since), ordered)
 
 
 def _as_asked(final: Deployment, ordered: Deployment) -> Exit:

@@ -6,8 +6,7 @@ import pytest
 
 from bluegreen.adapters.checks.command import CommandCheck
 from tests.adapters.checks.colours import service, target
-from tests.adapters.waiting import LONG, until
-from tests.test_processes import pid_in, running
+from tests.adapters.waiting import LONG, pid_in, running, until
 
 GREEN = target(service("127.0.0.1:1"))
 

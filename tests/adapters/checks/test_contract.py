@@ -95,9 +95,9 @@ async def test_questions_can_be_asked_at_once(subject: Subject) -> None:
 async def test_a_result_carries_the_name_of_its_check(subject: Subject) -> None:
     result = await subject.ask()
     if isinstance(subject.check, (HttpReadiness, MemoryReadiness)):
-        assert subject.check.service == "web"
-        assert "web" in result.name
+        assert (subject.check.service, result.name) == ("web", "readiness of web")
     else:
+        assert isinstance(subject.check, (HttpCheck, CommandCheck, MemoryCheck))
         assert result.name == subject.check.name == "the check"
 
 

@@ -41,13 +41,10 @@ def release_file(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_tool_runs_once_per_release(site: Site) -> None:
-    site.tool(f'echo "ran {{release}} $1" >> {site.home}/runs; echo done at last', up=None)
-    site.source = Source(
-        "tool", MigrationKind.COMMAND, up=(str(site.home / "tool"), "{release}"), dsn_env="DATABASE_URL"
-    )
+    site.tool(f'echo "$1" >> {site.home}/runs; echo done at last', up=(str(site.home / "tool"), "{release}"))
     for release in ("1.1.0", "1.1.0", "1.2.0"):
         await site.apply(release=Release(release))
-    assert (site.home / "runs").read_text().split() == ["ran", "{release}", "1.1.0", "ran", "{release}", "1.2.0"]
+    assert (site.home / "runs").read_text().split() == ["1.1.0", "1.2.0"]
     row = await site.ledger("1.1.0")
     assert (row["source"], row["mode"], row["state"], row["output"]) == ("tool", "command", "done", "done at last")
 

@@ -123,12 +123,10 @@ class CaddyWorld:
                 await upstream.start()
                 stack.push_async_callback(upstream.stop)
             await stack.enter_async_context(self.door)
-            tail = asyncio.create_task(self._tail(), name="tail")
-            try:
-                yield self
-            finally:
-                tail.cancel()
-                await asyncio.wait([tail])
+            group = await stack.enter_async_context(asyncio.TaskGroup())
+            tail = group.create_task(self._tail(), name="tail")
+            stack.callback(tail.cancel)
+            yield self
 
     async def serve_from(self, colour: Colour) -> None:
         status, said = await patch(self.caddy.admin, UPSTREAM, self.service.addresses[colour][0])
@@ -139,6 +137,7 @@ class CaddyWorld:
 
     async def silence_log(self) -> None:
         self._silent = True
+        self.door._witness_timeout = 0.2  # nothing comes any more: no reason to be patient
 
     async def close(self) -> None:
         await self.caddy.stop()

@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -58,7 +59,7 @@ async def test_a_colour_that_hangs_is_known_by_what_caddy_logs_when_we_give_up(w
 
 
 @pytest.mark.real
-async def test_of_a_long_answer_only_the_beginning_is_read(world: CaddyWorld) -> None:
+async def test_of_a_long_answer_only_the_beginning_is_kept_and_its_colour_is_known(world: CaddyWorld) -> None:
     world.upstreams[BLUE].body = b"x" * (LONGEST_BODY + 500_000)
     answer = await world.door.ask("hera")
     assert (answer.status, answer.colour, len(answer.body)) == (200, BLUE, LONGEST_BODY)
@@ -69,7 +70,9 @@ async def test_https_is_asked_for_the_sites_name_without_checking_it_on_this_hos
     caddy: EmbeddedCaddy, short_directory: Path
 ) -> None:
     async with CaddyWorld(caddy, short_directory, tls=True).running() as world:
-        answer = await world.door.ask("hera")
+        async with asyncio.timeout(20.0):
+            while (answer := await world.door.ask("hera")).status is None:
+                await asyncio.sleep(0.05)  # Caddy is still making its certificate
         assert (answer.colour, answer.status, answer.body) == (BLUE, 200, b"blue")
         async with world.door_with(verify=True) as strict:
             refused = await strict.ask("hera")
@@ -88,7 +91,7 @@ async def test_every_request_has_a_connection_of_its_own() -> None:
         writer.write(OK)
         await asyncio.sleep(0.1)
 
-    async with told(keep_alive) as door:
+    async with told(keep_alive, witness_timeout=0.1) as door:
         for _ in range(3):
             assert (await door.ask("hera")).body == b"ok"
     assert len(heads) == 3
@@ -102,7 +105,7 @@ async def test_without_a_site_the_host_is_the_front_doors_own() -> None:
         heads.append(head)
         writer.write(OK)
 
-    async with told(note) as door:
+    async with told(note, witness_timeout=0.1) as door:
         await door.ask("hera")
     assert re.search(rb"\r\nHost: 127\.0\.0\.1:\d+\r\n", heads[0])
 
@@ -151,6 +154,22 @@ async def test_questions_at_the_same_time_do_not_get_each_others_colour() -> Non
         assert door.waiting == 0
 
 
+async def test_an_answer_without_end_is_broken_off() -> None:
+    async def pour(_: HttpFrontDoor, head: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+        broken_off.set()
+
+    broken_off = asyncio.Event()
+    async with told(pour, timeout=60.0, witness_timeout=0.1) as door:
+        answer = await door.ask("hera")
+        assert (answer.status, len(answer.body), answer.error) == (200, LONGEST_BODY, "")
+        await broken_off.wait()
+
+
 async def test_a_redirect_is_an_answer_and_not_followed() -> None:
     heads: list[bytes] = []
 
@@ -160,6 +179,17 @@ async def test_a_redirect_is_an_answer_and_not_followed() -> None:
 
     async with told(redirect, witness_timeout=0.1) as door:
         assert (await door.ask("hera")).status == 302
+    assert len(heads) == 1
+
+
+async def test_a_request_that_was_lost_is_not_sent_again_behind_our_back() -> None:
+    heads: list[bytes] = []
+
+    async def lose(_: HttpFrontDoor, head: bytes, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+
+    async with told(lose, witness_timeout=0.1) as door:
+        assert (await door.ask("hera")).status is None
     assert len(heads) == 1
 
 
@@ -210,15 +240,23 @@ async def told(reply: Reply, *, timeout: float = 10.0, witness_timeout: float = 
     """A front door of a server that replies so, one request per connection, and closes it then."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reply(door, await reader.readuntil(b"\r\n\r\n"), writer)
-        writer.close()
+        serving.add(task := cast("asyncio.Task[None]", asyncio.current_task()))
+        try:
+            await reply(door, await reader.readuntil(b"\r\n\r\n"), writer)
+        finally:
+            writer.close()
+            serving.discard(task)
 
+    serving: set[asyncio.Task[None]] = set()
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     hera = Service("hera", {BLUE: ("127.0.0.1:1",), GREEN: ("127.0.0.1:2",)})
     door = HttpFrontDoor(base, [hera], timeout=timeout, witness_timeout=witness_timeout)
     async with server, door:
         yield door
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 def nonce_in(head: bytes) -> str:
