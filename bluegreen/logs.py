@@ -21,7 +21,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_NAME = re.compile(
-    r"(?:^|[^a-z])(?:pass(?:word|wd|phrase|file)?|pgpass\w*|pwd|secrets?|tokens?|dsn|authorization|cookie|"
+    r"(?:^|[^a-z])(?:pass(?:word|wd|phrase|file)?|pgpass\w*|pwd|secrets?|tokens?|dsn|authorization|cookies?|"
     r"(?:api|private|secret|access|signing|encryption)[_-]?key)(?:$|[^a-z])",
     re.IGNORECASE,
 )
@@ -60,8 +60,8 @@ class Masking:
         return text
 
     def _field(self, key: object, value: Any) -> Any:
-        told = value is None or isinstance(value, bool) or value == ""
-        return MASK if SECRET_NAME.search(str(key)) and not told else self._value(value)
+        harmless = value is None or value == "" or isinstance(value, int | float)
+        return MASK if SECRET_NAME.search(str(key)) and not harmless else self._value(value)
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -34,9 +34,7 @@ async def _settle_live(world: World, deployment: Deployment) -> None:
 
 async def _settle_reverted(world: World, deployment: Deployment) -> None:
     """The new colour is left running for inspection; a release that was found worse is not tried again by itself."""
-    if not deployment.moved:
-        return
-    if deployment.cause is not None and deployment.cause.quarantines:
+    if deployment.moved and deployment.cause is not None and deployment.cause.quarantines:
         kept = {"deployment": deployment.id, "reason": deployment.reason}
         await world.journal.keep("quarantine", deployment.plan.release.version, kept)
     until = world.clock.now() + timedelta(seconds=deployment.plan.terms.inspect)

@@ -5,6 +5,7 @@ where the journal refuses, it is sent all the same and de-duplicated in memory.
 """
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
@@ -28,6 +29,7 @@ class Outbox:
         self._queues = {notifier.name: asyncio.Queue[Notice](QUEUE) for notifier in notifiers}
         self._notifiers = notifiers
         self._posted: set[str] = set()
+        self._waiting: dict[str, set[str]] = {}
 
     async def post(self, notice: Notice) -> bool:
         """Queue a notice; False where this key was posted before. Never waits for a receiver."""
@@ -36,7 +38,7 @@ class Outbox:
         self._posted.add(notice.key)
         waiting = [notifier.name for notifier in self._notifiers if notifier.wants(notice)]
         try:
-            new = await self._journal.claim("notice", notice.key, {"notice": _to_json(notice), "waiting": waiting})
+            new = await self._journal.claim("notice", notice.key, _kept(notice, waiting))
         except JournalUnwritable:
             new = True
         if new:
@@ -53,6 +55,7 @@ class Outbox:
                 group.create_task(self._deliver(notifier), name=f"notify:{notifier.name}")
 
     def _queue(self, notice: Notice, receivers: list[str]) -> None:
+        self._waiting[notice.key] = set(receivers)
         for name in receivers:
             queue = self._queues.get(name)
             if queue is None or queue.full():
@@ -74,13 +77,14 @@ class Outbox:
 
     async def _settle(self, receiver: str, notice: Notice) -> None:
         """Cross the receiver off, also after the last attempt failed: the log has it, and a loop helps nobody."""
+        waiting = self._waiting[notice.key]
+        waiting.discard(receiver)
         try:
-            kept = await self._journal.fact("notice", notice.key)
-            if kept is not None:
-                waiting = [name for name in kept["waiting"] if name != receiver]
-                await self._journal.keep("notice", notice.key, kept | {"waiting": waiting})
+            await self._journal.keep("notice", notice.key, _kept(notice, waiting))
         except JournalUnwritable as exc:
             log.error("notice.unsettled", receiver=receiver, key=notice.key, reason=exc.detail)
+        if not waiting:
+            self._waiting.pop(notice.key, None)
 
 
 async def _send(notifier: Notifier, notice: Notice) -> None:
@@ -93,6 +97,11 @@ async def _send(notifier: Notifier, notice: Notice) -> None:
     async for attempt in retrying:
         with attempt:
             await notifier.send(notice)
+
+
+def _kept(notice: Notice, waiting: Iterable[str]) -> Json:
+    """A notice in the journal, with the receivers that still wait for it."""
+    return {"notice": _to_json(notice), "waiting": sorted(waiting)}
 
 
 def _to_json(notice: Notice) -> Json:

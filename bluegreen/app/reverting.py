@@ -39,6 +39,7 @@ async def reverting(run: Run) -> Answer:
         await run.warn(f"users are sent to {run.deployment.old} again, but not all is well there: {landing.detail}")
         await run.page("both-bad", f"users are back on {run.deployment.old}, and not all is well: {landing.detail}")
     await _settle(run)
+    await switch.close_card(run)
     await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation)
     return Answer(Outcome.DONE, f"{run.deployment.old} serves every service again")
 

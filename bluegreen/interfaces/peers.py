@@ -124,12 +124,8 @@ def _number(kind: str, name: str, key: str) -> int | None:
         return None
     if kind == "uid" and name.isascii() and name.isdigit():
         return int(name)
-    raise ConfigurationError(
-        f'access.{key}: "{kind}:{name}" is none of "group:NAME", "user:NAME", "uid:N"'
-        if name
-        else f'access.{key}: "{kind}" is none of "group:NAME", "user:NAME", "uid:N"',
-        key=f"access.{key}",
-    )
+    detail = f'access.{key}: "{kind}:{name}" is none of "group:NAME", "user:NAME", "uid:N"'
+    raise ConfigurationError(detail, next=("bluegreen config docs access",), key=f"access.{key}")
 
 
 async def name_of(uid: int) -> str:

@@ -98,13 +98,18 @@ def _one_word(secret: Secret) -> Secret:
 def _dsn(secret: Secret) -> Secret:
     try:
         url = urlsplit(secret.get_secret_value())
-        usable = url.scheme in ("postgresql", "postgres") and len(url.path) > 1 and "/" not in url.path[1:]
+        usable = (
+            url.scheme in ("postgresql", "postgres")
+            and len(url.path) > 1
+            and not {"/", "@"} & set(url.path[1:])
+            and not url.fragment
+        )
     except ValueError:
         usable = False
     if not usable:
         raise ValueError(
             "is not a connection string with a database (it is not shown, since it may hold a password): "
-            'write "postgresql://USER@HOST:5432/DATABASE"'
+            'write "postgresql://USER@HOST:5432/DATABASE", and in a password %2F %3F %23 %40 for / ? # @'
         )
     return secret
 

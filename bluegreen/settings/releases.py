@@ -98,7 +98,7 @@ def _checked(document: Document, name: str) -> ReleaseFile:
         raise _invalid(document.file, name, problems) from exc
     if release.version != name:
         line = document.places.line(("version",))
-        text = f'"{release.version}" is not "{name}", the name of the file: was it copied from another release?'
+        text = f'"{release.version}" is not "{name}", the name of the file: was it copied?'
         raise _invalid(document.file, name, [Problem(str(document.file), line, "version", text)])
     return release
 

@@ -12,6 +12,7 @@ import aiohttp
 from bluegreen.app.requests import PlanRequest
 from bluegreen.demo.children import Child, spawn
 from bluegreen.demo.records import Record, read
+from bluegreen.demo.stack import SERVICES, Stack
 from bluegreen.demo.stage import SITES, Stage
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
@@ -116,8 +117,6 @@ async def colours_served(stage: Stage) -> set[str | None]:
 
 async def answers_at(stage: Stage, colour: str) -> bool:
     """Whether a colour's own processes answer."""
-    from bluegreen.demo.stack import SERVICES, Stack
-
     stack = Stack.load(stage.sample)
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2.0)) as session:

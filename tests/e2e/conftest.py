@@ -23,9 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-async def make_stage(
-    short_directory: Path, postgres: EmbeddedPostgres, database: str
-) -> AsyncIterator[MakeStage]:
+async def make_stage(short_directory: Path, postgres: EmbeddedPostgres, database: str) -> AsyncIterator[MakeStage]:
     """Makes the stage of this test, not yet set up; taken down afterwards."""
     try:
         caddy_binary()

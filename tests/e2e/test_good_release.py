@@ -3,8 +3,6 @@
 import copy
 from typing import Any
 
-import pytest
-
 from bluegreen.demo.records import Tally, sessions_lost
 from bluegreen.demo.stage import Pace, Stage
 from tests.e2e.cast import (
@@ -86,12 +84,11 @@ async def test_the_backup_is_verified_before_the_schema_changes(stage: Stage) ->
     assert len(list((stage.directory / "backups").glob("*.dump"))) == 1
 
 
-@pytest.mark.parametrize("release", ["1.1.0"])
-async def test_without_automatic_promotion_users_wait_for_the_operator(make_stage: MakeStage, release: str) -> None:
+async def test_without_automatic_promotion_users_wait_for_the_operator(make_stage: MakeStage) -> None:
     stage = make_stage(pace=Pace(auto="false", window="1s", standby="0s"))
     await stage.set_up()
     await stage.start_daemon()
-    id = await deploy(stage, release)
+    id = await deploy(stage, "1.1.0")
     await reached(stage, id, "AWAITING")
     assert await colours_served(stage) == {"blue"}
     async with stage.client as client:

@@ -8,6 +8,8 @@ from bluegreen.demo.stage import HERE, Pace, Stage
 from tests.e2e.cast import answers_at, baseline, colours_served, crowd, deploy, ended, events, reached
 from tests.e2e.conftest import MakeStage
 
+COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1"
+
 
 async def test_a_failing_migration_leaves_nothing_of_itself_and_green_is_never_started(
     make_stage: MakeStage, tmp_path: Path
@@ -51,7 +53,7 @@ async def test_a_smoke_failure_leaves_traffic_untouched_and_green_stopped(stage:
 async def test_a_release_that_never_gets_ready_is_given_up_at_the_deadline_and_says_what_it_waited_for(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage(pace=Pace(starting="6s"), up_prefix=_without_waiting())
+    stage = make_stage(pace=Pace(starting="6s"))
     await stage.set_up()
     await stage.start_daemon()
     given_up = await ended(stage, await deploy(stage, "1.1.0-never-ready"))
@@ -75,10 +77,6 @@ async def test_an_abort_before_the_switch_gives_up(make_stage: MakeStage) -> Non
     assert not await answers_at(stage, "green")
 
 
-def _without_waiting() -> str:
-    return ""
-
-
 def _migrations(directory: Path, name: str, sql: str) -> Path:
     """The demonstration's migrations and one more."""
     for file in (HERE / "migrations").iterdir():
@@ -90,9 +88,7 @@ def _migrations(directory: Path, name: str, sql: str) -> Path:
 async def _columns(stage: Stage, table: str) -> set[str]:
     connection = await asyncpg.connect(stage.dsn, timeout=10.0)
     try:
-        rows = await connection.fetch(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1", table
-        )
+        rows = await connection.fetch(COLUMNS, table)
     finally:
         await connection.close(timeout=10.0)
     return {row["column_name"] for row in rows}

@@ -189,8 +189,30 @@ def test_a_credential_in_a_readable_file_is_no_reason_to_warn(write: Write, cred
 
 
 @pytest.mark.parametrize(
-    "dsn", ["postgresql://u@h/db", "postgres://u@h:5432/db", "postgresql:///db?host=/run/postgresql"]
+    "dsn", ["postgresql://u@h/db", "postgres://u@h:5432,i:5433/db", "postgresql:///db?host=/run/postgresql"]
 )
 def test_a_connection_string_is_a_uri_with_a_database(write: Write, dsn: str) -> None:
     settings: Settings = load(write(DATABASE.format(f'"{dsn}"')))
     assert settings.databases[0].dsn.get_secret_value() == dsn
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "host=h dbname=db",
+        "mysql://u@h/db",
+        "postgresql://u@h",
+        "postgresql://u@h/",
+        "postgresql://u:a/b@h/db",
+        "postgresql://u:a#b@h/db",
+        "postgresql://u:a@b/c@h/db",
+        "postgresql://[h/db",
+    ],
+)
+def test_another_connection_string_is_refused_and_not_shown(write: Write, dsn: str) -> None:
+    path = write(DATABASE.format(f'"{dsn}"'))
+    assert refusal(path) == (
+        f"{path}:{LINE}: databases.dsn: is not a connection string with a database "
+        "(it is not shown, since it may hold a password): "
+        'write "postgresql://USER@HOST:5432/DATABASE", and in a password %2F %3F %23 %40 for / ? # @'
+    )

@@ -317,11 +317,10 @@ def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     assert str(refusal(tmp_path)) == f"{tmp_path}: is not a regular file"
 
 
-def test_options_of_the_library_cannot_be_set_from_the_file(write: Write, tmp_path: Path) -> None:
-    other = tmp_path / "other.env"
-    other.write_text("BLUEGREEN_PROJECT=stolen\n")
-    path = write(base=f'_env_file = "{other}"\n{SMALLEST}')
-    assert texts(path) == ['1: _env_file: unknown key "_env_file"']
+@pytest.mark.parametrize("key", ["_env_file", "_build_sources", "_env_prefix", "_nothing"])
+def test_options_of_the_library_cannot_be_set_from_the_file(write: Write, key: str) -> None:
+    path = write(base=f"{key} = 5\n{SMALLEST}")
+    assert texts(path) == [f'1: {key}: unknown key "{key}"']
 
 
 def _moved(expected: str) -> str:

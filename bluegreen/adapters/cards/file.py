@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -14,16 +15,20 @@ class FileCards:
     """The Cards port on one file."""
 
     def __init__(self, path: Path, *, timeout: float = 5.0) -> None:
+        """`timeout` in seconds for each reading and writing."""
         self._path = path
         self._timeout = timeout
+        # A write whose caller gave up goes on in its thread: the next one waits for it, and so is the last.
+        self._writing = Lock()
 
     async def write(self, card: Card) -> None:
         try:
             async with asyncio.timeout(self._timeout):
-                await asyncio.to_thread(_replace, self._path, msgspec.json.format(msgspec.json.encode(card)))
+                await asyncio.to_thread(self._replace, msgspec.json.format(msgspec.json.encode(card)))
         except (OSError, TimeoutError) as exc:
             raise JournalUnwritable(
-                f"the cutback card {self._path} cannot be written: {exc!r}", path=str(self._path)
+                f"the cutback card {self._path} cannot be written: {str(exc) or 'no answer in time'}",
+                path=str(self._path),
             ) from exc
 
     async def read(self) -> Card | None:
@@ -34,7 +39,14 @@ class FileCards:
         except FileNotFoundError:
             return None
         except (OSError, TimeoutError, msgspec.MsgspecError) as exc:
-            raise JournalUnreadable(f"the cutback card {self._path} cannot be read: {exc}") from exc
+            raise JournalUnreadable(
+                f"the cutback card {self._path} cannot be read: {str(exc) or 'no answer in time'}",
+                path=str(self._path),
+            ) from exc
+
+    def _replace(self, body: bytes) -> None:
+        with self._writing:
+            _replace(self._path, body)
 
 
 def _replace(path: Path, body: bytes) -> None:

@@ -20,7 +20,7 @@ from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.rules import FILE, BackupRules
 from bluegreen.adapters.database.scratch import scratch
 from bluegreen.adapters.database.shelf import Shelf
-from bluegreen.adapters.database.snapshot import Snapshot, count_rows, exported
+from bluegreen.adapters.database.snapshot import COUNTING, Snapshot, count_rows, exported
 from bluegreen.domain.errors import BackupFailed
 from bluegreen.domain.migrations import Backup, DatabaseFacts
 from bluegreen.processes import environment
@@ -133,7 +133,7 @@ class Backups:
         """The rows of every table of a copy made from the dump."""
         async with scratch(self.access, self.admin_database, self.project, self.name, attempt.deployment) as copy:
             await dumper.restore(partial, copy.dsn)
-            async with copy.session(failure=BackupFailed) as connection:
+            async with copy.session(settings=COUNTING, failure=BackupFailed) as connection:
                 return await count_rows(connection, self.rules.timeout)
 
     def _compare(self, dumped: Mapping[str, int], restored: Mapping[str, int]) -> None:

@@ -18,6 +18,9 @@ from bluegreen.domain.errors import BluegreenError, DatabaseUnreachable, Outside
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 APPLICATION = "bluegreen"
+UNLIMITED = {"statement_timeout": "0"}
+"""A role may have a limit for its queries; ours are bounded by us, each by what is right for it."""
+
 CLOSE_TIMEOUT = 5.0
 """Seconds for a polite goodbye. Postgres has rolled back and let go of its locks when the socket is closed."""
 
@@ -71,7 +74,7 @@ class Access:
             timeout=self.connect_timeout,
             command_timeout=self.answer_timeout,
             statement_cache_size=0,  # what we run changes the schema under a cached plan
-            server_settings={"application_name": application_name(application), **settings},
+            server_settings={"application_name": application_name(application), **UNLIMITED, **settings},
         )
 
 

@@ -14,7 +14,7 @@ from bluegreen.adapters.database.connections import LOST, Connection, describe
 from bluegreen.adapters.database.files import SqlFile
 from bluegreen.adapters.database.locks import Blockers
 from bluegreen.adapters.database.rules import Source
-from bluegreen.adapters.database.scripts import Statement
+from bluegreen.adapters.database.scripts import HEADER, Statement
 from bluegreen.domain.errors import MigrationFailed, OutsideError
 
 FIRST_PAUSE = 0.25
@@ -23,6 +23,8 @@ IDLE_TIMEOUT = "10s"
 """A transaction of ours that does nothing is ended by the server: it would hold its locks."""
 
 IN_THE_WAY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+
+NOT_IN_A_TRANSACTION = (asyncpg.ActiveSQLTransactionError, asyncpg.InvalidTransactionTerminationError)
 
 
 class Crowded(OutsideError):
@@ -96,4 +98,6 @@ async def execute(connection: Connection, file: SqlFile, statement: Statement, s
 
 
 def _failed(where: str, file: SqlFile, exc: asyncpg.PostgresError) -> MigrationFailed:
-    return MigrationFailed(f"{where}: {describe(exc)}", file=str(file.path), sqlstate=exc.sqlstate)
+    needs_none = file.script.transactional and isinstance(exc, NOT_IN_A_TRANSACTION)
+    advice = f"; make the first line of the file {HEADER!r}" if needs_none else ""
+    return MigrationFailed(f"{where}: {describe(exc)}{advice}", file=str(file.path), sqlstate=exc.sqlstate)

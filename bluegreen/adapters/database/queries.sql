@@ -11,11 +11,11 @@ SELECT
     (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user) AS may_create_database;
 
 -- name: settings
--- Settings that only some versions of Postgres know: an idle session of ours must not be ended, and a backend whose
--- client died ($1: how often it looks) must not go on holding its locks.
+-- Settings that only some versions of Postgres know: an idle session or a long transaction of ours must not be ended,
+-- and a backend whose client died ($1: how often it looks, 0 never) must not go on holding its locks.
 SELECT set_config(name, new, false)
 FROM pg_settings
-JOIN (VALUES ('idle_session_timeout', '0'), ('client_connection_check_interval', $1::text)) AS wanted (name, new)
+JOIN (VALUES ('idle_session_timeout', '0'), ('transaction_timeout', '0'), ('client_connection_check_interval', $1::text)) AS wanted (name, new)
     USING (name);
 
 -- name: lock_holder
@@ -33,10 +33,10 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
 -- moment, so it is asked only then.
 SELECT b.pid, b.application_name, b.usename, b.state, b.query,
     extract(epoch FROM now() - coalesce(b.xact_start, b.backend_start))::double precision AS seconds
-FROM pg_stat_activity AS waiting
+FROM pg_stat_get_activity($1) AS waiting
 CROSS JOIN LATERAL unnest(pg_blocking_pids(waiting.pid)) AS blocking (pid)
 JOIN pg_stat_activity AS b ON b.pid = blocking.pid
-WHERE waiting.pid = $1 AND waiting.wait_event_type = 'Lock'
+WHERE waiting.wait_event_type = 'Lock'
 ORDER BY b.xact_start;
 
 -- name: former

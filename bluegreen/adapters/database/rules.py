@@ -19,9 +19,10 @@ class Source:
 
     `up` brings the schema up; `status`, where given, is asked afterwards and must exit 0. In both `{release}` is
     replaced, and `{dsn}` by the DSN without its password, which the tool then finds by PGPASSFILE. In `environment`
-    `{dsn}` is the whole DSN; `dsn_env` is short for a variable that holds just that. `timeout` bounds a tool, and a statement that runs outside a transaction.
-    `lock_timeout` is how long users may queue behind one attempt to get a lock, `lock_budget` how long it is tried
-    again; `strong_timeout` bounds a statement while it holds a lock that stops readers or writers (0: no limit).
+    `{dsn}` is the whole DSN; `dsn_env` is short for a variable that holds just that. `timeout` bounds a tool, and
+    each single statement. `lock_timeout` is how long users may queue behind one attempt to get a lock, `lock_budget`
+    how long it is tried again; `strong_timeout` bounds a statement while it holds a lock that stops readers or
+    writers (0: no limit).
     """
 
     name: str

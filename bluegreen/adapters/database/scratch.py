@@ -4,10 +4,12 @@ Its name says whose it is; an advisory lock of that name, held by who made it, s
 killed daemon left is found and dropped by the next attempt, and what another daemon uses right now is not touched.
 """
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import asyncpg
 
@@ -19,6 +21,9 @@ from bluegreen.domain.errors import BackupFailed
 PREFIX = "bluegreen_scratch_"
 LONGEST = 63
 """Bytes of a name in Postgres."""
+
+PATIENCE, POLL = 10.0, 0.25
+"""Seconds to wait for a name that somebody uses."""
 
 TIMEOUT = 120.0
 """Seconds to make or drop a database: both force a checkpoint."""
@@ -44,8 +49,7 @@ async def scratch(
     async with admin.session(failure=BackupFailed, settings={"tcp_keepalives_idle": "60"}) as connection:
         await connection.execute(query("settings"), "0")
         await drop_leftovers(connection, project, database)
-        if not await _owned(connection, name):
-            raise BackupFailed(f"another daemon uses the scratch database {name}")
+        await _own(connection, name)
         failure: BackupFailed | None = None
         try:
             await _create(connection, name, access)
@@ -79,6 +83,15 @@ async def _create(connection: Connection, name: str, access: Access) -> None:
         ) from exc
     await connection.execute(f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
     await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+async def _own(connection: Connection, name: str) -> None:
+    """A maker that was killed is gone as soon as the server notices, at the latest after the statement it is in."""
+    deadline = monotonic() + PATIENCE
+    while not await _owned(connection, name):
+        if monotonic() >= deadline:
+            raise BackupFailed(f"another daemon uses the scratch database {name}")
+        await asyncio.sleep(POLL)
 
 
 async def _owned(connection: Connection, name: str) -> bool:

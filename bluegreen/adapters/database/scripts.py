@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+HEADER = "-- bluegreen: no-transaction"
+"""The comment before the first statement of a file that must not be one transaction."""
+
 
 class SqlRefused(Exception):
     """A text that cannot be run, and the line that says so."""

@@ -13,8 +13,7 @@ from bluegreen.adapters.database.connections import Access, Connection
 from bluegreen.adapters.database.queries import query
 from bluegreen.domain.errors import BackupFailed
 
-SETTINGS = {
-    "statement_timeout": "0",
+COUNTING = {
     "idle_in_transaction_session_timeout": "0",  # idle is what it does while pg_dump works
     "lock_timeout": "30s",
     "row_security": "off",  # an error is better than a count of the rows that we may see
@@ -34,7 +33,7 @@ class Snapshot:
 @asynccontextmanager
 async def exported(access: Access, application: str, timeout: float) -> AsyncIterator[Snapshot]:
     """Hold a snapshot; `timeout` seconds for counting one table. Raises BackupFailed."""
-    async with access.session(application=application, settings=SETTINGS, failure=BackupFailed) as connection:
+    async with access.session(application=application, settings=COUNTING, failure=BackupFailed) as connection:
         await connection.execute(query("settings"), "0")
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             id = await connection.fetchval("SELECT pg_export_snapshot()")

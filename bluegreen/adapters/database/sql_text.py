@@ -9,9 +9,7 @@ import re
 import postgast
 from postgast import pg_query_pb2 as pg
 
-from bluegreen.adapters.database.scripts import Alone, Relation, Script, SqlRefused, Statement
-
-HEADER = "-- bluegreen: no-transaction"
+from bluegreen.adapters.database.scripts import HEADER, Alone, Relation, Script, SqlRefused, Statement
 
 
 def read(text: str) -> Script:

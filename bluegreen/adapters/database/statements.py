@@ -162,14 +162,18 @@ class _Steps:
         return f"{self.file.path}:{statement.line}"
 
     def _undecidable(self, statement: Statement, number: int) -> MigrationFailed:
-        settle = "UPDATE bluegreen.migration SET in_flight = false, statements_done = {} WHERE version = '{}'"
-        version = self.job.migration.version
+        migration = self.job.migration
+        source = migration.source.replace("'", "''")
+        settle = (
+            "UPDATE bluegreen.migration SET in_flight = false, statements_done = {}"  # noqa: S608 - for a person to type
+            f" WHERE source = '{source}' AND version = '{migration.version}' AND phase = '{migration.phase}'"
+        )
         return MigrationFailed(
             f"{self._where(statement)}: the former attempt was cut off while this statement ran, and nothing here can"
             " tell whether it took effect: look, tell the ledger, then deploy again",
             next=(
-                f"if it took effect: {settle.format(number + 1, version)}",
-                f"if it did not: {settle.format(number, version)}",
+                f"if it took effect: {settle.format(number + 1)}",
+                f"if it did not: {settle.format(number)}",
             ),
             file=str(self.file.path),
             line=statement.line,

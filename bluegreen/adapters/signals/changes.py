@@ -24,7 +24,7 @@ SPACING = 0.002
 SAFETY = 1.0
 """Seconds after which the reader looks all the same: a directory replaced, a link that leads elsewhere."""
 
-OF_DIRECTORY = flags.MODIFY | flags.ATTRIB | flags.CREATE | flags.DELETE | flags.MOVED_FROM | flags.MOVED_TO
+OF_DIRECTORY = flags.MODIFY | flags.CREATE | flags.MOVED_TO
 
 log = structlog.get_logger("bluegreen")
 
@@ -77,7 +77,7 @@ class Changes:
         await asyncio.sleep(SPACING)
         try:
             async with asyncio.timeout(SAFETY):
-                while not self._about_us():
+                if not self._about_us():
                     await _readable(self._notify)
         except TimeoutError:
             self._watch_directory()

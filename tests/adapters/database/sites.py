@@ -29,7 +29,7 @@ class Site:
     rules: BackupRules = field(init=False)
 
     def __post_init__(self) -> None:
-        self.migrations.mkdir()
+        self.migrations.mkdir(exist_ok=True)
         self.source = Source("app", MigrationKind.SQL, self.migrations, lock_budget=20.0, timeout=60.0)
         self.rules = BackupRules(self.backups, bin_dir=self.bin_dir, min_free=0, timeout=60.0)
 

@@ -120,7 +120,8 @@ async def test_a_dump_of_another_moment_is_noticed(filled: Site) -> None:
     _replace_pg_dump(
         filled,
         f"{_psql(filled, 'INSERT INTO t VALUES (0)')}\n"
-        'for word in "$@"; do case "$word" in --snapshot=*) ;; *) kept+=("$word");; esac; done; exec "$REAL" "${kept[@]}"',
+        'for word in "$@"; do case "$word" in --snapshot=*) ;; *) kept+=("$word");; esac; done\n'
+        'exec "$REAL" "${kept[@]}"',
     )
     with pytest.raises(BackupFailed, match=rf"public\.t: {ROWS} in the database, {ROWS + 1} in the dump"):
         await filled.database().back_up("d1", "1.1.0")
@@ -134,7 +135,9 @@ async def test_a_dump_that_lacks_a_table_is_noticed(filled: Site) -> None:
 
 
 @pytest.mark.parametrize("verify", ["restore", "decode"])
-async def test_a_truncated_dump_is_noticed_and_nothing_of_it_stays(filled: Site, verify: str) -> None:
+async def test_a_truncated_dump_is_noticed_and_nothing_of_it_stays(
+    filled: Site, verify: Literal["restore", "decode"]
+) -> None:
     _replace_pg_dump(filled, '"$REAL" "$@" && truncate -s -200 "$FILE"')
     filled.rules = replace(filled.rules, verify=verify)
     with pytest.raises(BackupFailed, match="pg_restore ended with 1"):
@@ -341,7 +344,7 @@ async def test_the_command_after_it_gets_the_file(filled: Site) -> None:
 
 async def test_when_the_command_after_it_fails_so_does_the_backup_and_the_dump_stays(filled: Site) -> None:
     filled.rules = replace(filled.rules, after=("sh", "-c", "echo no route to host; exit 1"))
-    with pytest.raises(BackupFailed, match="taken and verified and stays.*no route to host"):
+    with pytest.raises(BackupFailed, match=r"taken and verified and stays.*no route to host"):
         await filled.database().back_up("d1", "1.1.0")
     assert len(_files(filled)) == 2
 

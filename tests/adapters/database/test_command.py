@@ -112,7 +112,8 @@ async def test_a_dsn_in_argv_is_without_its_password_which_is_found_in_a_private
 async def test_the_password_is_seen_nowhere(secret: Site, release_file: Path) -> None:
     started = secret.home / "started"
     secret.tool(
-        f'touch {started}; while ! test -e {release_file}; do sleep 0.05; done; echo "cannot log in with $DATABASE_URL"; exit 1',
+        f"touch {started}; while ! test -e {release_file}; do sleep 0.05; done\n"
+        'echo "cannot log in with $DATABASE_URL"; exit 1',
         up=(str(secret.home / "tool"), "{dsn}"),
     )
     async with asyncio.TaskGroup() as group:

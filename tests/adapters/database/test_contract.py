@@ -31,16 +31,13 @@ class Bench:
 def _memory() -> Bench:
     database = MemoryDatabase()
 
+    def add(version: str, phase: MigrationPhase) -> None:
+        database.add(version, phase)
+
     def break_one(version: str) -> None:
         database.failing[version] = 'relation "nowhere" does not exist'
 
-    return Bench(
-        database,
-        database,
-        lambda version, phase: database.add(version, phase) and None,
-        break_one,
-        lambda: replace(database, unreachable=True),
-    )
+    return Bench(database, database, add, break_one, lambda: replace(database, unreachable=True))
 
 
 def _postgres(site: Site) -> Bench:

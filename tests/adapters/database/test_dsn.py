@@ -13,7 +13,7 @@ from bluegreen.domain.errors import BackupFailed, ConfigurationError
 @pytest.mark.parametrize(
     ("text", "safe", "password", "where", "database"),
     [
-        ("postgresql://app:s%40c@db:5433/main?sslmode=require", "postgresql://app@db:5433/main?sslmode=require", "s@c", "db:5433", "main"),
+        ("postgresql://u:s%40c@db:1/m?sslmode=require", "postgresql://u@db:1/m?sslmode=require", "s@c", "db:1", "m"),
         ("postgres://app@db/main", "postgres://app@db/main", "", "db", "main"),
         ("postgresql:///main?host=/run/pg&password=x%26y", "postgresql:///main?host=/run/pg", "x&y", "/run/pg", "main"),
         ("postgresql://a:p@one:1,two:2/m%20n", "postgresql://a@one:1,two:2/m%20n", "p", "one:1,two:2", "m n"),

@@ -204,6 +204,13 @@ async def test_a_statement_that_stops_nobody_has_no_such_limit(site: Site) -> No
     assert len(await site.apply()) == 1
 
 
+@pytest.mark.parametrize("sql", ["CREATE DATABASE other", "DO $$ BEGIN COMMIT; END $$"])
+async def test_what_cannot_run_in_a_transaction_is_told_the_header_to_add(site: Site, sql: str) -> None:
+    site.write("0001_a.expand.sql", sql)
+    with pytest.raises(MigrationFailed, match=r"transaction.*make the first line of the file '-- bluegreen: no-tran"):
+        await site.apply()
+
+
 async def test_a_ledger_of_a_newer_program_is_left_alone(site: Site) -> None:
     site.write("0001_a.expand.sql", "CREATE TABLE a (id int)")
     await site.apply()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bluegreen.adapters.database.scripts import Alone, Relation, SqlRefused, Statement
-from bluegreen.adapters.database.sql_text import HEADER, read
+from bluegreen.adapters.database.scripts import HEADER, Alone, Relation, SqlRefused, Statement
+from bluegreen.adapters.database.sql_text import read
 
 
 def _only(sql: str) -> Statement:

@@ -102,7 +102,7 @@ async def test_a_build_that_fails_leaves_no_invalid_index(table: Site) -> None:
 async def test_an_index_that_somebody_else_made_is_not_taken_for_ours(table: Site) -> None:
     await table.execute("CREATE INDEX by_a ON t (b)")
     table.write(INDEX, BUILD)
-    with pytest.raises(MigrationFailed, match="there is an index public.by_a already"):
+    with pytest.raises(MigrationFailed, match=r"there is an index public\.by_a already"):
         await table.apply()
 
 

@@ -35,8 +35,7 @@ class Subject:
 @pytest.fixture(params=["memory", "sqlite"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     memory = MemoryJournal()
-    makes = {"memory": lambda: memory, "sqlite": lambda: SqliteJournal(tmp_path / "journal.sqlite")}
-    subject = Subject(makes[request.param])
+    subject = Subject(lambda: memory if request.param == "memory" else SqliteJournal(tmp_path / "journal.sqlite"))
     await subject.journal.open()
     yield subject
     await subject.journal.close()

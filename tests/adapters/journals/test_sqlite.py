@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 import stat
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -117,16 +116,18 @@ async def test_commits_are_safe_against_a_power_cut(journal: SqliteJournal) -> N
 
 @pytest.mark.parametrize("run", range(10))
 async def test_what_was_acknowledged_is_there_after_kill_9(run: int, path: Path) -> None:
-    command = [sys.executable, "-c", WRITER, str(path)]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout is not None
     acknowledged = -1
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        try:
-            while acknowledged < 5 + 7 * run:
-                acknowledged = int(child.stdout.readline())
-        finally:
-            child.kill()
-        acknowledged = max([acknowledged, *(int(line) for line in child.stdout.read().split("\n") if line)])
+    try:
+        while acknowledged < 5 + 7 * run:
+            acknowledged = int(await child.stdout.readline())
+    finally:
+        child.kill()
+    acknowledged = max([acknowledged, *map(int, (await child.stdout.read()).split())])
+    await child.wait()
     journal = SqliteJournal(path)
     await journal.open()
     events = await journal.events(0, limit=100_000)

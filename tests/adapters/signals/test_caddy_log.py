@@ -55,6 +55,11 @@ async def opened(log: CaddyLog) -> None:
     await until(lambda: log.position() is not None)
 
 
+async def asleep() -> None:
+    """Let the reader take what there is and go to sleep: only another event wakes it."""
+    await asyncio.sleep(0.1)
+
+
 async def test_the_first_start_begins_at_the_end(path: Path, make: Make, heard: Heard) -> None:
     write(path, line(500), line(500))
     log = make()
@@ -138,9 +143,11 @@ async def test_a_renamed_file_is_read_to_its_end_before_the_new_one(path: Path, 
         with path.open("ab", buffering=0) as old:
             old.write(line())
             path.rename(path.with_name("access-2026-01-01.log"))
+            await asleep()
             old.write(line() * 2)
             await until(lambda: count(heard) == 3)
             path.touch()  # as logrotate's `create` does, before the writer is told
+            await asleep()
             old.write(line(500) * 4)
             await until(lambda: count(heard) == 7)
             old.write(line(500) * 2000)  # an unread tail of several turns
@@ -151,6 +158,22 @@ async def test_a_renamed_file_is_read_to_its_end_before_the_new_one(path: Path, 
     assert heard.bad["5xx", BLUE] == 2004
     assert log.lost.dropped == 0
     assert log.position()["inode"] == path.stat().st_ino
+
+
+@pytest.mark.parametrize("put", [Path.rename, lambda prepared, path: path.hardlink_to(prepared)], ids=["moved", "linked"])
+async def test_a_file_that_is_put_in_place_whole_is_read(
+    path: Path, make: Make, heard: Heard, put: Callable[[Path, Path], object]
+) -> None:
+    path.touch()
+    log = make()
+    async with running(log, heard):
+        await opened(log)
+        path.unlink()
+        prepared = path.with_name("prepared")
+        write(prepared, line(500) * 2)
+        await asleep()
+        put(prepared, path)
+        await until(lambda: count(heard) == 2)
 
 
 async def test_a_file_that_is_rotated_and_removed_at_once_loses_nothing(path: Path, make: Make, heard: Heard) -> None:

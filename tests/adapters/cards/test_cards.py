@@ -1,0 +1,189 @@
+"""The cutback card: what was written last is what is read, whole, whatever happened in between."""
+
+import asyncio
+import json
+import os
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bluegreen.adapters.cards.file import FileCards
+from bluegreen.adapters.cards.memory import MemoryCards
+from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
+from bluegreen.domain.traffic import Card
+from bluegreen.ports import Cards
+from tests.domain.examples import API, BLUE, GREEN, WEB
+from tests.virtual_time import EPOCH
+
+CARD = Card(
+    deployment="d-1",
+    endpoint="unix//run/caddy/admin.sock",
+    colour=BLUE,
+    generation=7,
+    services=(WEB, API),
+    paths={"web": ("/config/apps/http/servers/srv0/routes/0/handle/0",), "api": ()},
+    snippets="/etc/caddy/bluegreen",
+    open=True,
+    failsafe=True,
+    written_at=EPOCH,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cutback.json"
+
+
+@pytest.fixture(params=["memory", "file"])
+def cards(request: pytest.FixtureRequest, path: Path) -> MemoryCards | FileCards:
+    return MemoryCards() if request.param == "memory" else FileCards(path)
+
+
+@pytest.fixture
+def refuse_writes(cards: MemoryCards | FileCards, path: Path) -> Callable[[], None]:
+    """Makes the next writes fail."""
+    if isinstance(cards, MemoryCards):
+        return lambda: setattr(cards, "full", True)
+    return lambda: path.with_name("cutback.json.new").mkdir()
+
+
+async def test_without_a_card_there_is_none(cards: Cards) -> None:
+    assert await cards.read() is None
+
+
+async def test_the_card_is_read_as_it_was_written_down_to_the_last_field(cards: Cards) -> None:
+    await cards.write(CARD)
+    assert await cards.read() == CARD
+
+
+async def test_the_last_card_replaces_those_before(cards: Cards) -> None:
+    await cards.write(CARD)
+    await cards.write(replace(CARD, colour=GREEN, generation=8, services=(WEB,), open=False))
+    assert await cards.read() == replace(CARD, colour=GREEN, generation=8, services=(WEB,), open=False)
+
+
+async def test_a_card_that_cannot_be_written_leaves_the_one_before(
+    cards: Cards, refuse_writes: Callable[[], None]
+) -> None:
+    await cards.write(CARD)
+    refuse_writes()
+    with pytest.raises(JournalUnwritable):
+        await cards.write(replace(CARD, generation=8))
+    assert await cards.read() == CARD
+
+
+# --- the file
+
+
+async def test_the_file_is_for_the_owner_alone_and_nothing_else_is_left(path: Path) -> None:
+    previous = os.umask(0)
+    try:
+        await FileCards(path).write(CARD)
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
+
+
+async def test_people_and_other_programs_can_read_the_file(path: Path) -> None:
+    await FileCards(path).write(CARD)
+    text = path.read_text()
+    found = json.loads(text)
+    assert (found["colour"], found["generation"], found["open"]) == ("blue", 7, True)
+    assert len(text.splitlines()) > 10
+
+
+async def test_a_torn_temporary_file_of_a_crash_is_ignored_and_overwritten(path: Path) -> None:
+    cards = FileCards(path)
+    await cards.write(CARD)
+    path.with_name("cutback.json.new").write_text('{"deployment": "d-2", "endp')
+    assert await FileCards(path).read() == CARD
+    await cards.write(replace(CARD, generation=9))
+    assert await cards.read() == replace(CARD, generation=9)
+    assert list(path.parent.iterdir()) == [path]
+
+
+async def test_readers_never_see_half_a_card(path: Path) -> None:
+    cards = FileCards(path)
+    small, large = CARD, replace(CARD, services=(WEB, API) * 400)
+    await cards.write(small)
+    stop = threading.Event()
+    torn: list[bytes] = []
+
+    def read() -> None:
+        sizes = set()
+        while not stop.is_set():
+            body = path.read_bytes()
+            sizes.add(len(body))
+            if not body.endswith(b"}"):
+                torn.append(body)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(read), name="reader")
+        for card in (large, small) * 20:
+            await cards.write(card)
+        stop.set()
+    assert not torn
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"deployment": "d-1"}', b"\xff\xfe"])
+async def test_a_file_that_is_no_card_is_unreadable_and_named(body: bytes, path: Path) -> None:
+    path.write_bytes(body)
+    with pytest.raises(JournalUnreadable, match=str(path)):
+        await FileCards(path).read()
+
+
+async def test_a_directory_that_is_missing_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "cutback.json"
+    assert await FileCards(path).read() is None
+    with pytest.raises(JournalUnwritable, match=str(path)):
+        await FileCards(path).write(CARD)
+
+
+async def test_a_write_that_its_caller_gave_up_never_overtakes_or_tears_the_next(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards: a second write shared the temporary file of the first, which still ran in its thread."""
+    entered, go_on, first_is_done = threading.Event(), threading.Event(), threading.Event()
+    real, first = os.fsync, list[int]()
+
+    def in_turns(descriptor: int) -> None:
+        """The first writer waits for the test, another one until the first has renamed its file."""
+        writer = threading.get_ident()
+        if not first:
+            first.append(writer)
+            entered.set()
+            go_on.wait(30)
+        elif writer == first[0]:
+            first_is_done.set()
+        else:
+            first_is_done.wait(30)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", in_turns)
+    cards = FileCards(path)
+    async with asyncio.TaskGroup() as group:
+        given_up = group.create_task(cards.write(CARD), name="given up")
+        await asyncio.to_thread(entered.wait, 30)
+        given_up.cancel()
+        last = group.create_task(cards.write(replace(CARD, generation=8, services=(WEB,))), name="last")
+        await asyncio.sleep(0.05)
+        go_on.set()
+    assert last.exception() is None
+    assert await cards.read() == replace(CARD, generation=8, services=(WEB,))
+    assert list(path.parent.iterdir()) == [path]
+
+
+async def test_a_disk_that_hangs_is_told_in_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (released.wait(30), real(descriptor))[1])
+    try:
+        with pytest.raises(JournalUnwritable, match="no answer in time"):
+            await FileCards(path, timeout=0.05).write(CARD)
+    finally:
+        released.set()

@@ -1,0 +1,254 @@
+"""Everything outside a daemon, in memory and in virtual time: it survives the daemon, as Caddy and Postgres do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bluegreen.adapters.balancers.memory import MemoryBalancer
+from bluegreen.adapters.cards.memory import MemoryCards
+from bluegreen.adapters.checks.memory import MemoryCheck, MemoryReadiness
+from bluegreen.adapters.database.memory import MemoryDatabase
+from bluegreen.adapters.front_doors.memory import MemoryFrontDoor
+from bluegreen.adapters.journals.memory import MemoryJournal
+from bluegreen.adapters.notifiers.memory import MemoryNotifier
+from bluegreen.adapters.runners.memory import MemoryRunner
+from bluegreen.adapters.signals.memory import MemorySignals
+from bluegreen.adapters.signals.probes import Probes
+from bluegreen.app.world import World
+from bluegreen.domain.errors import ReleaseInvalid
+from bluegreen.domain.plans import Release, Terms
+from bluegreen.domain.records import Json
+from bluegreen.domain.signals import Batch, Counted
+from bluegreen.domain.traffic import Card, Colour
+from tests.domain.examples import BLUE, GREEN, SERVICES, terms
+from tests.virtual_time import VirtualClock
+
+FLOW = 0.1
+"""Seconds between two reports of what users got."""
+
+Story = Callable[[str], Awaitable[None]]
+
+
+async def nobody(what: str) -> None:
+    """Hears what happens and does nothing."""
+
+
+class Users:
+    """A signal source: `rate` requests a second, served by whoever the balancer dials; `failing` is the share of bad
+    ones by colour. `silent`: the log stands still."""
+
+    name = "access_log"
+
+    def __init__(self, balancer: MemoryBalancer) -> None:
+        self._balancer = balancer
+        self._owed = {"n": 0.0, "bad": 0.0}
+        self.rate = 100.0
+        self.failing: dict[Colour, float] = {}
+        self.silent = False
+        self.missing = False
+        self.heard_at: float | None = None
+        self.got = dict.fromkeys(Colour, 0)
+        self.got_bad = dict.fromkeys(Colour, 0)
+
+    def position(self) -> Json:
+        return 0
+
+    def resume(self, position: Json) -> bool:
+        return not self.missing
+
+    async def run(self, report: Callable[[Batch], None]) -> None:
+        while True:
+            await asyncio.sleep(FLOW)
+            if self.silent:
+                continue
+            self.heard_at = asyncio.get_running_loop().time()
+            colour = self._colour()
+            n = self._whole("n", self.rate * FLOW)
+            if colour and n:
+                bad = min(n, self._whole("bad", n * self.failing.get(colour, 0.0)))
+                self.got[colour] += n
+                self.got_bad[colour] += bad
+                report(Counted(self.name, "5xx", colour, n, bad))
+                report(Counted(self.name, "auth", colour, n, 0))
+
+    def _colour(self) -> Colour | None:
+        dials = self._balancer.routes["web"].dials
+        return next((colour for colour in Colour if dials == SERVICES["web"].addresses[colour]), None)
+
+    def _whole(self, what: str, more: float) -> int:
+        self._owed[what] += more + 1e-9
+        whole = int(self._owed[what])
+        self._owed[what] -= whole
+        return whole
+
+
+class Journal(MemoryJournal):
+    """The journal in memory, which tells a story of every write before and after it."""
+
+    def __init__(self, outside: "Outside") -> None:
+        super().__init__()
+        self._outside = outside
+
+    async def save(self, deployment: Any, *records: Any) -> Any:
+        return await self._outside.tell(f"journal {deployment.phase}", super().save(deployment, *records))
+
+    async def conclude(self, intent: str, outcome: Any, note: str = "") -> None:
+        await self._outside.tell("journal conclude", super().conclude(intent, outcome, note))
+
+    async def record(self, event: Any) -> Any:
+        return await self._outside.tell(f"journal {event.name}", super().record(event))
+
+    async def audit(self, row: Any) -> None:
+        await self._outside.tell("journal audit", super().audit(row))
+
+    async def keep(self, kind: str, key: str, value: Json) -> None:
+        await self._outside.tell(f"journal keep {kind}", super().keep(kind, key, value))
+
+    async def claim(self, kind: str, key: str, value: Json) -> bool:
+        return await self._outside.tell(f"journal claim {kind}", super().claim(kind, key, value))
+
+    async def forget(self, kind: str, key: str) -> None:
+        await self._outside.tell(f"journal forget {kind}", super().forget(kind, key))
+
+
+class Balancer(MemoryBalancer):
+    """The balancer in memory, which tells a story of every write."""
+
+    def __init__(self, outside: "Outside", **rest: Any) -> None:
+        super().__init__(tuple(SERVICES.values()), clock=outside.clock, **rest)
+        self._outside = outside
+
+    async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+        switched = super().switch(colour, generation, expected=expected)
+        await self._outside.tell(f"balancer {colour} {generation}", switched)
+
+
+class Cards(MemoryCards):
+    """The cards in memory, which tell a story of every write."""
+
+    def __init__(self, outside: "Outside") -> None:
+        super().__init__()
+        self._outside = outside
+
+    async def write(self, card: Card) -> None:
+        await self._outside.tell(f"card {'open' if card.open else 'closed'}", super().write(card))
+
+
+class Outside:
+    """The parts, each scripted by its own attributes; `story` is told every write, `told` lists those that were done.
+
+    Blue is live and runs 1.0.0, green is idle; users come, and all is well.
+    """
+
+    def __init__(self, *, snippets: bool = True) -> None:
+        self.clock = VirtualClock()
+        self.told: list[str] = []
+        self.story: Story = nobody
+        self.balancer = Balancer(self, snippets=snippets)
+        self.front_door = MemoryFrontDoor(tuple(SERVICES.values()), self._serving)
+        self.users = Users(self.balancer)
+        self.log = MemorySignals(self.clock, "extra")
+        self.runners = {BLUE: MemoryRunner(BLUE, "1.0.0"), GREEN: MemoryRunner(GREEN)}
+        self.readiness = tuple(MemoryReadiness(name, consecutive=2, interval=1.0) for name in SERVICES)
+        self.smoke = MemoryCheck("login works")
+        self.database = MemoryDatabase()
+        self.notifier = MemoryNotifier()
+        self.notifiers = [self.notifier]
+        self.journal = Journal(self)
+        self.cards = Cards(self)
+        self.terms = terms()
+        self.contracts_after_standby: frozenset[str] = frozenset()
+        self.connection_budgets: dict[str, int] = {}
+        self.releases: dict[Colour, str] = {BLUE: "1.0.0"}
+        self.with_databases = True
+        self.with_smoke = True
+
+    async def tell(self, what: str, write: Coroutine[Any, Any, Any]) -> Any:
+        """Do a write; whoever follows the story hears of it before and after."""
+        try:
+            await self.story(f"before {what}")
+            result = await write
+        finally:
+            write.close()
+        self.told.append(what)
+        await self.story(f"after {what}")
+        return result
+
+    def world(self) -> World:
+        """The world of a new daemon; sources begin anew, all else is as it was."""
+        return World(
+            project="olympus",
+            services=SERVICES,
+            terms=self.terms,
+            contracts_after_standby=self.contracts_after_standby,
+            connection_budgets=self.connection_budgets,
+            releases=self.releases,
+            read_release=read_release,
+            balancer=self.balancer,
+            front_door=self.front_door,
+            runners=self.runners,
+            readiness=self.readiness,
+            smoke=(self.smoke,) if self.with_smoke else (),
+            sources=(self.users, self.log, Probes(self.front_door, SERVICES, clock=self.clock)),
+            databases={"main": self.database} if self.with_databases else {},
+            notifiers=tuple(self.notifiers),
+            journal=self.journal,
+            cards=self.cards,
+            clock=self.clock,
+        )
+
+    def change(self, **changes: Any) -> Terms:
+        """Plan from now on with these terms changed."""
+        self.terms = terms(**changes)
+        return self.terms
+
+    def _serving(self, service: str) -> Colour | None:
+        dials = self.balancer.routes[service].dials
+        addresses = SERVICES[service].addresses
+        return next((colour for colour in Colour if dials == addresses[colour]), None)
+
+
+def read_release(name: str) -> Release:
+    """A bare version, or ReleaseInvalid."""
+    if not name.startswith("1."):
+        raise ReleaseInvalid(f"there is no release {name}", next=("bluegreen history",))
+    return Release(name, name=name)
+
+
+@dataclass
+class Dying:
+    """Follows the story and lets the daemon die at one point of it: it never comes back from there."""
+
+    point: int
+    seen: int = 0
+    where: str = ""
+
+    def __post_init__(self) -> None:
+        self.dead = asyncio.Event()
+
+    async def __call__(self, what: str) -> None:
+        self.seen += 1
+        if self.seen == self.point:
+            self.where = what
+            self.dead.set()
+        if self.dead.is_set():
+            await asyncio.Event().wait()
+
+
+class Ended(Exception):
+    """The test is over."""
+
+
+@asynccontextmanager
+async def side_by_side(*jobs: tuple[str, Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run jobs as a daemon does, and end them all at the end."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for name, job in jobs:
+                group.create_task(job, name=name)
+            yield
+            raise Ended
+    except* Ended:
+        pass
