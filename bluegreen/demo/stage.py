@@ -264,17 +264,19 @@ class Stage:
         return head + "".join(services) + self.extra
 
     async def _answering(self, daemon: Child) -> None:
+        why = ""
         for _ in range(int(START / 0.1)):
             if not daemon.alive:
                 raise EmbeddedFailed(f"the daemon ended at start; it said: {tail(self.daemon_log)}")
             try:
                 async with self.client as client:
                     await client.status()
-            except ClientError:
+            except ClientError as exc:
+                why = exc.detail
                 await daemon.ended(0.1)
             else:
                 return
-        raise EmbeddedFailed(f"the daemon did not answer within {START:g} s; it said: {tail(self.daemon_log)}")
+        raise EmbeddedFailed(f"the daemon did not answer within {START:g} s: {why}; it said: {tail(self.daemon_log)}")
 
 
 async def _prepare_schema(dsn: str) -> None:

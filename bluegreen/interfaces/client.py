@@ -6,7 +6,8 @@ msgspec does that, not pydantic: a verb must start fast.
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -176,7 +177,7 @@ class Client:
 
     # --- following
 
-    async def follow(self, id: str, after: int = 0) -> AsyncIterator[Reply[Event]]:
+    async def follow(self, id: str, after: int = 0) -> AsyncGenerator[Reply[Event], None]:
         """Events of a deployment above `after`, as they come; never ends by itself.
 
         A daemon that restarts is waited for; Unreachable after PATIENCE seconds without one.
@@ -184,17 +185,18 @@ class Client:
         delay, lost_at = 0.1, monotonic()
         while True:
             try:
-                async for event in self._stream(f"/v1/deployments/{id}/events", after):
-                    after, delay = event.document["seq"], 0.1
-                    yield event
-                    lost_at = monotonic()
+                async with aclosing(self._stream(f"/v1/deployments/{id}/events", after)) as events:
+                    async for event in events:
+                        after, delay = event.document["seq"], 0.1
+                        yield event
+                        lost_at = monotonic()
             except Unreachable:
                 if monotonic() - lost_at > PATIENCE:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
 
-    async def _stream(self, path: str, after: int) -> AsyncIterator[Reply[Event]]:
+    async def _stream(self, path: str, after: int) -> AsyncGenerator[Reply[Event], None]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_BUDGET, sock_read=STREAM_SILENCE)
         try:
             async with self._open.get(path, headers={"Last-Event-ID": str(after)}, timeout=timeout) as answer:

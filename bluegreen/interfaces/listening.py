@@ -32,6 +32,9 @@ STOP_BUDGET = 2.0
 SOCKET_MODE = 0o666
 """Everybody may connect: what they may do is decided by the kernel's word on who they are (as snapd does)."""
 
+HIGHEST_PORT = 65_535
+"""getaddrinfo takes larger numbers and wraps them around."""
+
 HEARD: web.AppKey[set[RequestHandler]] = web.AppKey("heard")
 """Connections that have sent a whole request head. They cannot be referred to weakly: `_Silence` forgets the closed."""
 
@@ -184,6 +187,8 @@ def _tcp_socket(listen: str) -> Iterator[socket.socket]:
     host = host.removeprefix("[").removesuffix("]")
     numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
     try:
+        if not port.isdigit() or int(port) > HIGHEST_PORT:
+            raise OSError(f"{port} is no port")
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
     except OSError as exc:
         raise ConfigurationError(

@@ -6,7 +6,7 @@ Last-Event-ID.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
@@ -59,6 +59,8 @@ async def _pump(response: EventSourceResponse, events: AsyncIterator[Event]) -> 
             await response.send(shown.model_dump_json(), id=str(event.seq), event=event.name)
     finally:
         response.stop_streaming()
+        if isinstance(events, AsyncGenerator):
+            await events.aclose()  # it waits at its last event: its follower would stay until it is collected
 
 
 def close_all(app: web.Application) -> None:

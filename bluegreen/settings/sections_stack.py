@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from bluegreen.domain.traffic import Colour
 from bluegreen.settings.argv import ColourArgv, ReleaseArgv
@@ -33,15 +33,12 @@ HeaderName = Annotated[
 ]
 
 
-def flat(value: object) -> object:
-    """Nested tables as dotted paths: an unquoted `a.b = 1` in TOML is a table in a table."""
-    if not isinstance(value, dict):
-        return value
-    paths: dict[str, Any] = {}
-    for key, item in value.items():
-        inner = flat(item)
-        paths |= {f"{key}.{rest}": leaf for rest, leaf in inner.items()} if isinstance(inner, dict) else {key: inner}
-    return paths
+def _pointer(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError(
+            f'{quoted(value)} is no JSON pointer (RFC 6901): it begins with "/", for example "/checks/0/status"'
+        )
+    return value
 
 
 def _json_value(value: object) -> object:
@@ -52,14 +49,25 @@ def _json_value(value: object) -> object:
 
 def _version_place(value: str) -> str:
     kind, _, where = value.partition(":")
-    if value == "body" or (kind == "json" and where) or (kind == "header" and HEADER.fullmatch(where)):
+    if value == "body" or (kind == "json" and where.startswith("/")) or (kind == "header" and HEADER.fullmatch(where)):
         return value
+    if kind == "body" and where:
+        return _with_regex(value, where)
     raise ValueError(
-        f'{quoted(value)} is no place for a version: write "json:PATH", "header:NAME" or "body", '
-        'for example "json:version"'
+        f'{quoted(value)} is no place for a version: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", '
+        'for example "json:/version"'
     )
 
 
+def _with_regex(value: str, regex: str) -> str:
+    try:
+        re.compile(regex)
+    except re.error as exc:
+        raise ValueError(f"{quoted(regex)} is not a regular expression: {exc}") from exc
+    return value
+
+
+JsonPointer = Annotated[str, AfterValidator(_pointer), Shape("JSON pointer", "/status")]
 JsonValue = Annotated[Any, AfterValidator(_json_value), Shape("JSON value", "ok")]
 
 
@@ -211,19 +219,19 @@ class Expectation(Section):
         examples=[{"content-type": "text/html"}],
     )
     body: str = Field(default="", description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
-    json_: Annotated[dict[str, JsonValue], BeforeValidator(flat)] = Field(
+    json_: dict[JsonPointer, JsonValue] = Field(
         default={},
         alias="json",
-        description="Values in a JSON body by their dotted path (items of a list by number: checks.0.status), which "
-        "must be equal.",
-        examples=[{"checks.database": "up"}],
+        description="Values in a JSON body by their JSON pointer (RFC 6901), which must be equal. A pointer begins with "
+        '"/": "/checks/0/status".',
+        examples=[{"/checks/database": "up"}],
     )
-    version: Annotated[str, AfterValidator(_version_place), Shape("place", "json:version")] | None = Field(
+    version: Annotated[str, AfterValidator(_version_place), Shape("place", "json:/version")] | None = Field(
         default=None,
-        description='Where the answer tells its version, which must be that of the release: "json:PATH", '
-        '"header:NAME", or "body" for the whole of it. Not set: not checked. It catches a colour that still '
-        "runs the old release.",
-        examples=["json:version"],
+        description='Where the answer tells its version, which must be that of the release: "json:/POINTER", '
+        '"header:NAME", "body" for the whole of it, "body:REGEX" for its first group. Not set: not checked. It '
+        "catches a colour that still runs the old release.",
+        examples=["json:/version"],
     )
 
 

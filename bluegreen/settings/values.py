@@ -120,16 +120,11 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.normpath(_directory.get() / path))
 
 
-def _as_duration(seconds: float) -> str:
-    return units.format_duration(seconds)
-
-
-DURATION = Shape("duration", "30s")
 Duration = Annotated[
     float,
     BeforeValidator(units.parse_duration),
-    PlainSerializer(_as_duration, return_type=str, when_used="json"),
-    DURATION,
+    PlainSerializer(units.format_duration, return_type=str, when_used="json"),
+    Shape("duration", "30s"),
 ]
 """Seconds, zero or more."""
 

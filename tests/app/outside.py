@@ -199,6 +199,12 @@ class Outside:
             clock=self.clock,
         )
 
+    def at(self, what: str, action: Callable[[], object]) -> None:
+        """When the story comes to `what` ("before journal BACKING_UP"), do this, once."""
+        if not isinstance(self.story, When):
+            self.story = When()
+        self.story.at(what, action)
+
     def change(self, **changes: Any) -> Terms:
         """Plan from now on with these terms changed."""
         self.terms = terms(**changes)
@@ -215,6 +221,24 @@ def read_release(name: str) -> Release:
     if not name.startswith("1."):
         raise ReleaseInvalid(f"there is no release {name}", next=("bluegreen history",))
     return Release(name, name=name)
+
+
+class When:
+    """Follows the story and does what a test wants at the first mention of something."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[str, Callable[[], object]]] = []
+
+    def at(self, what: str, action: Callable[[], object]) -> "When":
+        """When `what` is told, do this, once."""
+        self._waiting.append((what, action))
+        return self
+
+    async def __call__(self, what: str) -> None:
+        due = [entry for entry in self._waiting if entry[0] == what]
+        self._waiting = [entry for entry in self._waiting if entry[0] != what]
+        for _, action in due:
+            action()
 
 
 @dataclass

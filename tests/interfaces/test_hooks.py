@@ -204,12 +204,13 @@ async def test_there_is_no_other_route(http: aiohttp.ClientSession, url: str, me
 async def test_a_storm_without_a_token_does_not_shut_out_who_has_it(
     http: aiohttp.ClientSession, url: str, service: ScriptedService
 ) -> None:
-    statuses = set()
+    statuses, waits = set(), set()
     for _ in range(BURST + 20):
         async with http.post(f"{url}/alerts", headers={"Authorization": "Bearer wrong"}) as answer:
             statuses.add(answer.status)
+            waits.add(answer.headers.get("Retry-After"))
     assert statuses == {401, 429}
-    assert int(answer.headers["Retry-After"]) >= 1
+    assert waits == {None, "1"}
     async with http.post(f"{url}/alerts", json=message(alert()), headers=BEARER) as answer:
         assert answer.status == 202
 
@@ -218,7 +219,7 @@ async def test_a_failing_service_is_a_problem(http: aiohttp.ClientSession, url: 
     async def refuse(alert: object) -> AlertAnswer:
         raise JournalUnwritable
 
-    service.alert = refuse  # type: ignore[method-assign, assignment]
+    service.alert = refuse  # type: ignore[method-assign]
     async with http.post(f"{url}/alerts", json=message(alert()), headers=BEARER) as answer:
         assert answer.status == 503
 

@@ -172,7 +172,7 @@ def test_a_name_that_does_not_exist_grants_nobody_and_is_told() -> None:
 
 @pytest.mark.parametrize("entry", ["ops", "gid:5", "uid:", "uid:x", "uid:²", "user:", "group:", ":", ""])
 def test_an_entry_of_another_form_is_a_configuration_error(entry: str) -> None:
-    with pytest.raises(ConfigurationError, match="access.cutback"):
+    with pytest.raises(ConfigurationError, match=r"access\.cutback"):
         Grants.resolve(Access(cutback=(entry,)))
 
 

@@ -58,9 +58,12 @@ async def test_a_stream_goes_on_where_the_client_left_off(
 
 
 async def test_a_stream_shows_signs_of_life(service: ScriptedService, socket_path: Path) -> None:
-    async with serving(service, socket_path, budgets=Budgets(heartbeat=0.05)), session(socket_path) as client:
-        async with client.get("/v1/events") as answer:
-            assert b": ping" in await answer.content.readline()
+    async with (
+        serving(service, socket_path, budgets=Budgets(heartbeat=0.05)),
+        session(socket_path) as client,
+        client.get("/v1/events") as answer,
+    ):
+        assert b": ping" in await answer.content.readline()
 
 
 async def test_a_client_that_goes_is_noticed_while_nothing_happens(service: ScriptedService, socket_path: Path) -> None:

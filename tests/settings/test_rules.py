@@ -142,9 +142,19 @@ SMOKE = '[[smoke]]\nname = "s"\n'
             SMOKE + 'service = "web"\nhttp = {}\nexpect = { version = "json" }',
             "smoke.expect.version",
             (
-                '"json" is no place for a version: write "json:PATH", "header:NAME" or "body", for example '
-                '"json:version"'
+                '"json" is no place for a version: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", for '
+                'example "json:/version"'
             ),
+        ),
+        (
+            SMOKE + 'service = "web"\nhttp = {}\nexpect = { json = { "checks.database" = "up" } }',
+            "smoke.expect.json.checks.database",
+            '"checks.database" is no JSON pointer (RFC 6901): it begins with "/", for example "/checks/0/status"',
+        ),
+        (
+            SMOKE + 'service = "web"\nhttp = {}\nexpect = { version = "body:(" }',
+            "smoke.expect.version",
+            '"(" is not a regular expression: missing ), unterminated subpattern at position 0',
         ),
         (
             SMOKE + 'service = "web"\nhttp.headers = { "a b" = "c" }',

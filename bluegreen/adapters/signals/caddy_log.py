@@ -76,7 +76,9 @@ class CaddyLog:
 
     def resume(self, position: Json) -> bool:
         """Go on behind what was reported; False where data is missing: `run` then begins at the log's end."""
-        return self._tail.resume(position)
+        resumed = self._tail.resume(position)
+        self._position = position if resumed else None
+        return resumed
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Report what is written from now on (or from the resumed position), one read turn after the other.
@@ -84,16 +86,16 @@ class CaddyLog:
         A log that is absent is waited for; one that cannot be read is silence, is logged and tried again.
         """
         if not self._tail.descriptors:
-            self._tail.resume(self._position)  # a second run goes on where the first one ended
+            self.resume(self._position)  # a second run goes on where the first one ended
         try:
             self._turn(report)  # the place is taken up before the watch is set up, which takes its time
             async with changes_of(self._path, inotify=self._inotify) as changes:
                 while True:
                     more = self._turn(report)
-                    changes.follow(self._tail.descriptors)
+                    unwatched = changes.follow(self._tail.descriptors)
                     if self.problem:
                         await asyncio.sleep(RETRY)
-                    elif more:
+                    elif more or unwatched:
                         await asyncio.sleep(0)
                     else:
                         await changes.wait()

@@ -24,7 +24,7 @@ SPACING = 0.002
 SAFETY = 1.0
 """Seconds after which the reader looks all the same: a directory replaced, a link that leads elsewhere."""
 
-OF_DIRECTORY = flags.MODIFY | flags.CREATE | flags.MOVED_TO
+OF_DIRECTORY = flags.CREATE | flags.MOVED_TO
 
 log = structlog.get_logger("bluegreen")
 
@@ -42,10 +42,15 @@ async def changes_of(path: Path, *, inotify: bool) -> "AsyncIterator[Changes]":
 
 async def _inotify(path: Path) -> INotify | None:
     try:
-        return await asyncio.to_thread(INotify)  # the library looks for libc with a child process
+        await asyncio.to_thread(_load_libc)
+        return INotify()
     except OSError as exc:
         log.warning("access_log.polled", path=str(path), reason=f"inotify cannot be used: {exc}")
         return None
+
+
+def _load_libc() -> None:
+    INotify().close()  # the library's first use looks for libc with a child process
 
 
 class Changes:
@@ -57,17 +62,19 @@ class Changes:
         self._watches: dict[int, int] = {}
         self._watch_directory()
 
-    def follow(self, descriptors: Iterable[int]) -> None:
-        """Watch exactly these open files, whatever their names become."""
-        wanted = set(descriptors)
-        if self._notify is None or wanted == self._watches.keys():
-            return
+    def follow(self, descriptors: Iterable[int]) -> bool:
+        """Watch exactly these open files, whatever their names become; True where one was not watched until now, so
+        that what was written to it meanwhile woke nobody."""
+        wanted, before = set(descriptors), set(self._watches)
+        if self._notify is None or wanted == before:
+            return False
         for descriptor in self._watches.keys() - wanted:
             with suppress(OSError):  # the kernel drops the watch of a file that is gone
                 self._notify.rm_watch(self._watches.pop(descriptor))
         for descriptor in wanted - self._watches.keys():
-            with suppress(OSError):  # no /proc: the watch on the directory has to do
+            with suppress(OSError):  # no /proc, or no watch left: SAFETY has to do
                 self._watches[descriptor] = self._notify.add_watch(f"/proc/self/fd/{descriptor}", flags.MODIFY)
+        return not self._watches.keys() <= before
 
     async def wait(self) -> None:
         """Return when there may be something to read, at the latest after SAFETY seconds."""
@@ -77,7 +84,7 @@ class Changes:
         await asyncio.sleep(SPACING)
         try:
             async with asyncio.timeout(SAFETY):
-                if not self._about_us():
+                while not self._about_us():
                     await _readable(self._notify)
         except TimeoutError:
             self._watch_directory()

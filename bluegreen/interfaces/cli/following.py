@@ -5,6 +5,7 @@ Attached or not makes no difference to the deployment: it runs in the daemon.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic
@@ -95,8 +96,9 @@ class News:
     async def listen(self) -> None:
         """Take events as they come. Where that fails for good, the looking fails too, and says why."""
         try:
-            async for reply in self.client.follow(self.id):
-                self._take(reply.value)
+            async with aclosing(self.client.follow(self.id)) as replies:
+                async for reply in replies:
+                    self._take(reply.value)
         except ClientError:
             return
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -152,9 +152,10 @@ async def _all_logs(client: "Client", deployment: str, phase: str) -> "tuple[lis
 
 async def _follow_logs(shell: Shell, client: "Client", deployment: str, phase: str) -> None:
     shell.following = (await client.deployment(deployment)).value.id
-    async for reply in client.follow(shell.following):
-        event = reply.value
-        if phase in ("", event.phase):
-            shell.show(reply, story.log_lines, stream=True)
-        if event.name == "deployment.ended":
-            return
+    async with aclosing(client.follow(shell.following)) as replies:
+        async for reply in replies:
+            event = reply.value
+            if phase in ("", event.phase):
+                shell.show(reply, story.log_lines, stream=True)
+            if event.name == "deployment.ended":
+                return

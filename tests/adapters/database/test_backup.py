@@ -116,6 +116,17 @@ async def test_rows_that_come_while_it_is_taken_are_not_in_it_and_do_not_disturb
     assert await filled.value("SELECT count(*) FROM t") == ROWS + 10
 
 
+async def test_rows_that_come_while_it_counts_are_not_counted(filled: Site) -> None:
+    locker = await filled.connect()
+    await locker.execute("BEGIN; LOCK TABLE empty")  # counted before t
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(filled.database().back_up("d1", "1.1.0"), name="backup")
+        await until_true(filled, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+        await filled.execute("INSERT INTO t VALUES (0)")
+        await locker.close()
+    assert task.result().rows == ROWS + 3
+
+
 async def test_a_dump_of_another_moment_is_noticed(filled: Site) -> None:
     _replace_pg_dump(
         filled,

@@ -235,6 +235,7 @@ async def test_a_restart_goes_on_behind_what_was_reported(path: Path, make: Make
     write(path, line(duration=3)[30:], line(500) * 3)
     successor = make()
     assert successor.resume(position)
+    assert successor.position() == position, "saved again before it ran, it must not be lost"
     async with running(successor, heard):
         await until(lambda: count(heard) == 6)
         write(path, line(500))
@@ -292,6 +293,7 @@ async def test_a_restart_says_where_data_is_missing(
     happened(path)
     successor = make()
     assert not successor.resume(position)
+    assert successor.position() is None
     async with running(successor, Heard()) as later:
         await asyncio.sleep(0.1)
         write(path, line(500, "127.0.0.1:2001"))

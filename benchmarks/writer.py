@@ -1,0 +1,41 @@
+"""Writes good lines into an access log at a steady rate, from a process of its own: its time is nobody else's.
+
+Each line is one write, as Caddy's are. A millisecond that was missed is made up for.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.lines import line
+from bluegreen.demo.children import Child, spawn
+from bluegreen.processes import environment
+
+PERIOD = 0.001
+"""Seconds between two bursts."""
+
+
+def begin(log: Path, service: str, upstream: str, *, rate: float, seconds: float) -> Child:
+    """Start it: `rate` lines a second for `seconds`."""
+    argv = [sys.executable, "-m", "benchmarks.writer", str(log), service, upstream, str(rate), str(seconds)]
+    env = environment({"PYTHONPATH": ":".join(sys.path)})
+    return spawn(argv, env=env, log=log.with_name("writer.log"))
+
+
+def write(log: Path, service: str, upstream: str, rate: float, seconds: float) -> None:
+    """Append exactly `rate` times `seconds` lines."""
+    text = line(200, service, upstream)
+    file = os.open(log, os.O_WRONLY | os.O_APPEND)
+    began, written, total = time.monotonic(), 0, round(rate * seconds)
+    while written < total:
+        due = min(int((time.monotonic() - began) * rate), total)
+        for _ in range(due - written):
+            os.write(file, text)
+        written = max(written, due)
+        time.sleep(PERIOD)
+    os.close(file)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), sys.argv[2], sys.argv[3], float(sys.argv[4]), float(sys.argv[5]))
