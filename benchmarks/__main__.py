@@ -6,12 +6,14 @@ from time import monotonic
 
 import click
 
-from benchmarks import line_to_patch
+from benchmarks import detection, line_to_patch, switch
 from benchmarks.machine import machine
 from benchmarks.table import Table
 
 BENCHMARKS: dict[str, Callable[[bool], Awaitable[Table]]] = {
     "line_to_patch": line_to_patch.measure,
+    "switch": switch.measure,
+    "detection": detection.measure,
 }
 
 

@@ -124,6 +124,10 @@ class SignalSource(Protocol):
     def heard_at(self) -> float | None:
         """Monotonic seconds of the last sign of life; None before the first."""
 
+    @property
+    def problem(self) -> str:
+        """Why nothing can be heard now, and what to do about it; empty where all is well."""
+
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Report batches as they come, until cancelled. `report` is synchronous and fast."""
 

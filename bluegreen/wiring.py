@@ -33,9 +33,6 @@ from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
 from bluegreen.settings.sections_stack import Smoke as SmokeSettings
 
-WHOLE_BODY = r"(?s)\A\s*(.*?)\s*\Z"
-
-
 @asynccontextmanager
 async def open_world(settings: Settings, state: Path) -> AsyncIterator[World]:
     """The world as configured, its journal, balancer and front door open; closed in reverse."""
@@ -218,7 +215,7 @@ def _version_at(place: str) -> VersionAt:
         case "header":
             return VersionAt("header", where)
         case _:
-            return VersionAt("body", where or WHOLE_BODY)
+            return VersionAt("body", where)
 
 
 def _sources(

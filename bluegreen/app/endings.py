@@ -10,6 +10,7 @@ from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Notice
+from bluegreen.domain.traffic import Colour
 
 SEVERITIES = {Phase.LIVE: "info", Phase.ABANDONED: "warning", Phase.REVERTED: "warning", Phase.STRANDED: "critical"}
 
@@ -34,6 +35,8 @@ async def _settle_live(world: World, deployment: Deployment) -> None:
 
 async def _settle_reverted(world: World, deployment: Deployment) -> None:
     """The new colour is left running for inspection; a release that was found worse is not tried again by itself."""
+    if deployment.moved:
+        await world.journal.keep("wanted", "colour", deployment.old)
     if deployment.moved and deployment.cause is not None and deployment.cause.quarantines:
         kept = {"deployment": deployment.id, "reason": deployment.reason}
         await world.journal.keep("quarantine", deployment.plan.release.version, kept)
@@ -46,15 +49,14 @@ async def stop_inspected(world: World, news: News) -> None:
     for key, kept in (await world.journal.facts("inspect")).items():
         if datetime.fromisoformat(kept["until"]) > world.clock.now():
             continue
-        colour = next(known for known in world.runners if known == key)
-        await world.journal.forget("inspect", key)
         try:
-            await environments.stop(world, colour)
+            await environments.stop(world, Colour(key))
         except BluegreenError as exc:
             await news.tell("inspection.not_ended", colour=key, reason=exc.detail, severity="warning")
         else:
             await world.journal.forget("release", key)
             await news.tell("inspection.ended", colour=key, deployment=kept["deployment"])
+        await world.journal.forget("inspect", key)
 
 
 def _notice(world: World, deployment: Deployment) -> Notice:

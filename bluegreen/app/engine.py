@@ -8,17 +8,15 @@ from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders, Stop
 from bluegreen.app.pipeline import carry
+from bluegreen.app.restart import take_up, take_up_card, take_up_trial, take_up_way_back
 from bluegreen.app.run import Run
+from bluegreen.app.switch import write_card
+from bluegreen.app.waiting import woken
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import BalancerError, JournalUnreadable, JournalUnwritable
+from bluegreen.domain.errors import JournalUnwritable
 from bluegreen.domain.phases import Phase
-from bluegreen.domain.records import Intent
-from bluegreen.domain.recovery import READS_TRAFFIC, Decision, resume
-from bluegreen.domain.traffic import Card, Traffic
-
-TRIAL_PHASES = frozenset({Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
 
 
 class Engine:
@@ -30,7 +28,6 @@ class Engine:
         self.lock = asyncio.Lock()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
-        self._unfinished: Deployment | None = None
 
     async def prepare(self) -> None:
         """Read what an earlier daemon left: before the sources run, since a trial takes up their positions."""
@@ -38,17 +35,17 @@ class Engine:
         if not latest:
             return
         deployment = latest[0]
-        if deployment.phase.final:
-            if await self.world.journal.fact("ended", deployment.id) != deployment.phase:
-                await settle(self.world, self.outbox, deployment)
+        if deployment.phase.final and await self.world.journal.fact("ended", deployment.id) == deployment.phase:
             return
-        self._unfinished = await self._take_up_trial(deployment.resumed())
-        self.run = self._make_run(self._unfinished, await self._kept_orders(deployment.id))
+        if not deployment.phase.final:
+            deployment = await take_up_trial(self.world, self.news, self.watch, deployment.resumed())
+        orders = Orders.from_json(await self.world.journal.fact("order", deployment.id))
+        self.run = self._make_run(deployment, orders)
 
     async def work(self) -> None:
         """Carry deployments until cancelled; cancelled in the middle, the next daemon goes on."""
         if self.run is not None:
-            await self._resume(self.run)
+            await (take_up_card if self.run.deployment.phase.final else take_up)(self.run)
             await self._carry(self.run)
         while True:
             await self._ready.wait()
@@ -68,9 +65,8 @@ class Engine:
             by=deployment.plan.requested_by,
         )
         self.news.heard(*await self.world.journal.save(deployment, event))
-        for colour in await self.world.journal.facts("inspect"):
-            await self.world.journal.forget("inspect", colour)
         self._launch(self._make_run(deployment, Orders()))
+        await self._forget_inspections()
         return deployment
 
     async def reopen(self, deployment: Deployment, stop: Stop | None = None) -> Deployment:
@@ -78,8 +74,7 @@ class Engine:
         run = self._make_run(deployment, Orders())
         if stop is not None:
             run.orders.halt(stop)
-        await self._know_generation(run, None)
-        run.card = await self._card()
+        await take_up_way_back(run)
         await run.enter(deployment.reopen(self.world.clock.now()))
         self._launch(run)
         return run.deployment
@@ -121,23 +116,38 @@ class Engine:
     async def _carry(self, run: Run) -> None:
         await carry(run)
         self.watch.close()
-        if run.orders.resolved and run.deployment.phase is Phase.STRANDED:
-            run.deployment = replace(run.deployment, settled=True)
+        run.deployment = _settled_by_hand(run.deployment, run.orders)
         await self._settle(run)
-        self.run = None
-        self._idle.set()
 
     async def _settle(self, run: Run) -> None:
-        """Until the end is durable nothing else starts: a lost outcome would be found again as unfinished."""
+        """Until the end is durable nothing else starts: a lost outcome would be found again as unfinished. Only the
+        way back of a STRANDED deployment, opened again, does not wait for the disk."""
         delay = 0.5
-        while True:
+        while self.run is run:
             try:
-                await self.world.journal.save(run.deployment)
-                return await settle(self.world, self.outbox, run.deployment)
+                await self._write_end(run)
             except JournalUnwritable as exc:
                 self.news.failed(exc)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 5.0)
+                await woken(self._ready, delay)
+                delay = min(delay * 2, 5.0)
+            else:
+                self.run = None
+                self._idle.set()
+
+    async def _write_end(self, run: Run) -> None:
+        await self.world.journal.save(run.deployment)
+        if run.card is not None and run.card.open:
+            await write_card(run, open=False)
+        await settle(self.world, self.outbox, run.deployment)
+
+    async def _forget_inspections(self) -> None:
+        """A colour that a deployment uses again is not stopped for its age; should this not be durable, the balancer's
+        word protects whatever is live then."""
+        try:
+            for colour in await self.world.journal.facts("inspect"):
+                await self.world.journal.forget("inspect", colour)
+        except JournalUnwritable as exc:
+            self.news.failed(exc)
 
     async def _end_inspections(self) -> None:
         try:
@@ -145,64 +155,7 @@ class Engine:
         except JournalUnwritable as exc:
             self.news.failed(exc)
 
-    # --- after a restart
 
-    async def _take_up_trial(self, deployment: Deployment) -> Deployment:
-        """Go on with the trial as it was kept; where data of meanwhile is missing, the window starts anew."""
-        if deployment.phase not in TRIAL_PHASES:
-            return deployment
-        kept = await self.world.journal.fact("watch", deployment.id)
-        self.watch.moved(deployment.new)
-        try:
-            whole = kept is not None and self.watch.reopen(deployment.new, kept)
-        except (KeyError, TypeError, ValueError) as exc:
-            await self.news.tell("evidence.unusable", deployment=deployment.id, reason=str(exc), severity="warning")
-            whole = False
-        if self.watch.trial is None:
-            self.watch.open(deployment.new, deployment.plan.terms)
-        return deployment if whole else replace(deployment, elapsed=0.0)
-
-    async def _kept_orders(self, id: str) -> Orders:
-        return Orders.from_json(await self.world.journal.fact("order", id))
-
-    async def _resume(self, run: Run) -> None:
-        traffic = await self._read_traffic() if run.deployment.phase in READS_TRAFFIC else None
-        await self._know_generation(run, traffic)
-        run.card = await self._card()
-        run.resumed = resume(run.deployment, await self._switch_intent(run.deployment.id), traffic)
-        await self._tell_resumed(run, run.resumed)
-
-    async def _tell_resumed(self, run: Run, decision: Decision) -> None:
-        try:
-            await run.update()
-        except JournalUnwritable as exc:
-            self.news.failed(exc)
-        await run.tell(
-            "deployment.resumed", attempt=run.deployment.attempt, decision=decision.resume, reason=decision.reason
-        )
-
-    async def _read_traffic(self) -> Traffic:
-        """What Caddy serves; asked again until it answers, since nothing may be assumed. Traffic stays meanwhile."""
-        delay = 0.1
-        while True:
-            try:
-                return await self.world.balancer.observe()
-            except BalancerError as exc:
-                await self.news.tell("traffic.unreadable", reason=exc.detail, severity="warning")
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 5.0)
-
-    async def _know_generation(self, run: Run, traffic: Traffic | None) -> None:
-        known = await self.world.journal.fact("generation", "last") or 0
-        run.generation = max(known, traffic.highest_generation if traffic else 0)
-
-    async def _card(self) -> Card | None:
-        try:
-            return await self.world.cards.read()
-        except JournalUnreadable as exc:
-            await self.news.tell("card.unreadable", reason=exc.detail, severity="warning")
-            return None
-
-    async def _switch_intent(self, id: str) -> Intent | None:
-        intents = [intent for intent in await self.world.journal.intents(id) if intent.action == "switch"]
-        return intents[-1] if intents else None
+def _settled_by_hand(deployment: Deployment, orders: Orders) -> Deployment:
+    """A STRANDED deployment that a person settled while it was still trying to go back."""
+    return replace(deployment, settled=True) if orders.resolved and deployment.phase is Phase.STRANDED else deployment

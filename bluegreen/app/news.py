@@ -35,12 +35,11 @@ class News:
         """Tell an event; False where it could not be made durable."""
         event = self.event(name, deployment=deployment, phase=phase, **facts)
         try:
-            await self._journal.record(event)
+            self.heard(await self._journal.record(event))
         except JournalUnwritable as exc:
             self.failed(exc)
             self.heard(event)
             return False
-        self.heard(event)
         return True
 
     def heard(self, *events: Event) -> None:

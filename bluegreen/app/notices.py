@@ -48,6 +48,8 @@ class Outbox:
     async def run(self) -> None:
         """Deliver until cancelled; first what an earlier daemon left undelivered."""
         for key, kept in (await self._journal.facts("notice")).items():
+            if key in self._posted:
+                continue  # of this life: it is queued already
             self._posted.add(key)
             self._queue(_from_json(kept["notice"]), kept["waiting"])
         async with asyncio.TaskGroup() as group:

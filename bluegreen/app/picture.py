@@ -40,6 +40,7 @@ def troubles(engine: Engine, reconciler: Reconciler) -> tuple[str, ...]:
         found.append(f"caddy-unreachable: {reconciler.error}")
     silent = engine.watch.silent(engine.world.terms.silent_after)
     found += [f"signals-silent: {name}" for name in sorted(silent)]
+    found += [f"signals-unreadable: {source.problem}" for source in engine.world.sources if source.problem]
     return tuple(found)
 
 

@@ -17,6 +17,10 @@ TIMES_ITSELF = frozenset({Phase.WATCHING, Phase.STANDING_BY, Phase.REVERTING})
 FINISHES_FIRST = frozenset({Phase.PROVING})
 """Phases that an abort lets end: red is then worse news than the abort."""
 
+MUST_BE_DURABLE = frozenset(BEFORE_SWITCH) - FINISHES_FIRST
+"""Phases that are not begun where the journal refuses. PROVING is: it writes nothing, and to fail it would mean that
+users are hurt."""
+
 log = structlog.get_logger("bluegreen")
 
 
@@ -31,6 +35,8 @@ async def carry(run: Run) -> Deployment:
 async def attempt(run: Run) -> Answer:
     """One attempt at the current phase: its step, cut short by an order to stop or by its deadline."""
     if run.resumed is not None and run.resumed.resume is Resume.FAIL:
+        if run.orders.stop is not None:
+            return _aborted(run)  # what was ordered before the restart explains what was found after it
         return Answer(Outcome.FAILED, run.resumed.reason, run.resumed.cause)
     try:
         return await _step(run)
@@ -47,7 +53,7 @@ async def move_on(run: Run, answer: Answer) -> None:
     if after.phase is Phase.REVERTING and after.moved and not run.way_back_closed:
         await switch.act_first(run)
     durable = await run.enter(after, answer=answer.reason, outcome=answer.outcome)
-    if not durable and after.phase in BEFORE_SWITCH:
+    if not durable and after.phase in MUST_BE_DURABLE:
         failed = Answer(Outcome.FAILED, f"the state directory cannot be written: {run.news.unwritten}")
         await run.enter(after.advance(failed, run.world.clock.now()))
 

@@ -7,6 +7,7 @@ from bluegreen.app.run import Run
 from bluegreen.app.schema import pending_expand
 from bluegreen.app.smoke import require_ready, require_smoke
 from bluegreen.app.switch import describe
+from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BluegreenError, StepFailed
 from bluegreen.domain.plans import Kind
 from bluegreen.domain.tolerance import history_needed
@@ -41,7 +42,7 @@ async def _collect(run: Run, check: Check, problems: list[BluegreenError]) -> No
 
 def _soft(run: Run, check: Check) -> Check:
     """The same check, as a warning: where the live colour is known to be down, and for a rollback."""
-    if not run.deployment.plan.live_is_down and run.deployment.plan.kind is Kind.DEPLOY:
+    if run.deployment.plan.trusts_live:
         return check
 
     async def warned(run: Run) -> None:
@@ -86,9 +87,8 @@ async def _migrations(run: Run) -> None:
     labels = tuple(migration.label for migration in await pending_expand(run))
     planned = run.deployment.plan.migrations
     if run.deployment.attempt == 1 and labels != planned:
-        raise StepFailed(
-            f"the plan was made for {', '.join(planned) or 'no migration'}, but pending is {', '.join(labels) or 'none'}"
-        )
+        shown, pending = ", ".join(planned) or "no migration", ", ".join(labels) or "none"
+        raise StepFailed(f"the plan was made for {shown}, but pending is {pending}")
 
 
 async def _live_smoke(run: Run) -> None:
@@ -105,16 +105,24 @@ async def _live_signals(run: Run) -> None:
         ]
     astray = [task.result() for task in asked if task.result().colour is not run.deployment.old]
     if astray:
+        deaf = [source.problem for source in run.world.sources if source.problem]
         raise StepFailed(
-            "the front door is not seen to answer from the live colour: " + "; ".join(describe(a) for a in astray),
+            "; ".join([f"the front door is not seen to answer from the live colour: {_described(astray)}", *deaf]),
             next=("compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",),
         )
+
+
+def _described(answers: list[FrontDoorAnswer]) -> str:
+    return "; ".join(describe(answer) for answer in answers)
 
 
 async def _baseline(run: Run) -> None:
     """Warn where the history is too short to see the configured effect; fixed limits and probes then decide."""
     terms = run.deployment.plan.terms
     n, bad = run.watch.baseline.seen("5xx")
+    if n and n == bad:
+        await run.warn(f"all {n:,} requests to the live colour failed: no release could be worse by that measure")
+        return
     rate = bad / n if n else 0.0
     needed = history_needed(rate, min(rate + terms.min_effect, 1.0), terms.alpha)
     if n < needed:

@@ -111,10 +111,11 @@ class Run:
 
     async def update(self, *records: Event | Intent, **changes: Any) -> None:
         """Save changes within the phase, with intents and events, all or nothing. Raises JournalUnwritable."""
-        changed = replace(self.deployment, elapsed=self.elapsed, **changes)
-        told = await self.world.journal.save(changed, *records)
-        self.deployment = changed
-        self._entered = self.world.clock.monotonic()
+        now, spent = self.world.clock.monotonic(), self.elapsed
+        changes = {"elapsed": spent, **changes}
+        told = await self.world.journal.save(replace(self.deployment, **changes), *records)
+        self.deployment = replace(self.deployment, **changes)  # not what was saved: a warning may have come meanwhile
+        self._entered = now
         self.news.heard(*told)
 
     async def tick(self) -> None:

@@ -4,7 +4,6 @@ from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.domain.errors import DatabaseUnreachable, StepFailed
 from bluegreen.domain.migrations import Applied, Migration, MigrationPhase
-from bluegreen.domain.plans import Kind
 from bluegreen.ports import Database
 
 
@@ -25,7 +24,7 @@ async def back_up(run: Run) -> str:
             rows=backup.rows,
             seconds=round(backup.seconds, 3),
         )
-        taken.append(backup.file)
+        taken.append(f"{backup.database} ({backup.rows:,} rows in {backup.tables} tables, {backup.verified} checked)")
     return ", ".join(taken)
 
 
@@ -108,7 +107,7 @@ async def prove_live(run: Run) -> str:
     try:
         await require_smoke(run.world, run.old_target)
     except StepFailed as exc:
-        if run.deployment.plan.live_is_down or run.deployment.plan.kind is Kind.ROLLBACK:
+        if not run.deployment.plan.trusts_live:
             await run.warn(exc.detail)
             return named
         raise StepFailed(

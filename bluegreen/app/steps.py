@@ -7,7 +7,7 @@ from typing import Any
 from bluegreen.app import environments, preflight, reverting, schema, switch
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
-from bluegreen.app.waiting import until
+from bluegreen.app.waiting import Left, until
 from bluegreen.app.watching import watch
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BluegreenError, StepFailed
@@ -78,7 +78,7 @@ async def awaiting(run: Run) -> Answer:
     gate = run.notice("gate", "info", f"{version} is ready on {run.deployment.new}: bluegreen promote {id}")
     await run.outbox.post(gate)
     run.note("nobody promoted it")
-    while (await until(asyncio.sleep(REMEMBER), name="awaiting", stop=run.orders.promoted)).left != "stopped":
+    while (await until(asyncio.sleep(REMEMBER), name="awaiting", stop=run.orders.promoted)).left is not Left.STOPPED:
         await run.tick()
     return done("promoted")
 
@@ -97,8 +97,9 @@ async def switching(run: Run) -> Answer:
         await require_ready(run.world, run.new_target)
         await require_smoke(run.world, run.new_target)
         work = switch.forward(run)
-    ended = await until(work, name="switch", stop=run.watch.regressed)
-    if ended.left == "ended":
+    stop = run.watch.regressed if run.deployment.plan.trusts_live else run.never
+    ended = await until(work, name="switch", stop=stop)
+    if ended.left is Left.ENDED:
         return done(f"{run.deployment.new} serves every service, proved through the front door")
     judgement = run.watch.judge(run.deployment.plan.terms)
     return Answer(Outcome.FAILED, "; ".join(judgement.reasons if judgement else ()), Cause.REGRESSED)

@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_fixed
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from bluegreen.app.run import Run
 from bluegreen.app.world import World
@@ -20,13 +20,14 @@ from bluegreen.domain.errors import (
     ChangeUnknown,
     ConnectionLost,
     ForeignChange,
+    JournalUnwritable,
     MovedOutside,
     RouteAmbiguous,
     RouteNotFound,
     StepFailed,
 )
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.traffic import Card, Colour, Traffic
+from bluegreen.domain.traffic import Colour, Traffic
 
 FOREIGN_WRITERS = 3
 """Foreign changes in a row after which we give up: somebody else is at work."""
@@ -50,19 +51,19 @@ NOTHING_WRITTEN = (BalancerUnreachable, ChangeRefused, ForeignChange, MovedOutsi
 async def forward(run: Run) -> None:
     """Send all traffic to the new colour: card, intent, write, read back, proof, outcome. Raises what failed."""
     generation = await _next_generation(run)
-    run.card = await write_card(run, generation, open=True)
+    run.card = await run.world.balancer.card(run.deployment.old, generation)
+    await write_card(run, open=True)
+    run.watch.open(run.deployment.new, run.deployment.plan.terms)
+    await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
     intent = run.intent("switch", {"to": run.deployment.new, "generation": generation})
     intended = run.news.event("traffic.switch_intended", deployment=run.deployment.id, phase=run.deployment.phase)
     await run.update(intent, intended, moved=True, moved_at=run.world.clock.now())
-    run.watch.open(run.deployment.new, run.deployment.plan.terms)
-    await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
     try:
         await _write_forward(run, generation)
     except NOTHING_WRITTEN as exc:
         run.watch.close()
         await run.world.journal.conclude(intent.id, Outcome.FAILED, exc.detail)
         await run.update(moved=False)
-        await write_card(run, generation, open=False)
         raise
     run.watch.moved(run.deployment.new)
     await confirm_forward(run, generation)
@@ -124,27 +125,30 @@ async def persist(run: Run, colour: Colour) -> None:
         await run.warn(f"the snippet files still name the other colour: {exc.detail}")
 
 
-async def write_card(run: Run, generation: int, *, open: bool, failsafe: bool = True) -> Card:
-    """Write the cutback card as it is true now and return it. Raises JournalUnwritable, BalancerError."""
-    card = run.card or await run.world.balancer.card(run.deployment.old, generation)
+async def write_card(run: Run, *, open: bool, failsafe: bool = True) -> None:
+    """Write the cutback card of this deployment as it is true now; nothing where it has none, since nothing was
+    written forward. Raises JournalUnwritable."""
+    if run.card is None:
+        return
     card = replace(
-        card,
+        run.card,
         deployment=run.deployment.id,
-        generation=generation,
+        generation=max(run.card.generation, run.generation),
         open=open,
-        failsafe=failsafe and run.deployment.plan.kind == "deploy",
+        failsafe=failsafe and run.deployment.plan.trusts_live,
         written_at=run.world.clock.now(),
     )
     await run.world.cards.write(card)
-    return card
+    run.card = card
 
 
 async def close_card(run: Run) -> None:
     """Say on the card that the way back is over; where that cannot be written, it is only told."""
+    if run.card is None or not run.card.open:
+        return
     try:
-        if run.card is not None or await run.world.cards.read() is not None:
-            await write_card(run, run.generation, open=False)
-    except BluegreenError as exc:
+        await write_card(run, open=False)
+    except JournalUnwritable as exc:
         await run.tell("card.not_closed", reason=exc.detail, severity="warning")
 
 
@@ -209,9 +213,11 @@ def _proves(answer: FrontDoorAnswer, colour: Colour) -> bool:
 
 async def _next_generation(run: Run) -> int:
     """The generation after the highest that the journal or the balancer knows. Waits a while for the balancer."""
+    clock = run.world.clock
+    until = clock.monotonic() + REACH_BALANCER
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(BalancerUnreachable),
-        stop=stop_after_delay(REACH_BALANCER),
+        stop=lambda _: clock.monotonic() >= until,
         wait=wait_fixed(0.5),
         reraise=True,
     )

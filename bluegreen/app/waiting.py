@@ -33,7 +33,8 @@ async def until(
     """Run `work` until it ends, `stop` is set or `seconds` pass; then it is cancelled, and always awaited.
 
     Work that ended counts as ended, whatever came at the same time. Its BluegreenError is raised as it is, also
-    out of the task groups it used.
+    out of the task groups it used; but where the caller itself is being cancelled, that goes before (a task group
+    would drop it).
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -45,6 +46,8 @@ async def until(
                 halt.cancel()
                 task.cancel()
     except BaseExceptionGroup as failures:
+        if _is_cancelled():
+            raise asyncio.CancelledError from failures
         error = first_error(failures)
         if error is None:
             raise
@@ -52,6 +55,20 @@ async def until(
     if not task.cancelled():
         return Wait(Left.ENDED, task.result())
     return Wait(Left.STOPPED if stop.is_set() else Left.LATE)
+
+
+async def woken(event: asyncio.Event, seconds: float) -> None:
+    """Return when `event` is set, or after `seconds` to look at the clock."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def first_error(failures: BaseExceptionGroup[BaseException]) -> BluegreenError | None:

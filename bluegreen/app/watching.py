@@ -8,6 +8,7 @@ import asyncio
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready
 from bluegreen.app.switch import write_card
+from bluegreen.app.waiting import woken
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BluegreenError, JournalUnwritable
 from bluegreen.domain.evidence import Judgement, Verdict
@@ -48,7 +49,7 @@ async def _decide(run: Run, seconds: float) -> Answer:
         answer = await _consider(run, judgement, seconds)
         if answer is not None:
             return answer
-        await _woken(run.watch.regressed, TICK)
+        await woken(run.watch.regressed, TICK)
 
 
 async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
@@ -113,14 +114,6 @@ async def _hold(run: Run, key: str, text: str) -> None:
     await run.page(key, f"{run.deployment.new} is live but the watch does not end: {text}", next="bluegreen cutback")
 
 
-async def _woken(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return  # time to look at the clock
-
-
 async def _tick(run: Run) -> None:
     while True:
         await asyncio.sleep(TICK)
@@ -160,6 +153,6 @@ async def _standby_changed(run: Run, was: str) -> None:
     if standby.lost:
         await run.page("no-way-back", f"no way back: {run.deployment.old} does not answer: {standby.detail}")
     try:
-        run.card = await write_card(run, run.generation, open=True, failsafe=not standby.lost)
-    except BluegreenError as exc:
+        await write_card(run, open=True, failsafe=not standby.lost)
+    except JournalUnwritable as exc:
         await run.tell("card.not_written", reason=exc.detail, severity="warning")

@@ -84,6 +84,12 @@ class Plan:
     migrations: tuple[str, ...] = ()
 
     @property
+    def trusts_live(self) -> bool:
+        """True where the live colour is taken to be well: it is held to its checks, and users may be sent back to it
+        by themselves. Not in a rollback, which leaves it, and not where it is known to be down."""
+        return self.kind is Kind.DEPLOY and not self.live_is_down
+
+    @property
     def idle(self) -> Colour:
         """The colour that the release will run on."""
         return self.live.other

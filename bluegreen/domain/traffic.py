@@ -33,6 +33,11 @@ class Service:
     probe_path: str = "/"
     every_route: bool = False
 
+    @property
+    def host(self) -> str | None:
+        """The name to ask for (Host, SNI): the site, a wildcard's label filled in; None without a site."""
+        return self.site.replace("*", "bluegreen", 1) if self.site else None
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceTraffic:

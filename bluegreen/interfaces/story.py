@@ -93,18 +93,18 @@ def _glyph(outcome: str, idle: bool) -> str:
 
 def news_lines(event: Event, deployment: Deployment, *, verbose: bool) -> list[str]:
     """What an event means to somebody who follows; nothing where it is a detail."""
-    at, deployment = clock(event.at), cleaned(deployment)
+    at, deployment, shown = clock(event.at), cleaned(deployment), cleaned(event)
     if event.name in PHASE_EVENTS:
-        return [f"{at} {line}" for line in _phase_news(cleaned(event), deployment)]
+        return [f"{at} {line}" for line in _phase_news(shown, deployment)]
     if event.name == "deployment.started":
         what = f"deployment {deployment.id}: {deployment.plan.release.version} to {deployment.new}"
         return [
             f"{at} {mark(text.RUNNING)} {what}; {deployment.old} serves",
-            f"{at} {_begins(deployment, event.phase)}",
+            f"{at} {_begins(deployment, shown.phase)}",
         ]
     told = _TOLD.get(event.name)
     if told is not None:
-        return [f"{at} {told(cleaned(event), deployment)}"]
+        return [f"{at} {told(shown, deployment)}"]
     if event.facts.get("severity") in ("warning", "critical"):
         return [f"{at} {mark(text.WARNING)} {_said(event)}"]
     return log_lines(event) if verbose else []

@@ -222,8 +222,8 @@ class Expectation(Section):
     json_: dict[JsonPointer, JsonValue] = Field(
         default={},
         alias="json",
-        description="Values in a JSON body by their JSON pointer (RFC 6901), which must be equal. A pointer begins with "
-        '"/": "/checks/0/status".',
+        description="Values in a JSON body by their JSON pointer (RFC 6901), which must be equal. A pointer begins "
+        'with "/": "/checks/0/status".',
         examples=[{"/checks/database": "up"}],
     )
     version: Annotated[str, AfterValidator(_version_place), Shape("place", "json:/version")] | None = Field(

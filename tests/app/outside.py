@@ -58,6 +58,11 @@ class Users:
     def resume(self, position: Json) -> bool:
         return not self.missing
 
+    @property
+    def problem(self) -> str:
+        """Nothing is ever in the way."""
+        return ""
+
     async def run(self, report: Callable[[Batch], None]) -> None:
         while True:
             await asyncio.sleep(FLOW)

@@ -58,7 +58,7 @@ def test_every_key_is_listed_once_with_type_default_and_meaning() -> None:
         ("hooks.<name>", "section", "optional"),
         ("hooks.<name>.kind", '"alertmanager" or "generic"', "required"),
         ("promotion.auto", "true or false", "false"),
-        ("smoke.expect.json", "{ text = JSON value }", "{}"),
+        ("smoke.expect.json", "{ JSON pointer = JSON value }", "{}"),
     ],
 )
 def test_a_key_is_described_in_the_words_of_the_file(key: str, type: str, default: str) -> None:

@@ -95,7 +95,7 @@ class HttpCheck:
 
     async def _reply(self, service: Service, address: str) -> Reply:
         spec, secure = self._spec, service.scheme == "https"
-        host = {"Host": service.site} if service.site else {}
+        host = {"Host": service.host} if service.host else {}
         connector = aiohttp.TCPConnector(ssl=await self._trust() if secure else False, force_close=True)
         async with (
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
@@ -106,7 +106,7 @@ class HttpCheck:
                 data=spec.body or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=spec.timeout),
-                server_hostname=_without_port(service.site) if secure and service.site else None,
+                server_hostname=_without_port(service.host) if secure and service.host else None,
             ) as response,
         ):
             body, whole = await _body(response)

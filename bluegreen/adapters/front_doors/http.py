@@ -134,8 +134,8 @@ class HttpFrontDoor:
         if self._session is None:
             raise RuntimeError("this front door was not opened")
         headers = {PROBE_HEADER: nonce, "Connection": "close"}
-        if service.site:
-            headers["Host"] = service.site
+        if service.host:
+            headers["Host"] = service.host
         url = URL(f"{self._base.origin()}{service.probe_path}")
         try:
             async with self._session.get(
@@ -155,7 +155,7 @@ class HttpFrontDoor:
             return None
 
     def _sni(self, service: Service) -> str | None:
-        return service.site if self._base.scheme == "https" else None
+        return service.host if self._base.scheme == "https" else None
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -27,6 +27,11 @@ class MemorySignals:
     def heard_at(self) -> float | None:
         return self._heard_at
 
+    @property
+    def problem(self) -> str:
+        """Empty: there is nothing that could not be read."""
+        return ""
+
     def emit(self, *batches: Batch) -> None:
         """Have batches reported, in this order, as soon as the source runs."""
         for batch in batches:

@@ -50,6 +50,11 @@ class Probes:
         """When a probe last ended, however it ended."""
         return self._heard_at
 
+    @property
+    def problem(self) -> str:
+        """Empty: a front door that does not answer is what probes are there to see."""
+        return ""
+
     def position(self) -> Json:
         """None: what was not asked cannot be asked later."""
         return None

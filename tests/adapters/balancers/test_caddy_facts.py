@@ -298,9 +298,12 @@ def place_of(dial: str, servers: Json) -> str:
 
 
 async def status_of(port: int, host: str) -> int:
+    """What a user gets; tried again where the listener of the former configuration closes on us."""
     timeout = aiohttp.ClientTimeout(total=20.0)
-    async with (
-        aiohttp.ClientSession(timeout=timeout) as session,
-        session.get(f"http://127.0.0.1:{port}/", headers={"Host": host}) as answer,
-    ):
-        return answer.status
+    async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.timeout(20.0):
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/", headers={"Host": host}) as answer:
+                    return answer.status
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.02)

@@ -116,6 +116,12 @@ def test_any_release_will_do_where_none_is_known() -> None:
     assert Expectations(version=VersionAt("json", "/none")).complaint(JSON, "") == ""
 
 
+def test_a_body_made_to_be_slow_is_quoted_at_once() -> None:
+    """Guards the event loop: masking the whole of such a body took hours."""
+    complaint = Expectations().complaint(Reply(500, {}, b'"' + b"token" * 200_000), "")
+    assert len(complaint) < 300
+
+
 @pytest.mark.parametrize(
     "member",
     [

@@ -95,6 +95,13 @@ class Site:
         finally:
             await connection.close(timeout=10.0)
 
+    async def break_the_lock(self) -> None:
+        """End the session that holds the migration lock."""
+        await self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+
     async def ledger(self, version: str) -> asyncpg.Record:
         connection = await self.connect()
         try:

@@ -153,6 +153,30 @@ async def test_a_tool_that_does_not_end_is_stopped_after_its_timeout(site: Site)
         await site.apply()
 
 
+async def test_no_tool_is_started_once_the_lock_is_lost(site: Site) -> None:
+    site.tool(f"touch {site.home}/ran")
+    database = site.database()
+    (migration,) = await database.pending(MigrationPhase.EXPAND, RELEASE)
+    async with database.locked():
+        await site.break_the_lock()
+        with pytest.raises(MigrationFailed, match="lock was lost"):
+            await database.apply(migration, "d1", RELEASE)
+    assert not (site.home / "ran").exists()
+
+
+async def test_a_tool_that_a_killed_daemon_left_at_work_is_waited_for_and_not_doubled(site: Site) -> None:
+    site.tool(f"touch {site.home}/ran", timeout=0.4)
+    former = await site.connect()
+    await former.execute("SET application_name = 'bluegreen tool/1.1.0.expand'")
+    with pytest.raises(MigrationFailed, match=r"'bluegreen tool/1\.1\.0\.expand'\) still runs after 0\.4 s") as caught:
+        await site.apply()
+    assert caught.value.next == (f"SELECT pg_terminate_backend({former.get_server_pid()})",)
+    assert not (site.home / "ran").exists()
+    await former.close()
+    await site.apply()
+    assert (site.home / "ran").exists()
+
+
 async def test_a_lock_timeout_of_a_tool_says_what_to_do(site: Site) -> None:
     site.tool("echo 'ERROR: canceling statement due to lock timeout'; exit 1")
     with pytest.raises(MigrationFailed, match="raise lock_timeout of migrations 'tool'"):

@@ -89,6 +89,15 @@ async def test_a_second_session_gets_lock_busy_which_names_the_first(site: Site)
         pass
 
 
+async def test_the_key_of_the_lock_is_the_same_in_every_daemon_of_every_version(site: Site) -> None:
+    other = await site.connect()
+    await other.execute("SELECT pg_advisory_lock(x'626c756567726565'::bigint)")
+    with pytest.raises(LockBusy):
+        async with site.database().locked():
+            pytest.fail("two at once")
+    await other.close()
+
+
 async def test_a_lock_that_becomes_free_in_time_is_had(site: Site) -> None:
     async with asyncio.TaskGroup() as group:
         async with site.database().locked():

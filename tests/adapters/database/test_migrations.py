@@ -125,10 +125,7 @@ async def test_nothing_is_applied_once_the_lock_is_lost(site: Site) -> None:
     database = site.database()
     (migration,) = await database.pending(EXPAND, RELEASE)
     async with database.locked():
-        await site.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        )
+        await site.break_the_lock()
         with pytest.raises(MigrationFailed, match="lock was lost"):
             await database.apply(migration, "d1", RELEASE)
     assert await site.value("SELECT to_regclass('a')") is None

@@ -99,6 +99,13 @@ async def test_a_build_that_fails_leaves_no_invalid_index(table: Site) -> None:
     assert (row["state"], row["in_flight"]) == ("failed", False)
 
 
+async def test_a_build_that_builds_nothing_is_noticed(table: Site) -> None:
+    await table.execute("CREATE TABLE by_a (id int)")
+    table.write(INDEX, HEADER + "CREATE INDEX CONCURRENTLY IF NOT EXISTS by_a ON t (a)")
+    with pytest.raises(MigrationFailed, match="there is no index by_a after it"):
+        await table.apply()
+
+
 async def test_an_index_that_somebody_else_made_is_not_taken_for_ours(table: Site) -> None:
     await table.execute("CREATE INDEX by_a ON t (b)")
     table.write(INDEX, BUILD)

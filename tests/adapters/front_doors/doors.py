@@ -13,6 +13,7 @@ from bluegreen.adapters.front_doors.http import PROBE_HEADER, HttpFrontDoor
 from bluegreen.adapters.front_doors.memory import MemoryFrontDoor
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
+from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.ports import FrontDoor
 from tests.adapters.balancers.sites import patch
@@ -41,6 +42,18 @@ class World(Protocol):
 
     async def close(self) -> None:
         """Nobody listens at the front door any more."""
+
+
+async def answer_from(colour: Colour, door: FrontDoor) -> FrontDoorAnswer:
+    """The first answer of a colour after a move.
+
+    Caddy answers a change before the listener of the former configuration is closed: for a moment a new connection may
+    still get the old colour, or no answer at all.
+    """
+    async with asyncio.timeout(20.0):
+        while (answer := await door.ask("hera")).colour is not colour:
+            await asyncio.sleep(0.02)
+    return answer
 
 
 class MemoryWorld:

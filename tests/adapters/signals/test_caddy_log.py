@@ -160,7 +160,9 @@ async def test_a_renamed_file_is_read_to_its_end_before_the_new_one(path: Path, 
     assert log.position()["inode"] == path.stat().st_ino
 
 
-@pytest.mark.parametrize("put", [Path.rename, lambda prepared, path: path.hardlink_to(prepared)], ids=["moved", "linked"])
+@pytest.mark.parametrize(
+    "put", [Path.rename, lambda prepared, path: path.hardlink_to(prepared)], ids=["moved", "linked"]
+)
 async def test_a_file_that_is_put_in_place_whole_is_read(
     path: Path, make: Make, heard: Heard, put: Callable[[Path, Path], object]
 ) -> None:

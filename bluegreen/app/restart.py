@@ -1,0 +1,105 @@
+"""A deployment that an earlier daemon left: its trial, its card, its generation, and what becomes of its phase.
+
+What is decided stands in `domain/recovery.py`; here the world is looked at, since nothing may be assumed.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from bluegreen.app.news import News
+from bluegreen.app.run import Run
+from bluegreen.app.watch import Watch
+from bluegreen.app.world import World
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import BalancerError, JournalUnreadable, JournalUnwritable
+from bluegreen.domain.phases import Phase
+from bluegreen.domain.records import Intent
+from bluegreen.domain.recovery import READS_TRAFFIC, Decision, resume
+from bluegreen.domain.traffic import Traffic
+
+TRIAL_PHASES = frozenset({Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
+
+
+async def take_up_trial(world: World, news: News, watch: Watch, deployment: Deployment) -> Deployment:
+    """Go on with the trial as it was kept; where data of meanwhile is missing, the window starts anew.
+
+    Before the sources run, since they take up their positions.
+    """
+    if deployment.phase not in TRIAL_PHASES:
+        return deployment
+    kept = await world.journal.fact("watch", deployment.id)
+    if deployment.phase is not Phase.SWITCHING:  # there nobody knows yet where users are
+        watch.moved(deployment.new)
+    try:
+        whole = kept is not None and watch.reopen(deployment.new, kept)
+    except (KeyError, TypeError, ValueError) as exc:
+        await news.tell("evidence.unusable", deployment=deployment.id, reason=str(exc), severity="warning")
+        whole = False
+    if watch.trial is None:
+        watch.open(deployment.new, deployment.plan.terms)
+    return deployment if whole else replace(deployment, elapsed=0.0)
+
+
+async def take_up(run: Run) -> None:
+    """Look at the world and decide how the saved phase goes on: `run.resumed` for its first attempt."""
+    traffic = await _read_traffic(run) if run.deployment.phase in READS_TRAFFIC else await _glance(run)
+    await _know_generation(run, traffic)
+    await take_up_card(run)
+    run.resumed = resume(run.deployment, await _switch_intent(run), traffic)
+    await _tell(run, run.resumed)
+
+
+async def take_up_way_back(run: Run) -> None:
+    """Find out what the way back of a STRANDED deployment needs, as far as it can be had at once."""
+    await _know_generation(run, await _glance(run))
+    await take_up_card(run)
+
+
+async def take_up_card(run: Run) -> None:
+    """Give a deployment its card back; the card of an earlier one would lead to the wrong colour."""
+    try:
+        card = await run.world.cards.read()
+    except JournalUnreadable as exc:
+        await run.tell("card.unreadable", reason=exc.detail, severity="warning")
+        return
+    run.card = card if card is not None and card.deployment == run.deployment.id else None
+
+
+async def _tell(run: Run, decision: Decision) -> None:
+    try:
+        await run.update()
+    except JournalUnwritable as exc:
+        run.news.failed(exc)
+    await run.tell(
+        "deployment.resumed", attempt=run.deployment.attempt, decision=decision.resume, reason=decision.reason
+    )
+
+
+async def _read_traffic(run: Run) -> Traffic:
+    """What Caddy serves; asked again until it answers, since nothing may be assumed. Traffic stays meanwhile."""
+    delay = 0.1
+    while True:
+        try:
+            return await run.world.balancer.observe()
+        except BalancerError as exc:
+            await run.tell("traffic.unreadable", reason=exc.detail, severity="warning")
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, 5.0)
+
+
+async def _glance(run: Run) -> Traffic | None:
+    """What Caddy serves, where it answers at once: for the generation alone."""
+    try:
+        return await run.world.balancer.observe()
+    except BalancerError:
+        return None
+
+
+async def _know_generation(run: Run, traffic: Traffic | None) -> None:
+    known = await run.world.journal.fact("generation", "last") or 0
+    run.generation = max(known, traffic.highest_generation if traffic else 0)
+
+
+async def _switch_intent(run: Run) -> Intent | None:
+    intents = [intent for intent in await run.world.journal.intents(run.deployment.id) if intent.action == "switch"]
+    return intents[-1] if intents else None
