@@ -6,7 +6,7 @@ from time import monotonic
 
 import click
 
-from benchmarks import detection, line_to_patch, switch
+from benchmarks import detection, ingest, journal, line_to_patch, switch
 from benchmarks.machine import machine
 from benchmarks.table import Table
 
@@ -14,6 +14,8 @@ BENCHMARKS: dict[str, Callable[[bool], Awaitable[Table]]] = {
     "line_to_patch": line_to_patch.measure,
     "switch": switch.measure,
     "detection": detection.measure,
+    "ingest": ingest.measure,
+    "journal": journal.measure,
 }
 
 

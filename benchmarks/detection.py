@@ -43,7 +43,7 @@ class Size:
     limit_s: float
 
 
-FULL = Size(runs=30, hours=24, limit_s=3_600.0)
+FULL = Size(runs=30, hours=36, limit_s=3_600.0)
 TINY = Size(runs=1, hours=1, limit_s=30.0)
 
 
@@ -75,7 +75,9 @@ def _shortened(scenario: Scenario, size: Size) -> Scenario:
 
 def _served(detector: Detector, scenario: Scenario, runs: int) -> str:
     decided = [(seed, detector.decides(scenario, seed)) for seed in range(runs)]
-    served = [_bad_until(scenario, seed, at + FLIP_S) for seed, at in decided if at is not None and at > scenario.after_s]
+    served = [
+        _bad_until(scenario, seed, at + FLIP_S) for seed, at in decided if at is not None and at > scenario.after_s
+    ]
     early = sum(at is not None and at <= scenario.after_s for _, at in decided)
     missed = runs - len(served) - early
     figures = f"{median(served):,g} ({p99(served):,g})" if served else ""

@@ -17,7 +17,7 @@ from benchmarks.lines import line
 from benchmarks.stand import Stand, standing
 from benchmarks.stopwatch import Change, Stopwatch
 from benchmarks.table import Table, median, milli, p99
-from bluegreen.domain.deployments import Cause, Deployment
+from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 
@@ -44,7 +44,7 @@ class Size:
     backgrounds: tuple[int, ...]
 
 
-FULL = Size(cutbacks=25, backgrounds=(0, 1_000))
+FULL = Size(cutbacks=40, backgrounds=(0, 1_000))
 TINY = Size(cutbacks=1, backgrounds=(0,))
 
 
@@ -103,13 +103,13 @@ async def _cutbacks(number: int, background: int) -> list[Cutback]:
 
 async def _cutback(stand: Stand, watch: Stopwatch, release: str) -> Cutback:
     id = await stand.deploy(release)
-    await _reached(stand, id, Phase.WATCHING)
+    await stand.reached(id, Phase.WATCHING)
     await asyncio.sleep(random.uniform(0.1, 0.4))  # no favourite moment between two ticks
     watch.forget()
     written = monotonic()
     _append(stand, Colour.GREEN, 503, CONVICTING)
     change = await watch.next_change(PATIENCE)
-    ended = await _reached(stand, id, Phase.REVERTED)
+    ended = await stand.reached(id, Phase.REVERTED)
     if ended.cause is not Cause.REGRESSED:
         raise RuntimeError(f"{id} was taken back for another reason: {ended.reason}")
     return Cutback(written, change)
@@ -120,12 +120,3 @@ def _append(stand: Stand, colour: Colour, status: int, number: int) -> None:
     file = os.open(stand.log, os.O_WRONLY | os.O_APPEND)
     os.write(file, text)
     os.close(file)
-
-
-async def _reached(stand: Stand, id: str, phase: Phase) -> Deployment:
-    async with asyncio.timeout(PATIENCE), stand.client as client:
-        while (now := (await client.deployment(id)).value).phase is not phase:
-            if now.phase.final:
-                raise RuntimeError(f"{id} ended in {now.phase} before {phase}: {now.reason}")
-            await asyncio.sleep(0.02)
-    return now

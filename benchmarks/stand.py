@@ -4,6 +4,7 @@ The colours are sites of a second Caddy, so that nothing of theirs is touched wh
 always up, and there is no database: a deployment takes as long as its switch and its proof.
 """
 
+import asyncio
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -14,6 +15,8 @@ from bluegreen.app.requests import PlanRequest
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.children import Child, EmbeddedFailed, spawn, tail
 from bluegreen.demo.ports import free_ports
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.interfaces.client import Client, ClientError
 from bluegreen.processes import environment
@@ -21,6 +24,9 @@ from bluegreen.processes import environment
 NAMES = ("accounts", "shop")
 START = 20.0
 """Seconds for the daemon to answer."""
+
+PATIENCE = 30.0
+"""Seconds for a deployment to reach a phase."""
 
 HEAD = """\
 {{
@@ -155,6 +161,15 @@ class Stand:
         async with self.client as client:
             plan = (await client.plan(PlanRequest(release=release))).value
             return (await client.deploy(plan.id)).value.id
+
+    async def reached(self, id: str, phase: Phase) -> Deployment:
+        """The deployment when it is in a phase; RuntimeError where it ended before, TimeoutError after PATIENCE."""
+        async with asyncio.timeout(PATIENCE), self.client as client:
+            while (now := (await client.deployment(id)).value).phase is not phase:
+                if now.phase.final:
+                    raise RuntimeError(f"{id} ended in {now.phase} before {phase}: {now.reason}")
+                await asyncio.sleep(0.02)
+        return now
 
     async def stop_daemon(self) -> None:
         """Stop the daemon as systemd would; harmless when it is down."""

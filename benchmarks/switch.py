@@ -23,7 +23,7 @@ CLIENTS = 32
 PAUSE = 0.002
 """Seconds between an answer and the next request of a client."""
 
-SPACING = 1.0
+SPACING = 0.7
 """Seconds after a command that are counted for it."""
 
 TIMEOUT = 5.0
@@ -33,13 +33,13 @@ Switch = Callable[[Colour], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Size:
-    """How many switches each way."""
+    """How many switches each way, there and back: an even number."""
 
     switches: int
 
 
-FULL = Size(switches=10)
-TINY = Size(switches=1)
+FULL = Size(switches=20)
+TINY = Size(switches=2)
 
 
 @dataclass(frozen=True)

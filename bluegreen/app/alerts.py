@@ -8,7 +8,7 @@ from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import JournalUnwritable
-from bluegreen.domain.phases import WATCHED
+from bluegreen.domain.phases import AFTER_WATCH, WATCHED
 from bluegreen.domain.plans import Kind
 
 ALERTS_REMEMBERED = 10_000
@@ -30,9 +30,11 @@ class AlertIntake(Desk):
         self._remember_alert(key)
         run = self._engine.run
         reason = why_not_back(alert, run)
+        text = f"alert from {alert.hook}: {alert.summary or alert.labels.get('alertname', alert.fingerprint)}"
         if run is not None and not reason:
-            text = alert.summary or alert.labels.get("alertname", alert.fingerprint)
-            run.orders.halt(Stop(Cause.ALERT, f"alert from {alert.hook}: {text}"))
+            run.orders.halt(Stop(Cause.ALERT, text))
+        elif run is not None and calls_people(alert, run):
+            await run.page("alert-held", f"{text}; {run.deployment.new} stays: {reason}", next="bluegreen status")
         return await self._record_alert(key, alert, run, reason)
 
     def _remember_alert(self, key: str) -> None:
@@ -64,26 +66,42 @@ class AlertIntake(Desk):
 
 def why_not_back(alert: Alert, run: Run | None) -> str:
     """Why this alert is only recorded; empty where it cuts back."""
+    if run is None:
+        return _why_not_meant(alert) or "no deployment is running"
+    return _why_not_meant(alert) or _why_not_about(alert, run) or _why_not_now(run)
+
+
+def calls_people(alert: Alert, run: Run) -> bool:
+    """True where an alert is about the release that users are on, which only a person may take back now."""
+    if run.deployment.phase not in WATCHED | AFTER_WATCH:
+        return False
+    return not (_why_not_meant(alert) or _why_not_about(alert, run)) and bool(_why_not_now(run))
+
+
+def _why_not_meant(alert: Alert) -> str:
     if not alert.firing:
         return "it is resolved"
     if not alert.matches:
         return "its labels do not match the hook's"
-    if alert.effect != "cutback":
-        return "this hook only records"
-    if run is None:
-        return "no deployment is running"
-    return _why_not_now(alert, run)
+    return "" if alert.effect == "cutback" else "this hook only records"
 
 
-def _why_not_now(alert: Alert, run: Run) -> str:
+def _why_not_about(alert: Alert, run: Run) -> str:
     deployment = run.deployment
-    if deployment.phase not in WATCHED:
-        return f"the deployment is in {deployment.phase}"
-    if deployment.moved_at is None or alert.starts_at < deployment.moved_at:
+    if deployment.moved_at is None:
+        return f"the deployment is in {deployment.phase}: users have not met the new release"
+    if alert.starts_at < deployment.moved_at:
         return "it began before users met the new release"
     colour = alert.labels.get("colour") or alert.labels.get("color")
     if colour not in (None, deployment.new):
         return f"it is about {colour}, and users are moving to {deployment.new}"
+    return ""
+
+
+def _why_not_now(run: Run) -> str:
+    deployment = run.deployment
+    if deployment.phase not in WATCHED:
+        return f"the deployment is in {deployment.phase}"
     if deployment.plan.kind is Kind.ROLLBACK:
         return "a rollback is only taken back by an operator"
     if deployment.plan.live_is_down:

@@ -1,15 +1,19 @@
 """Backward: abort, cutback, and settling by hand what could not be taken back. The order takes effect first."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from bluegreen.app import planning
-from bluegreen.app.desk import Desk, because
+from bluegreen.app.desk import SETTLE, Desk, because
 from bluegreen.app.orders import Stop
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import JournalUnwritable, WrongPhase
 from bluegreen.domain.phases import Phase
+
+SETTLE_BEFORE_CUTBACK = 1.0
+"""Seconds that a cutback of a STRANDED deployment waits for its end to be written down: on a full disk it never is."""
 
 
 class Backward(Desk):
@@ -22,15 +26,17 @@ class Backward(Desk):
 
     async def cutback(self, caller: Caller, reason: str = "", *, force: bool = False) -> Deployment:
         """Send users back at once; before the switch, give up. A STRANDED deployment is re-opened for it."""
-        if self._engine.run is None:
+        run = self._engine.run
+        if run is None or run.deployment.phase.final:
             return await self._cutback_stranded(caller, reason)
-        if self._engine.run.deployment.phase is Phase.CONTRACTING:
+        if run.deployment.phase is Phase.CONTRACTING:
             raise WrongPhase("the old colour is stopped: there is nothing to cut back to", next=("bluegreen rollback",))
-        return await self._stop(self._engine.run, "cutback", caller, reason, force=force)
+        return await self._stop(run, "cutback", caller, reason, force=force)
 
     async def resolve(self, id: str, caller: Caller, reason: str) -> Deployment:
         """Settle a STRANDED deployment that was put right by hand: what Caddy serves now is what is wanted."""
         async with self._engine.lock:
+            await self._engine.let_settle(SETTLE)
             deployment = await self.deployment(id)
             run = self._engine.run
             if run is not None and run.deployment.id == deployment.id:
@@ -57,21 +63,25 @@ class Backward(Desk):
             run.orders.halt(Stop(Cause.OPERATOR, f"{verb} by {caller.who}{because(reason)}", force))
         try:
             await self._engine.remember_orders(run)
-            await self._audit(caller, verb, deployment, reason, deployment.phase)
         except JournalUnwritable as exc:
             self._engine.news.failed(exc)
+        await self._audit_if_possible(caller, verb, deployment, reason, deployment.phase)
         return run.deployment
 
     async def _cutback_stranded(self, caller: Caller, reason: str) -> Deployment:
+        """Open it again first, write after: it must work with a full disk too."""
         async with self._engine.lock:
+            with suppress(JournalUnwritable):
+                await self._engine.let_settle(SETTLE_BEFORE_CUTBACK)
             deployment = await self.deployment("current")
             if deployment.phase is not Phase.STRANDED or deployment.settled:
                 raise WrongPhase(
                     f"nothing is running, and the last deployment is {deployment.phase}", next=("bluegreen rollback",)
                 )
-            await self._audit(caller, "cutback", deployment, reason, deployment.phase)
             stop = Stop(Cause.OPERATOR, f"cutback by {caller.who}{because(reason)}", force=True)
-            return await self._engine.reopen(deployment, stop)
+            reopened = await self._engine.reopen(deployment, stop)
+            await self._audit_if_possible(caller, "cutback", reopened, reason, deployment.phase)
+            return reopened
 
     async def _resolve_reverting(self, run: Run, caller: Caller, reason: str) -> Deployment:
         left = run.seconds_left()
@@ -82,8 +92,17 @@ class Backward(Desk):
             )
         await self._want_what_is()
         run.orders.resolve(f"settled by {caller.who}{because(reason)}")
+        await self._engine.remember_orders(run)
         await self._audit(caller, "resolve", run.deployment, reason, run.deployment.phase)
         return run.deployment
+
+    async def _audit_if_possible(
+        self, caller: Caller, verb: str, deployment: Deployment, reason: str, before: Phase
+    ) -> None:
+        try:
+            await self._audit(caller, verb, deployment, reason, before)
+        except JournalUnwritable as exc:
+            self._engine.news.failed(exc)
 
     async def _want_what_is(self) -> None:
         colour = await planning.live_colour(self._world)

@@ -49,7 +49,7 @@ class Desk:
 
     async def _running(self, id: str, verb: str) -> Run:
         run = self._engine.run
-        if run is not None and id in ("current", run.deployment.id):
+        if run is not None and not run.deployment.phase.final and id in ("current", run.deployment.id):
             return run
         deployment = await self.deployment(id)
         raise WrongPhase(

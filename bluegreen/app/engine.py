@@ -45,7 +45,7 @@ class Engine:
     async def work(self) -> None:
         """Carry deployments until cancelled; cancelled in the middle, the next daemon goes on."""
         if self.run is not None:
-            await (take_up_card if self.run.deployment.phase.final else take_up)(self.run)
+            await self._take_up(self.run)
             await self._carry(self.run)
         while True:
             await self._ready.wait()
@@ -101,9 +101,21 @@ class Engine:
                 if self.run is None:
                     await self._end_inspections()
 
+    async def promote(self, run: Run) -> None:
+        """Pass the gate: written first, so that what is refused has no effect. Raises JournalUnwritable."""
+        kept = {**run.orders.to_json(), "promoted": True}
+        await self.world.journal.keep("order", run.deployment.id, kept)
+        run.orders.promote()
+
     async def remember_orders(self, run: Run) -> None:
         """Make the orders of a deployment durable. Raises JournalUnwritable."""
         await self.world.journal.keep("order", run.deployment.id, run.orders.to_json())
+
+    async def _take_up(self, run: Run) -> None:
+        if run.deployment.phase.final:
+            await take_up_card(run)  # it has ended, and only that is still to be written down
+        else:
+            await take_up(run)
 
     def _launch(self, run: Run) -> None:
         self.run = run

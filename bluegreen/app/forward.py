@@ -6,7 +6,7 @@ from dataclasses import asdict
 import msgspec
 
 from bluegreen.app import planning
-from bluegreen.app.desk import Desk, instead
+from bluegreen.app.desk import SETTLE, Desk, instead
 from bluegreen.app.requests import Caller, DeployRequest, PlanRequest
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import NotFound, PlanStale, RequestRefused, WrongPhase
@@ -55,8 +55,7 @@ class Forward(Desk):
                 f"{run.deployment.id} is in {phase}: there is nothing to promote",
                 next=(f"bluegreen watch {run.deployment.id}",),
             )
-        run.orders.promote()
-        await self._engine.remember_orders(run)
+        await self._engine.promote(run)
         await self._audit(caller, "promote", run.deployment, reason, phase)
         return run.deployment
 
@@ -71,6 +70,7 @@ class Forward(Desk):
     async def retry(self, id: str, caller: Caller) -> Deployment:
         """After ABANDONED the same plan once more; on STRANDED the way back once more."""
         async with self._engine.lock:
+            await self._engine.let_settle(SETTLE)
             deployment = await self.deployment(id)
             if deployment.phase is Phase.STRANDED and not deployment.settled:
                 await self._audit(caller, "retry", deployment, "", deployment.phase)

@@ -12,7 +12,7 @@ from bluegreen.app.orders import Stop
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import BalancerError
-from bluegreen.domain.phases import BEFORE_SWITCH, Phase
+from bluegreen.domain.phases import AFTER_WATCH, BEFORE_SWITCH, Phase
 from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour, Traffic
 
@@ -20,7 +20,6 @@ INTERVAL = 1.0
 """Seconds between two looks."""
 
 ON_NEW = frozenset({Phase.WATCHING, Phase.STANDING_BY})
-AFTER_WATCH = frozenset({Phase.RETIRING, Phase.CONTRACTING})
 
 
 class Reconciler:

@@ -103,6 +103,9 @@ BEFORE_SWITCH = (P.PREPARING, P.BACKING_UP, P.REHEARSING, P.EXPANDING, P.PROVING
 WATCHED = frozenset({P.CANARYING, P.SWITCHING, P.WATCHING, P.STANDING_BY})
 """Phases in which an alert or an operator's cutback moves traffic back."""
 
+AFTER_WATCH = frozenset({P.RETIRING, P.CONTRACTING})
+"""Phases in which users stay on the new release: the way back is being given up, or is gone."""
+
 
 def next_phase(phase: Phase, outcome: Outcome) -> Phase:
     """Return the phase that follows; KeyError where the table has no such move (a bug of the caller)."""

@@ -9,7 +9,7 @@ from bluegreen.app.engine import Engine
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.reconcile import Reconciler
-from bluegreen.app.requests import Caller, DeployRequest, PlanRequest
+from bluegreen.app.requests import Alert, Caller, DeployRequest, PlanRequest
 from bluegreen.app.service import Service
 from bluegreen.app.watch import Watch
 from bluegreen.domain.deployments import Deployment
@@ -81,6 +81,19 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(FOREVER):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+def alert(daemon: Daemon, **rest: Any) -> Alert:
+    """An alert that fires now and matches its hook."""
+    usual: dict[str, Any] = {
+        "hook": "prom",
+        "fingerprint": "f1",
+        "starts_at": daemon.outside.clock.now(),
+        "firing": True,
+        "labels": {"alertname": "Errors"},
+        "matches": True,
+    }
+    return Alert(**usual | rest)
 
 
 def outcomes(outside: Outside) -> list[Notice]:

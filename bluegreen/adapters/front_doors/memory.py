@@ -20,14 +20,14 @@ class MemoryFrontDoor:
         self._services = {service.name: service for service in services}
         self._serving = serving
         self.statuses: dict[Colour, int | None] = dict.fromkeys(Colour, 200)
-        self.open = True
+        self.listening = True
         self.logged = True
         self.asked: list[str] = []
 
     async def ask(self, service: str) -> FrontDoorAnswer:
         """One answer of the colour that serves this service now, or of the balancer itself."""
         self.asked.append(self._services[service].name)
-        if not self.open:
+        if not self.listening:
             return FrontDoorAnswer(service, None, None, 0.0, error="no answer: nobody listens")
         colour = self._serving(service)
         status = self.statuses[colour] if colour else BAD_GATEWAY

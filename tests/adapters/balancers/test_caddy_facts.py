@@ -298,7 +298,7 @@ def place_of(dial: str, servers: Json) -> str:
 
 
 async def status_of(port: int, host: str) -> int:
-    """What a user gets; tried again where the listener of the former configuration closes on us."""
+    """What a user gets; tried again, since a connection right after a change may be closed without an answer."""
     timeout = aiohttp.ClientTimeout(total=20.0)
     async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.timeout(20.0):
         while True:

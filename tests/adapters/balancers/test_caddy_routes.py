@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from bluegreen.adapters.balancers.caddy_change import change_to
 from bluegreen.adapters.balancers.caddy_routes import generation_in, handlers, stamp
@@ -289,9 +290,11 @@ def test_keys_that_all_upstreams_share_are_kept_and_others_left_out() -> None:
         {"dial": "127.0.0.1:18202", "max_requests": 9, "weight": 2},
     ]
     servers = servers_of(route(handler))
-    change = change_to(BLUE, 7, locate(servers, [KRATOS]), servers)
+    with capture_logs() as logged:
+        change = change_to(BLUE, 7, locate(servers, [KRATOS]), servers)
     assert change is not None
     assert change.value == [{"@id": "bluegreen-kratos-1-g7", "dial": "127.0.0.1:18101", "max_requests": 9}]
+    assert [(each["event"], each["keys"]) for each in logged] == [("balancer.upstream_keys_dropped", ["weight"])]
 
 
 def test_what_is_so_already_is_no_change() -> None:

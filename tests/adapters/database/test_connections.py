@@ -16,10 +16,7 @@ from bluegreen.domain.errors import DatabaseUnreachable, MigrationFailed
 )
 def test_a_rollback_that_fails_does_not_hide_what_happened_first(first: BaseException) -> None:
     with pytest.raises(type(first)) as caught, translated("database app", DatabaseUnreachable):
-        try:
-            raise first
-        finally:
-            raise asyncpg.InterfaceError("the underlying connection is closed")
+        _fail_and_roll_back(first)
     assert caught.value is first
 
 
@@ -47,3 +44,10 @@ def test_detail_and_hint_of_the_server_are_told() -> None:
 
 def test_the_name_of_a_session_fits_the_server() -> None:
     assert application_name("bluegreen ünï" + "x" * 99) == "bluegreen ?n?" + "x" * 50
+
+
+def _fail_and_roll_back(first: BaseException) -> None:
+    try:
+        raise first
+    finally:
+        raise asyncpg.InterfaceError("the underlying connection is closed")

@@ -47,8 +47,8 @@ class World(Protocol):
 async def answer_from(colour: Colour, door: FrontDoor) -> FrontDoorAnswer:
     """The first answer of a colour after a move.
 
-    Caddy answers a change before the listener of the former configuration is closed: for a moment a new connection may
-    still get the old colour, or no answer at all.
+    A new connection right after a change may be closed without an answer: seen with Caddy 2.11.7 in 1 of 80 first
+    changes after its start, never later.
     """
     async with asyncio.timeout(20.0):
         while (answer := await door.ask("hera")).colour is not colour:
@@ -72,7 +72,7 @@ class MemoryWorld:
         self.door.logged = False
 
     async def close(self) -> None:
-        self.door.open = False
+        self.door.listening = False
 
 
 class Upstream:

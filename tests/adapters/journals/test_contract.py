@@ -229,9 +229,9 @@ def fill(subject: Subject) -> Callable[[bool], object]:
 
 
 def _limit_pages(journal: SqliteJournal, full: bool) -> None:
-    assert journal._db is not None
-    used = journal._db.execute("PRAGMA page_count").fetchone()[0]
-    journal._db.execute(f"PRAGMA max_page_count = {used if full else 1_000_000}")
+    assert journal._file._db is not None
+    used = journal._file._db.execute("PRAGMA page_count").fetchone()[0]
+    journal._file._db.execute(f"PRAGMA max_page_count = {used if full else 1_000_000}")
 
 
 BIG = "x" * 20_000

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen.adapters.journals.sqlite import SCHEMA_VERSION, SqliteJournal
+from bluegreen.adapters.journals.sqlite import SqliteJournal
+from bluegreen.adapters.journals.sqlite_file import SCHEMA_VERSION
 from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import AuditRow, Event
@@ -107,11 +108,11 @@ async def test_an_empty_file_is_taken_for_a_new_one(path: Path) -> None:
 
 async def test_commits_are_safe_against_a_power_cut(journal: SqliteJournal) -> None:
     def pragmas() -> list[object]:
-        db = journal._connection()
+        db = journal._file._connection()
         return [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous", "user_version")]
 
     full = 2
-    assert await journal._run(pragmas) == ["wal", full, SCHEMA_VERSION]
+    assert await journal._file._run(pragmas) == ["wal", full, SCHEMA_VERSION]
 
 
 @pytest.mark.parametrize("run", range(10))
