@@ -105,8 +105,8 @@ class Client:
         self._reader = self._writer = None
 
 
-async def ask(file: Path, port: int, sites: list[str], clients: int, pause: float) -> None:
-    """Run the clients until SIGTERM, then write down what they got."""
+async def ask(port: int, sites: list[str], clients: int, pause: float) -> list[Answer]:
+    """Run the clients until SIGTERM, and return what they got."""
     answers: list[Answer] = []
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
@@ -116,9 +116,10 @@ async def ask(file: Path, port: int, sites: list[str], clients: int, pause: floa
         await told.wait()
         for task in tasks:
             task.cancel()
-    file.write_bytes(msgspec.json.encode(answers))
+    return answers
 
 
 if __name__ == "__main__":
     path, port, sites, clients, pause = sys.argv[1:]
-    asyncio.run(ask(Path(path), int(port), sites.split(","), int(clients), float(pause)))
+    got = asyncio.run(ask(int(port), sites.split(","), int(clients), float(pause)))
+    Path(path).write_bytes(msgspec.json.encode(got))

@@ -23,7 +23,9 @@ TURN_S = 0.005
 class Detector(Protocol):
     """Says when it would go back."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How the table calls it."""
 
     def decides(self, scenario: Scenario, seed: int) -> float | None:
         """Seconds after the switch; None where it does not, up to the end of the scenario."""
@@ -34,11 +36,10 @@ class Ours:
     """The trial as the daemon runs it, on users' answers alone: no probe helps."""
 
     name: str = "ours"
-    rules: WatchRules = WatchRules()
 
     def decides(self, scenario: Scenario, seed: int) -> float | None:
         n, bad = scenario.history
-        rules = self.rules
+        rules = WatchRules()
         nothing = rules.tolerance(n=n, bad=0)
         tolerances = {"5xx": rules.tolerance(n=n, bad=bad), "auth": nothing, "slow": nothing, "probe": nothing}
         trial = Trial.open(rules, tolerances, {})

@@ -1,8 +1,9 @@
 """What a switch costs users: failed requests, and the time until the new colour answers.
 
-Any change of Caddy's configuration, through the admin API as well as by `caddy reload`, replaces its servers and closes
-the connections that are idle just then; a POST that is already on its way to one of them is lost. So the cost depends on
-how many clients keep connections and how briefly they pause. Both ways, and stretches without any switch, in one run.
+Any change of Caddy's configuration, through the admin API as well as by `caddy reload`, replaces its servers and
+closes the connections that are idle just then; a POST that is already on its way to one of them is lost. So the cost
+depends on how many clients keep connections and how briefly they pause. Both ways, and stretches without any switch,
+in one run.
 """
 
 import asyncio

@@ -5,7 +5,8 @@ with the same rows in every table is what it claims to be, also while users go o
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from bluegreen.adapters.database import facts
 from bluegreen.adapters.database.clients import Clients, find_clients
 from bluegreen.adapters.database.connections import Access, application_name
 from bluegreen.adapters.database.dump import Dumper, run_program
+from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.rules import FILE, BackupRules
 from bluegreen.adapters.database.scratch import scratch
@@ -87,7 +89,7 @@ class Backups:
         attempt = Attempt(deployment, release, at, now, await find_clients(now.major, self.rules.bin_dir))
         await self._clear_former(attempt)
         await asyncio.to_thread(self._check_disk, now)
-        with self.shelf.partial(deployment, at) as partial:
+        async with self._partial(attempt) as partial:
             snapshot = await self._dump_and_verify(attempt, partial)
             digest, size = await asyncio.to_thread(self.shelf.seal, partial)
             manifest = self._manifest(attempt, snapshot, digest, size)
@@ -106,6 +108,14 @@ class Backups:
             taken_at=at,
             seconds=monotonic() - began,
         )
+
+    @asynccontextmanager
+    async def _partial(self, attempt: Attempt) -> AsyncIterator[Path]:
+        partial = await asyncio.to_thread(self.shelf.begin, attempt.deployment, attempt.at)
+        try:
+            yield partial
+        finally:  # in a thread: a large file takes its time to go
+            await to_the_end(asyncio.to_thread(self.shelf.discard, partial), f"discarding {partial.name}")
 
     async def _clear_former(self, attempt: Attempt) -> None:
         """What a killed daemon left: the pg_dump that goes on, the file that it writes."""

@@ -73,7 +73,8 @@ async def execute(connection: Connection, file: SqlFile, statement: Statement, s
     where = f"{file.path}:{statement.line}"
     limit = source.strong_timeout if statement.strong else 0.0
     try:
-        await connection.execute(f"SET statement_timeout = '{milliseconds(limit)}'")
+        if not file.script.limits_itself:
+            await connection.execute(f"SET statement_timeout = '{milliseconds(limit)}'")
         await connection.execute(statement.text, timeout=source.timeout)
     except IN_THE_WAY as exc:
         raise Crowded(where) from exc
@@ -84,12 +85,12 @@ async def execute(connection: Connection, file: SqlFile, statement: Statement, s
     except LOST:
         raise  # whether it took effect is not known
     except asyncpg.QueryCanceledError as exc:
-        if not limit:
+        if not limit or file.script.limits_itself:
             raise _failed(where, file, exc) from exc
         raise MigrationFailed(
             f"{where}: not done after {limit:g} s under a lock that stops users of the table, so it was given up;"
-            " write it so that it takes a weaker lock (NOT VALID and VALIDATE, CONCURRENTLY, batches),"
-            " or raise strong_timeout",
+            " write it so that it takes a weaker lock (NOT VALID and VALIDATE, CONCURRENTLY, batches), or say in the"
+            " file how long users may wait: SET statement_timeout = '30s'",
             file=str(file.path),
             line=statement.line,
         ) from exc

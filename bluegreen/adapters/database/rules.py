@@ -22,7 +22,7 @@ class Source:
     `{dsn}` is the whole DSN; `dsn_env` is short for a variable that holds just that. `timeout` bounds a tool, and
     each single statement. `lock_timeout` is how long users may queue behind one attempt to get a lock, `lock_budget`
     how long it is tried again; `strong_timeout` bounds a statement while it holds a lock that stops readers or
-    writers (0: no limit).
+    writers (0: no limit; a file that sets statement_timeout itself has its own).
     """
 
     name: str

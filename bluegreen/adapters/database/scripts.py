@@ -46,7 +46,8 @@ class Relation:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement: where it begins, and what it needs. `table` and `indexes` are named for those about indexes;
-    `strong` while it runs, readers or writers of a table wait; `setting` it only sets up the session."""
+    `strong` while it runs, readers or writers of a table wait; `setting` it only sets up the session, `limit` with a
+    statement_timeout of its own."""
 
     text: str
     line: int
@@ -54,6 +55,7 @@ class Statement:
     concurrent: bool = False
     strong: bool = False
     setting: bool = False
+    limit: bool = False
     if_not_exists: bool = False
     table: Relation | None = None
     indexes: tuple[Relation, ...] = ()
@@ -65,3 +67,8 @@ class Script:
 
     transactional: bool
     statements: tuple[Statement, ...]
+
+    @property
+    def limits_itself(self) -> bool:
+        """Whether it sets a statement_timeout, so that whoever runs it must not."""
+        return any(statement.limit for statement in self.statements)

@@ -45,7 +45,7 @@ class Shelf:
         if free < needed:
             raise BackupFailed(
                 f"{self.directory} has {_gib(free)} free, and a backup of {self.database} needs {_gib(needed)}"
-                " ([backup] space_factor times the size of the database, plus min_free)",
+                " (room for the database itself, and [backup] min_free)",
                 next=(f"make room in {self.directory}", "or say another one: [backup] directory"),
                 free=free,
                 needed=needed,
@@ -60,17 +60,18 @@ class Shelf:
                 if not path.with_suffix("").exists():
                     path.unlink(missing_ok=True)
 
-    @contextmanager
-    def partial(self, deployment: str, at: datetime) -> Iterator[Path]:
-        """An empty file (0600) for a dump; gone afterwards unless `keep` has renamed it."""
+    def begin(self, deployment: str, at: datetime) -> Path:
+        """An empty file (0600) for a dump, which `keep` renames or `discard` removes."""
         name = f"{self._prefix}{at:%Y%m%dT%H%M%SZ}-{_safe(deployment)}.dump"
         path = self.directory / (name + PARTIAL)
         with self._translated("written"):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+        return path
+
+    def discard(self, partial: Path) -> None:
+        """Remove a dump that was not kept."""
+        with self._translated("cleared"):
+            partial.unlink(missing_ok=True)
 
     def seal(self, partial: Path) -> tuple[str, int]:
         """Bring the dump to the disk; its sha256 and size."""

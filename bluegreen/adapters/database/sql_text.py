@@ -82,7 +82,9 @@ def _statement(text: str, line: int, node: pg.Node) -> Statement:
         return _reindex(text, line, node.reindex_stmt)
     if kind == "alter_table_stmt":
         return _alter_table(text, line, node.alter_table_stmt)
-    return Statement(text, line, _alone(kind, node), strong=kind in STRONG, setting=kind == "variable_set_stmt")
+    if kind == "variable_set_stmt":
+        return Statement(text, line, setting=True, limit=node.variable_set_stmt.name == "statement_timeout")
+    return Statement(text, line, _alone(kind, node), strong=kind in STRONG)
 
 
 STRONG = {

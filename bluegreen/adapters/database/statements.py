@@ -43,8 +43,15 @@ async def run_statements(job: Job, file: SqlFile, row: Row | None) -> None:
         try:
             await _Steps(job, file, connection, desk).run(row)
         except asyncio.CancelledError as exc:
-            await job.write_end(Entry("interrupted", error=str(exc.__cause__ or "")))
+            await _write_interrupted(job, exc)
             raise
+
+
+async def _write_interrupted(job: Job, cancelled: asyncio.CancelledError) -> None:
+    try:
+        await job.write_end(Entry("interrupted", error=str(cancelled.__cause__ or "")))
+    except MigrationFailed as exc:  # the row stays "running", which the next attempt resumes just the same
+        cancelled.add_note(f"the ledger does not say that {job.migration.label} was interrupted: {exc.detail}")
 
 
 @dataclass(frozen=True, slots=True)

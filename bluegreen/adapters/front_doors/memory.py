@@ -11,9 +11,8 @@ BAD_GATEWAY = 502
 class MemoryFrontDoor:
     """The FrontDoor port on a function that says which colour a service's requests go to now.
 
-    Scripted from outside: `statuses` is what each colour answers (None: nothing comes), `open` False means
-    that nobody listens, `logged` False that the access log has no lines. `asked` lists the services asked
-    for.
+    Scripted from outside: `statuses` is what each colour answers (None: nothing comes), `listening` False
+    means that nobody does, `logged` False that the access log has no lines. `asked` lists the services asked for.
     """
 
     def __init__(self, services: Sequence[Service], serving: Callable[[str], Colour | None]) -> None:

@@ -190,9 +190,17 @@ async def test_a_statement_under_a_strong_lock_is_given_up_when_it_takes_long(si
     await site.execute("CREATE TABLE big AS SELECT g AS id FROM generate_series(1, 200000) AS g")
     site.gently(strong_timeout=0.01)
     site.write("0001_rewrite.expand.sql", "ALTER TABLE big ALTER id TYPE bigint")
-    with pytest.raises(MigrationFailed, match=r"given up.*strong_timeout"):
+    with pytest.raises(MigrationFailed, match=r"given up.*SET statement_timeout"):
         await site.apply()
     assert await site.value("SELECT pg_typeof(id)::text FROM big LIMIT 1") == "integer"
+
+
+async def test_a_file_may_say_for_itself_how_long_it_may_take(site: Site) -> None:
+    await site.execute("CREATE TABLE big AS SELECT g AS id FROM generate_series(1, 200000) AS g")
+    site.gently(strong_timeout=0.01)
+    site.write("0001_rewrite.expand.sql", "SET statement_timeout = '60s'; ALTER TABLE big ALTER id TYPE bigint")
+    await site.apply()
+    assert await site.value("SELECT pg_typeof(id)::text FROM big LIMIT 1") == "bigint"
 
 
 async def test_a_statement_that_stops_nobody_has_no_such_limit(site: Site) -> None:
