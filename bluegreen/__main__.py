@@ -26,6 +26,9 @@ config_option = click.option(
 )
 
 
+__all__ = ["bluegreen", "main"]
+
+
 def main() -> None:
     """The program `bluegreen`."""
     for stream in (sys.stdout, sys.stderr):
@@ -133,16 +136,15 @@ def _settings_lines(path: str, value: Any) -> Iterable[str]:
 
 
 def _entry_lines(entry: "Entry") -> Iterable[str]:
+    """A heading for a section; for a key what it is, what it is without being said, and what it means."""
     if entry.is_section:
         return [
             "",
-            click.style(f"[{entry.key}]", bold=True) + f"  {entry.type}, {entry.default}",
+            f"{click.style(f'[{entry.key}]', bold=True)}  {entry.type}, {entry.default}",
             f"  {entry.description}",
         ]
-    return [
-        f"  {click.style(entry.key, bold=True)}  {entry.type}; default: {entry.default}",
-        f"      {entry.description}",
-    ]
+    otherwise = entry.default if entry.default in ("required", "not set") else f"default: {entry.default}"
+    return [f"  {click.style(entry.key, bold=True)}  {entry.type}; {otherwise}", f"      {entry.description}"]
 
 
 for part in (check, show, docs):

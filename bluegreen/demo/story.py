@@ -78,7 +78,6 @@ async def _play(keep: bool) -> int:
         for line in report_lines(load.records, attempts):
             _say(line)
         if keep:
-            stack.pop_all()
             remember(stage.directory, [*stage.pids, postgres.pid])
             _say_how_to_explore(stage)
     return 0 if [attempt.code for attempt in attempts] == [0, 21] else 1
@@ -116,7 +115,7 @@ async def _deploy(stage: Stage, release: str) -> Attempt:
 
 @asynccontextmanager
 async def _stage(keep: bool) -> AsyncIterator[tuple[Stage, EmbeddedPostgres]]:
-    """Everything running; on leaving, everything ended and the directory gone."""
+    """Everything running; on leaving, everything ended and the directory gone, unless it is kept and nothing failed."""
     directory = Path(tempfile.mkdtemp(prefix="bluegreen-demo-"))
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -131,6 +130,8 @@ async def _stage(keep: bool) -> AsyncIterator[tuple[Stage, EmbeddedPostgres]]:
         await stage.set_up()
         await stage.start_daemon()
         yield stage, postgres
+        if keep:
+            stack.pop_all()
 
 
 async def _create_database(postgres: EmbeddedPostgres) -> None:

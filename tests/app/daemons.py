@@ -19,7 +19,7 @@ from tests.app.outside import Outside, side_by_side
 
 ANN = Caller("uid 1000 (ann)", "socket")
 
-FOREVER = 24 * 3600.0
+FOREVER = 2 * 3600.0
 """Virtual seconds after which something will not happen any more."""
 
 

@@ -205,7 +205,7 @@ class Outside:
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:
-        """When the story comes to `what` ("before journal BACKING_UP"), do this, once."""
+        """When the story comes to `what` ("before journal BACKING_UP"), do this, once; what can be awaited delays it."""
         if not isinstance(self.story, When):
             self.story = When()
         self.story.at(what, action)
@@ -243,7 +243,9 @@ class When:
         due = [entry for entry in self._waiting if entry[0] == what]
         self._waiting = [entry for entry in self._waiting if entry[0] != what]
         for _, action in due:
-            action()
+            result = action()
+            if isinstance(result, Awaitable):
+                await result
 
 
 @dataclass

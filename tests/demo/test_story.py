@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen.demo.children import Child
+from bluegreen.processes import Ran, environment, run_command
 
 pytestmark = pytest.mark.e2e
 
@@ -33,6 +34,27 @@ async def test_ctrl_c_ends_the_demonstration_and_cleans_up() -> None:
         assert await process.wait() == 130, rest.decode()
     assert not directory.exists()
     assert _playing_in(directory) == []
+
+
+async def test_what_is_kept_can_be_explored_and_swept_away() -> None:
+    played = await _run("-m", "bluegreen", "demo", "--keep")
+    assert played.code == 0, played.output
+    directory = Path(re.search(r"in (/\S+)", played.output)[1])  # type: ignore[index] # the test fails either way
+    try:
+        assert "sessions lost            0" in played.output
+        assert "bad answers before the cutback" in played.output
+        status = await _run("-m", "bluegreen", "--socket", str(directory / "api.sock"), "status")
+        assert "green serves 1.1.0" in status.output
+    finally:
+        swept = await _run("-m", "bluegreen.demo.sweep", str(directory))
+    assert swept.code == 0, swept.output
+    assert not directory.exists()
+    assert _playing_in(directory) == []
+
+
+async def _run(*words: str) -> Ran:
+    path = {"PYTHONPATH": ":".join(sys.path)}
+    return await run_command([sys.executable, *words], timeout=110.0, env=environment(path), leave_children=True)
 
 
 def _playing_in(directory: Path) -> list[str]:

@@ -26,6 +26,9 @@ from bluegreen.domain.plans import Kind, Plan, PlanStep, Release, Terms
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour, ServiceTraffic, Traffic
 
+PACE = 0.03
+"""Seconds between two states of a script."""
+
 BEGAN = datetime(2026, 11, 20, 20, 4, 11, tzinfo=UTC)
 
 TERMS = Terms(
@@ -152,7 +155,7 @@ def a_status(deployment: Deployment | None = None, **changes: Any) -> Status:
 
 
 class ScriptedService(Service):
-    """Answers what the test says. `script`: the states that a deployment takes, one each time somebody looks."""
+    """Answers what the test says. `script`: the states that a deployment takes one by one once somebody looked."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -166,7 +169,8 @@ class ScriptedService(Service):
         self.answers: dict[str, AlertAnswer] = {}
         self.alerts: list[Alert] = []
         self.followers = 0
-        self._woken = asyncio.Condition()
+        self._waiting: set[asyncio.Event] = set()
+        self._playing: asyncio.TimerHandle | None = None
 
     def play(self, *states: Deployment) -> None:
         """Let a deployment take these states, the first at once."""
@@ -176,9 +180,21 @@ class ScriptedService(Service):
 
     async def tell(self, event: Event) -> None:
         """Tell an event to whoever follows."""
-        async with self._woken:
-            self.told.append(replace(event, seq=len(self.told) + 1))
-            self._woken.notify_all()
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self.told.append(replace(event, seq=len(self.told) + 1))
+        for waiting in self._waiting:
+            waiting.set()
+
+    def _go_on(self) -> None:
+        """Take the next state, and the one after it a little later."""
+        if not self.script:
+            self._playing = None
+            return
+        self.current = self.script.popleft()
+        self._tell(entered(self.current))
+        self._playing = asyncio.get_running_loop().call_later(PACE, self._go_on)
 
     async def status(self) -> Status:
         if self.refusal:
@@ -194,11 +210,9 @@ class ScriptedService(Service):
             if found is None:
                 raise NotFound(f"there is no deployment {id}", next=("bluegreen history",))
             return found
-        shown = self.current
-        if self.script:
-            self.current = self.script.popleft()
-            await self.tell(entered(self.current))
-        return shown
+        if self.script and self._playing is None:
+            self._playing = asyncio.get_running_loop().call_later(PACE, self._go_on)
+        return self.current
 
     async def deployments(self, limit: int, before: str = "") -> tuple[Deployment, ...]:
         ids = [deployment.id for deployment in self.past]
@@ -210,16 +224,18 @@ class ScriptedService(Service):
 
     async def follow(self, after: int, deployment: str = "") -> AsyncIterator[Event]:
         self.followers += 1
+        woken = asyncio.Event()
+        self._waiting.add(woken)
         try:
             while True:
+                woken.clear()
                 for event in await self.events(after, deployment):
                     after = event.seq
                     yield event
-                async with self._woken:
-                    while len(self.told) <= after:
-                        await self._woken.wait()
+                await woken.wait()
         finally:
             self.followers -= 1
+            self._waiting.discard(woken)
 
     async def environment_logs(self, colour: Colour, lines: int) -> str:
         return f"the last {lines} lines of {colour}"

@@ -1,6 +1,8 @@
 """The verbs against a real API on a real socket: what they ask, print and end with."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -122,9 +124,6 @@ def test_logs_print_what_commands_printed_and_can_be_narrowed(served: Served) ->
 def test_logs_can_be_followed_to_the_end(served: Served) -> None:
     service = served.service
     service.play(*until(Phase.LIVE))
-    for state in list(service.script):
-        served.run(service.deployment("current"))
-        assert state
     lines = invoke(served, "logs", "-f", "-o", "json").stdout.splitlines()
     assert [json.loads(line)["seq"] for line in lines] == list(range(1, len(service.told) + 1))
     assert json.loads(lines[-1])["name"] == "deployment.ended"
@@ -265,8 +264,9 @@ def test_the_time_to_wait_ends_and_the_deployment_goes_on(served: Served) -> Non
 
 
 def test_at_the_gate_it_says_what_to_type(served: Served) -> None:
-    served.service.play(*until(Phase.AWAITING))
-    result = invoke(served, "watch", "--timeout", "2s")
+    given_up = then(at(Phase.AWAITING), ABORTED)
+    served.service.play(*until(Phase.AWAITING), given_up, then(given_up, DONE))
+    result = invoke(served, "watch")
     assert "waiting for you: bluegreen promote d-1" in result.stdout
 
 
@@ -357,8 +357,11 @@ def test_going_back_is_waited_for(
 
 
 def test_going_back_tells_only_what_happens_from_now_on(served: Served) -> None:
-    served.service.play(*BACK)
-    assert "SWITCHING" not in invoke(served, "cutback").stdout
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    served.service.play(BACK[0], *(replace(state, phase_since=later) for state in BACK[1:]))
+    lines = invoke(served, "cutback").stdout.splitlines()
+    assert "REVERTING" in lines[1]
+    assert not any("SWITCHING" in line for line in lines)
 
 
 # --- failures

@@ -22,15 +22,13 @@ from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.rules import FILE, BackupRules
 from bluegreen.adapters.database.scratch import scratch
 from bluegreen.adapters.database.shelf import Shelf
-from bluegreen.adapters.database.snapshot import COUNTING, Snapshot, count_rows, exported
+from bluegreen.adapters.database.snapshot import COUNTING, Snapshot, count_rows, differences, exported
 from bluegreen.domain.errors import BackupFailed
 from bluegreen.domain.migrations import Backup, DatabaseFacts
 from bluegreen.processes import environment
 
 WORTH_A_WARNING = 10 * 1024**3
 """Bytes from which the restored copy may matter for the disk of the database server, which cannot be seen from here."""
-
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,8 @@ class Backups:
             await dumper.decode(partial, self.access.dsn)
         else:
             restored = await self._restored(dumper, attempt, partial)
-            self._compare(snapshot.rows, restored)
+            if wrong := differences(snapshot.rows, restored):
+                raise BackupFailed(f"the dump of {self.name} does not hold the rows of the database: {wrong}")
         return snapshot
 
     async def _restored(self, dumper: Dumper, attempt: Attempt, partial: Path) -> Mapping[str, int]:
@@ -145,18 +144,6 @@ class Backups:
             await dumper.restore(partial, copy.dsn)
             async with copy.session(settings=COUNTING, failure=BackupFailed) as connection:
                 return await count_rows(connection, self.rules.timeout)
-
-    def _compare(self, dumped: Mapping[str, int], restored: Mapping[str, int]) -> None:
-        wrong = [
-            f"{table}: {dumped.get(table, 'no table')} in the database, {restored.get(table, 'no table')} in the dump"
-            for table in sorted({*dumped, *restored})
-            if dumped.get(table) != restored.get(table)
-        ]
-        if wrong:
-            more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-            raise BackupFailed(
-                f"the dump of {self.name} does not hold the rows of the database: {'; '.join(wrong[:SHOWN])}{more}"
-            )
 
     def _manifest(self, attempt: Attempt, snapshot: Snapshot, digest: str, size: int) -> dict[str, Any]:
         return {

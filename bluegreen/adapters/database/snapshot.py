@@ -20,6 +20,8 @@ COUNTING = {
     "tcp_keepalives_idle": "60",
 }
 
+SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -48,3 +50,14 @@ async def count_rows(connection: Connection, timeout: float) -> dict[str, int]:
         name: await connection.fetchval(f"SELECT count(*) FROM ONLY {name}", timeout=timeout)  # noqa: S608 - quoted by format('%I')
         for name in names
     }
+
+
+def differences(dumped: Mapping[str, int], restored: Mapping[str, int]) -> str:
+    """Which tables have not the same rows on both sides, the first few by name; empty where all have."""
+    wrong = [
+        f"{table}: {dumped.get(table, 'no table')} in the database, {restored.get(table, 'no table')} in the dump"
+        for table in sorted({*dumped, *restored})
+        if dumped.get(table) != restored.get(table)
+    ]
+    more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    return "; ".join(wrong[:SHOWN]) + more

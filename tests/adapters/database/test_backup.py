@@ -292,6 +292,7 @@ async def test_a_pg_dump_of_a_killed_daemon_is_ended(filled: Site) -> None:
 
 
 async def test_it_ends_when_its_time_is_up(filled: Site) -> None:
+    filled.backups.mkdir()
     _replace_pg_dump(filled, "sleep 600")
     filled.rules = replace(filled.rules, timeout=1.0)
     with pytest.raises(BackupFailed, match=r"longer than 1 s|did not end within 1 s"):

@@ -148,8 +148,8 @@ async def test_cancelled_the_tool_is_finished_first_and_the_ledger_says_so(site:
 
 
 async def test_a_tool_that_does_not_end_is_stopped_after_its_timeout(site: Site) -> None:
-    site.tool("echo waiting for godot; sleep 600", timeout=0.5)
-    with pytest.raises(MigrationFailed, match=r"did not end within 0\.5 s.*waiting for godot"):
+    site.tool("sleep 600", timeout=0.5)
+    with pytest.raises(MigrationFailed, match=r"tool did not end within 0\.5 s"):
         await site.apply()
 
 
@@ -173,6 +173,7 @@ async def test_a_tool_that_a_killed_daemon_left_at_work_is_waited_for_and_not_do
     assert caught.value.next == (f"SELECT pg_terminate_backend({former.get_server_pid()})",)
     assert not (site.home / "ran").exists()
     await former.close()
+    site.gently(timeout=60.0)
     await site.apply()
     assert (site.home / "ran").exists()
 

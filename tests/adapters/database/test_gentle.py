@@ -58,7 +58,7 @@ async def test_users_do_not_queue_behind_a_waiting_migration_for_longer_than_loc
 
 
 async def test_when_the_budget_is_spent_nothing_is_applied_and_the_blocker_is_named(busy: Site) -> None:
-    busy.gently(lock_budget=1.0)
+    busy.gently(lock_budget=3.0)
     async with _reader(busy):
         with pytest.raises(MigrationFailed) as caught:
             await busy.apply()

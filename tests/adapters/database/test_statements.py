@@ -197,7 +197,7 @@ async def test_cancelled_in_a_build_it_is_finished_first(table: Site) -> None:
 
 async def test_a_build_that_cannot_get_through_names_who_is_in_the_way(table: Site) -> None:
     # Who is in the way of the build is in the way of dropping what it left: the next attempt does that.
-    table.gently(lock_budget=2.5)
+    table.gently(lock_budget=3.0)
     table.write(INDEX, BUILD)
     blocker = await table.connect()
     await blocker.execute("SET application_name = 'nightly job'; BEGIN; UPDATE t SET b = 2 WHERE a = 1")
