@@ -14,9 +14,9 @@ from time import monotonic
 
 import msgspec
 
+from benchmarks.child import module
 from benchmarks.stand import Stand
-from bluegreen.demo.children import Child, spawn
-from bluegreen.processes import environment
+from bluegreen.demo.children import Child
 
 PATIENCE = 5.0
 """Seconds that an answer may take."""
@@ -48,10 +48,8 @@ class Crowd:
     def begin(self) -> Child:
         """Let them in: each asks again `pause` seconds after its answer, until the child is stopped."""
         sites = ",".join(str(service.site) for service in self.stand.services.values())
-        argv = [sys.executable, "-m", "benchmarks.crowd", str(self._file), str(self.stand.port), sites]
-        argv += [str(self.clients), str(self.pause)]
-        env = environment({"PYTHONPATH": ":".join(sys.path)})
-        return spawn(argv, env=env, log=self.stand.directory / "crowd.log")
+        words = (str(self._file), str(self.stand.port), sites, str(self.clients), str(self.pause))
+        return module("benchmarks.crowd", *words, log=self.stand.directory / "crowd.log")
 
     def answers(self) -> list[Answer]:
         """All they got, in order, once the child has ended."""

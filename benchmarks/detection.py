@@ -64,7 +64,7 @@ async def measure(tiny: bool = False) -> Table:
         f"{usual} bad is usual, {tolerated} tolerated after a day of history",
         "limit: no test with one false cut in 1,000 deployments needs less on average (Wald; Lai after good minutes)",
         f"ours: users' 5xx alone, no probes; ticks of {milli(TICK_S)}, lines judged {milli(TURN_S)} after the first",
-        f"others: more than 2 % bad in so many windows; {milli(FLIP_S)} from verdict to flip for all",
+        f"others: more than 2 % bad in so many windows, few requests or many; {milli(FLIP_S)} to flip for all",
         "missed: not within 10 minutes in so many runs",
     ]
     return table

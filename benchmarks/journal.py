@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
+from benchmarks.child import PATHS
 from benchmarks.stand import Stand, standing
 from benchmarks.table import Table, median, milli, p99
 from bluegreen.adapters.journals.sqlite import SqliteJournal
@@ -76,7 +77,7 @@ async def _commits(table: Table, directory: Path, deployment: Deployment, number
 
 
 async def _answers(table: Table, stand: Stand, size: Size) -> None:
-    env = environment({"PYTHONPATH": ":".join(sys.path)})
+    env = environment(PATHS)
 
     async def command(*argv: str) -> None:
         ran = await run_command([sys.executable, *argv], timeout=PATIENCE, env=env)

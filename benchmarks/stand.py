@@ -5,21 +5,20 @@ always up, and there is no database: a deployment takes as long as its switch an
 """
 
 import asyncio
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from benchmarks.child import module
 from bluegreen.app.requests import PlanRequest
 from bluegreen.demo.caddy import EmbeddedCaddy
-from bluegreen.demo.children import Child, EmbeddedFailed, spawn, tail
+from bluegreen.demo.children import Child, EmbeddedFailed, tail
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.interfaces.client import Client, ClientError
-from bluegreen.processes import environment
 
 NAMES = ("accounts", "shop")
 START = 20.0
@@ -142,9 +141,8 @@ class Stand:
 
     async def start_daemon(self, admin: Path) -> None:
         """The real daemon, which finds Caddy's admin API at the socket `admin`; returns when it answers."""
-        argv = [sys.executable, "-m", "bluegreen", "serve", "--config", str(self._config(admin))]
         log = self.directory / "daemon.log"
-        self._daemon = spawn(argv, env=environment({"PYTHONPATH": ":".join(sys.path)}), log=log)
+        self._daemon = module("bluegreen", "serve", "--config", str(self._config(admin)), log=log)
         for _ in range(int(START / 0.1)):
             try:
                 async with self.client as client:
@@ -154,7 +152,7 @@ class Stand:
                     break
             else:
                 return
-        raise EmbeddedFailed(f"the daemon did not answer within {START:g} s; it said: {tail(log)}")
+        raise EmbeddedFailed(f"the daemon ended, or did not answer within {START:g} s; it said: {tail(log)}")
 
     async def deploy(self, release: str) -> str:
         """Start a deployment as the CLI does; its id."""

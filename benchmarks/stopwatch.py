@@ -7,7 +7,7 @@ to the read before the change is counted against us.
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -51,17 +51,21 @@ class Stopwatch:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            arrived = monotonic()
-            length = LENGTH.search(head)
-            body = await reader.readexactly(int(length[1])) if length else b""
-            answer = await self._ask(head + body)
-            if head.startswith(b"PATCH"):
-                self._changes.put_nowait(Change(arrived, monotonic()))
-            writer.write(answer)
-            await writer.drain()
+            with suppress(ConnectionError, asyncio.IncompleteReadError):  # a daemon that is stopped asks no further
+                await self._answer(reader, writer)
         finally:
             writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        arrived = monotonic()
+        length = LENGTH.search(head)
+        body = await reader.readexactly(int(length[1])) if length else b""
+        answer = await self._ask(head + body)
+        if head.startswith(b"PATCH"):
+            self._changes.put_nowait(Change(arrived, monotonic()))
+        writer.write(answer)
+        await writer.drain()
 
     async def _ask(self, request: bytes) -> bytes:
         first, _, rest = request.partition(b"\r\n")

@@ -8,9 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+from benchmarks.child import module
 from benchmarks.lines import line
-from bluegreen.demo.children import Child, spawn
-from bluegreen.processes import environment
+from bluegreen.demo.children import Child
 
 PERIOD = 0.001
 """Seconds between two bursts."""
@@ -18,9 +18,8 @@ PERIOD = 0.001
 
 def begin(log: Path, service: str, upstream: str, *, rate: float, seconds: float) -> Child:
     """Start it: `rate` lines a second for `seconds`."""
-    argv = [sys.executable, "-m", "benchmarks.writer", str(log), service, upstream, str(rate), str(seconds)]
-    env = environment({"PYTHONPATH": ":".join(sys.path)})
-    return spawn(argv, env=env, log=log.with_name("writer.log"))
+    words = (str(log), service, upstream, str(rate), str(seconds))
+    return module("benchmarks.writer", *words, log=log.with_name("writer.log"))
 
 
 def write(log: Path, service: str, upstream: str, rate: float, seconds: float) -> None:

@@ -33,6 +33,7 @@ from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
 from bluegreen.settings.sections_stack import Smoke as SmokeSettings
 
+
 @asynccontextmanager
 async def open_world(settings: Settings, state: Path) -> AsyncIterator[World]:
     """The world as configured, its journal, balancer and front door open; closed in reverse."""

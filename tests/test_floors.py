@@ -45,7 +45,8 @@ top of them."""
 
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
-PROCESSES, LOGS, WIRING, DAEMON = "bluegreen.processes", "bluegreen.logs", "bluegreen.wiring", "bluegreen.daemon"
+PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
+WIRING, DAEMON = "bluegreen.wiring", "bluegreen.daemon"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
 FLOORS = {
@@ -53,10 +54,11 @@ FLOORS = {
     DOMAIN: Floor((DOMAIN,), PURE),
     PORTS: Floor((DOMAIN,), PURE | {"contextlib"}),
     PROCESSES: Floor((DOMAIN,), STDLIB),
+    FINISHING: Floor((DOMAIN,), STDLIB),
     LOGS: Floor((), STDLIB | {"structlog"}),
     SETTINGS: Floor((SETTINGS, DOMAIN, PROCESSES, LOGS), never=FOR_PEOPLE | {"aiohttp", "asyncpg"}),
-    ADAPTERS: Floor((PORTS, DOMAIN, PROCESSES), never=FOR_PEOPLE),
-    APP: Floor((APP, DOMAIN, PORTS), STDLIB | {"structlog", "tenacity", "msgspec"}),
+    ADAPTERS: Floor((PORTS, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
+    APP: Floor((APP, DOMAIN, PORTS, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
     WIRING: Floor((ADAPTERS, APP, DOMAIN, PORTS, INTERFACES, SETTINGS), never=FOR_PEOPLE),
     DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
@@ -246,5 +248,5 @@ def test_a_complaint_names_file_line_import_and_rule() -> None:
     (found,) = violations("bluegreen.app.engine", "import asyncio\n\nimport aiohttp\n")
     assert found == (
         "bluegreen.app.engine:3 imports aiohttp; bluegreen.app may import bluegreen.app, bluegreen.domain,"
-        " bluegreen.ports and the standard library, msgspec, structlog, tenacity"
+        " bluegreen.ports, bluegreen.finishing and the standard library, msgspec, structlog, tenacity"
     )

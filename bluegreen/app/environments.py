@@ -3,7 +3,7 @@
 from bluegreen.app.world import World
 from bluegreen.domain.errors import BalancerError, LiveColourProtected
 from bluegreen.domain.plans import Release
-from bluegreen.domain.traffic import Colour
+from bluegreen.domain.traffic import Colour, normal
 
 
 async def start(world: World, colour: Colour, release: Release) -> str:
@@ -31,5 +31,5 @@ async def refuse_live(world: World, colour: Colour, action: str) -> None:
 
 
 def _dials(world: World, dials: tuple[str, ...], colour: Colour) -> bool:
-    addresses = {address for service in world.services.values() for address in service.addresses[colour]}
-    return not addresses.isdisjoint(dials)
+    addresses = {normal(address) for service in world.services.values() for address in service.addresses[colour]}
+    return not addresses.isdisjoint(normal(dial) for dial in dials)

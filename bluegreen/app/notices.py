@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from bluegreen.domain.errors import JournalUnwritable, NotifierFailed
 from bluegreen.domain.records import Json, Notice
+from bluegreen.finishing import to_the_end
 from bluegreen.ports import Journal, Notifier
 
 ATTEMPTS = 5
@@ -75,7 +76,7 @@ class Outbox:
                 log.error("notice.failed", receiver=notifier.name, key=notice.key, reason=exc.detail, text=notice.text)
             else:
                 log.info("notice.sent", receiver=notifier.name, key=notice.key, deployment=notice.deployment)
-            await self._settle(notifier.name, notice)
+            await to_the_end(self._settle(notifier.name, notice), f"settle:{notifier.name}")
 
     async def _settle(self, receiver: str, notice: Notice) -> None:
         """Cross the receiver off, also after the last attempt failed: the log has it, and a loop helps nobody."""

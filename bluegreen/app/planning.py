@@ -128,6 +128,7 @@ def _steps(
     new, services = live.other, ", ".join(world.services)
     forward = kind is Kind.DEPLOY
     databases = ", ".join(world.databases)
+    worse = f"back to {live}" if forward else "call a human"
     contracts = forward and (terms.contract or bool(world.contracts_after_standby))
     return [
         PlanStep(
@@ -142,9 +143,7 @@ def _steps(
         _step(Phase.AWAITING, not terms.auto_promote, "wait for: bluegreen promote", "promotion is automatic"),
         PlanStep(Phase.CANARYING, "nothing configured", does=False),
         PlanStep(Phase.SWITCHING, f"send all traffic of {services} from {live} to {new}, in one change"),
-        PlanStep(
-            Phase.WATCHING, f"watch users for {_time(terms.window)}, back to {live} if {release.version} is worse"
-        ),
+        PlanStep(Phase.WATCHING, f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse"),
         PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
         PlanStep(Phase.RETIRING, f"drain {live} for {_time(terms.drain)} and stop it: then the way back is a rollback"),
         _step(Phase.CONTRACTING, contracts, "run contract migrations that are due", "not asked for"),

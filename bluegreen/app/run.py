@@ -19,6 +19,7 @@ from bluegreen.domain.phases import Outcome
 from bluegreen.domain.records import Event, Intent, Json, Notice
 from bluegreen.domain.recovery import Decision
 from bluegreen.domain.traffic import Card
+from bluegreen.finishing import to_the_end
 
 OUTPUT_KEPT = 64 * 1024
 """Characters of a command's output that are kept with the deployment."""
@@ -180,7 +181,8 @@ class Run:
     async def _save(self, deployment: Deployment, event: Event) -> bool:
         self.deployment = deployment
         try:
-            self.news.heard(*await self.world.journal.save(deployment, event))
+            saving = self.world.journal.save(deployment, event)
+            self.news.heard(*await to_the_end(saving, f"save:{deployment.phase}"))
         except JournalUnwritable as exc:
             self.news.failed(exc)
             self.news.heard(event)

@@ -18,6 +18,14 @@ class Colour(StrEnum):
         return Colour.GREEN if self is Colour.BLUE else Colour.BLUE
 
 
+def normal(dial: str) -> str:
+    """One spelling of a dial, to compare it: without the prefix `tcp/`, in lower case, `localhost` as 127.0.0.1."""
+    host, colon, port = dial.strip().lower().removeprefix("tcp/").rpartition(":")
+    if not colon:
+        return port
+    return f"{'127.0.0.1' if host in ('', 'localhost') else host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One routed part of the stack: the sites it answers for and where each colour of it listens.

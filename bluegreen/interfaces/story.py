@@ -59,20 +59,19 @@ def phase_lines(
     """A line for each phase of the path; with `ahead` also for those to come. `seconds_left` of the present one."""
     deployment, run = cleaned(deployment), laps(cleaned(list(events)))
     path = [phase for phase in deployment.path if not phase.final]
-    lines = [_phase_line(deployment, phase, run.get(phase), now) for phase in path]
-    if seconds_left is not None and lines and not deployment.phase.final:
-        lines[-1] += f"; {duration(seconds_left)} left"
+    lines = [_phase_line(deployment, phase, run.get(phase), now, seconds_left) for phase in path]
     if not ahead or deployment.phase.final or deployment.phase.ignores_abort:
         return lines
     to_come = [step for step in deployment.plan.steps if step.phase not in path]
     return lines + [text.faint(f"  {text.WAITING} {step.phase:<12}") for step in to_come]
 
 
-def _phase_line(deployment: Deployment, phase: Phase, lap: Lap | None, now: datetime) -> str:
+def _phase_line(deployment: Deployment, phase: Phase, lap: Lap | None, now: datetime, left: float | None) -> str:
     steps = {step.phase: step for step in deployment.plan.steps}
     if phase is deployment.phase:
         since = lap.since if lap else deployment.phase_since or now
-        took, said, glyph = duration((now - since).total_seconds()), doing(deployment), mark(text.RUNNING)
+        took, glyph = duration((now - since).total_seconds()), mark(text.RUNNING)
+        said = f"{f'{duration(left)} left: ' if left is not None else ''}{doing(deployment)}"
     else:
         step = steps.get(phase)
         idle = step is not None and not step.does

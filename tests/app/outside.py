@@ -112,7 +112,7 @@ class Journal(MemoryJournal):
         await self._outside.tell(f"journal keep {kind}", super().keep(kind, key, value))
 
     async def claim(self, kind: str, key: str, value: Json) -> bool:
-        return await self._outside.tell(f"journal claim {kind}", super().claim(kind, key, value))
+        return bool(await self._outside.tell(f"journal claim {kind}", super().claim(kind, key, value)))
 
     async def forget(self, kind: str, key: str) -> None:
         await self._outside.tell(f"journal forget {kind}", super().forget(kind, key))
@@ -205,7 +205,7 @@ class Outside:
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:
-        """When the story comes to `what` ("before journal BACKING_UP"), do this, once; what can be awaited delays it."""
+        """When the story comes to `what` ("before journal BACKING_UP"), do this, once. What can be awaited is."""
         if not isinstance(self.story, When):
             self.story = When()
         self.story.at(what, action)

@@ -207,7 +207,7 @@ FAILURES = [
         "REVERTING: the old colour does not answer users",
         later(
             "after journal WATCHING",
-            lambda outside: both(lambda o: o.users.failing.update({GREEN: 0.5}), old_colour_is_dead)(outside),
+            both(lambda outside: outside.users.failing.update({GREEN: 0.5}), old_colour_is_dead),
         ),
         (Phase.WATCHING, Phase.REVERTING, STRANDED),
         "Caddy points at blue, but it does not answer users",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bluegreen.domain.traffic import Colour, ServiceTraffic, Traffic
+from bluegreen.domain.traffic import Colour, ServiceTraffic, Traffic, normal
 from tests.domain.examples import BLUE, GREEN, traffic
 
 
@@ -47,3 +47,21 @@ def _stamped(web: int | None, api: int | None) -> Traffic:
     return Traffic(
         (ServiceTraffic("web", (), ("w:1",), GREEN, web), ServiceTraffic("api", (), ("a:1",), GREEN, api)),
     )
+
+
+@pytest.mark.parametrize(
+    ("dial", "spelling"),
+    [
+        ("127.0.0.1:8001", "127.0.0.1:8001"),
+        ("localhost:8001", "127.0.0.1:8001"),
+        ("tcp/127.0.0.1:8001", "127.0.0.1:8001"),
+        ("tcp/LocalHost:8001", "127.0.0.1:8001"),
+        (":8001", "127.0.0.1:8001"),
+        ("App.Example:80", "app.example:80"),
+        ("[::1]:8001", "[::1]:8001"),
+        ("unix//run/app.sock", "unix//run/app.sock"),
+        ("{env.APP}", "{env.app}"),
+    ],
+)
+def test_spellings_of_one_address_are_the_same(dial: str, spelling: str) -> None:
+    assert normal(dial) == spelling

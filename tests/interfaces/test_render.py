@@ -209,6 +209,8 @@ def test_phases_are_shown_with_their_time_and_what_came_of_them() -> None:
     assert lines[0] == "  ✔ PREPARING        10s  it is so"
     assert lines[2] == "  · REHEARSING            it is so"
     assert lines[10].startswith("  ▶ WATCHING      3m 20s  what WATCHING does")
+    told = plain(story.phase_lines(states[-1], story_of(states), LATER, ahead=True, seconds_left=95.0))
+    assert told[10].endswith("1m 35s left: what WATCHING does")
     assert [line.split()[1] for line in lines[11:]] == ["STANDING_BY", "RETIRING", "CONTRACTING"]
 
 

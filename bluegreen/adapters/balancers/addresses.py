@@ -12,17 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bluegreen.domain.errors import AddressInvalid
-from bluegreen.domain.traffic import Colour, Service
-
-OWN_HOST = "127.0.0.1"
-
-
-def normal(dial: str) -> str:
-    """One spelling of a dial: without the prefix `tcp/`, in lower case, `localhost` as 127.0.0.1."""
-    host, colon, port = dial.strip().lower().removeprefix("tcp/").rpartition(":")
-    if not colon:
-        return port
-    return f"{OWN_HOST if host in ('', 'localhost') else host}:{port}"
+from bluegreen.domain.traffic import Colour, Service, normal
 
 
 def colour_of(service: Service, dials: Iterable[str]) -> Colour | None:

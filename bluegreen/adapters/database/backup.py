@@ -17,7 +17,6 @@ from bluegreen.adapters.database import facts
 from bluegreen.adapters.database.clients import Clients, find_clients
 from bluegreen.adapters.database.connections import Access, application_name
 from bluegreen.adapters.database.dump import Dumper, run_program
-from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.rules import FILE, BackupRules
 from bluegreen.adapters.database.scratch import scratch
@@ -25,6 +24,7 @@ from bluegreen.adapters.database.shelf import Shelf
 from bluegreen.adapters.database.snapshot import COUNTING, Snapshot, count_rows, differences, exported
 from bluegreen.domain.errors import BackupFailed
 from bluegreen.domain.migrations import Backup, DatabaseFacts
+from bluegreen.finishing import to_the_end
 from bluegreen.processes import environment
 
 WORTH_A_WARNING = 10 * 1024**3

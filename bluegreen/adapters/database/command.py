@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 
 from bluegreen.adapters.database.dsn import SHARED_WITH_LIBPQ
-from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.gentle import milliseconds
 from bluegreen.adapters.database.jobs import Job
 from bluegreen.adapters.database.ledger import Entry
@@ -17,6 +16,7 @@ from bluegreen.adapters.database.rules import DSN, RELEASE, Source
 from bluegreen.domain.errors import MigrationFailed, OutsideError
 from bluegreen.domain.migrations import Migration, MigrationKind, MigrationPhase
 from bluegreen.domain.plans import Release
+from bluegreen.finishing import to_the_end
 from bluegreen.processes import Ran, environment, run_command
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from bluegreen.adapters.database import ledger
 from bluegreen.adapters.database.connections import Access, Connection, application_name
-from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.ledger import Entry
 from bluegreen.adapters.database.rules import Source
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import Migration
 from bluegreen.domain.plans import Release
+from bluegreen.finishing import to_the_end
 
 
 @dataclass(frozen=True, slots=True)

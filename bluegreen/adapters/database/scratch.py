@@ -14,9 +14,9 @@ from time import monotonic
 import asyncpg
 
 from bluegreen.adapters.database.connections import Access, Connection
-from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.queries import query
 from bluegreen.domain.errors import BackupFailed
+from bluegreen.finishing import to_the_end
 
 PREFIX = "bluegreen_scratch_"
 LONGEST = 63

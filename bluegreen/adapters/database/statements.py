@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from bluegreen.adapters.database import indexes
 from bluegreen.adapters.database.connections import Connection, translated
 from bluegreen.adapters.database.files import SqlFile
-from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.adapters.database.gentle import Crowded, execute, milliseconds, patiently, settings
 from bluegreen.adapters.database.jobs import Job
 from bluegreen.adapters.database.ledger import Entry, Row
@@ -18,6 +17,7 @@ from bluegreen.adapters.database.locks import Blockers, check_held
 from bluegreen.adapters.database.queries import query
 from bluegreen.adapters.database.scripts import Alone, Statement
 from bluegreen.domain.errors import MigrationFailed
+from bluegreen.finishing import to_the_end
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at who is in the way of a statement that harms nobody while it waits."""

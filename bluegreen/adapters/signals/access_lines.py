@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bluegreen.domain.signals import Batch, Counted, Measured
-from bluegreen.domain.traffic import Colour, Service
+from bluegreen.domain.traffic import Colour, Service, normal
 
 SOURCE = "access_log"
 GAVE_UP = 499
@@ -61,11 +61,11 @@ class Upstreams:
         for service in services.values():
             for colour, addresses in service.addresses.items():
                 for address in addresses:
-                    self._owners[address].append((service, colour))
+                    self._owners[normal(address)].append((service, colour))
 
     def owner(self, line: Line) -> tuple[str, Colour] | None:
         """The service and colour that were asked; where services share an address, the one of this site."""
-        owners = self._owners.get(line.upstream)
+        owners = self._owners.get(line.upstream) or self._owners.get(normal(line.upstream))
         if not owners:
             return None
         if len(owners) > 1:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import click
 
-from bluegreen.interfaces.text import wrapped
+from bluegreen.interfaces import text
 
 
 class Screen:
@@ -30,15 +30,20 @@ class Screen:
     ) -> None:
         self._live.stop()
 
-    def paint(self, lines: Sequence[str]) -> None:
-        """Show these lines instead of the former ones: wrapped where there is room for it, else cut."""
+    def paint(self, *versions: Sequence[str]) -> None:
+        """Show lines instead of the former ones: the first version that fits the terminal with its long lines
+        wrapped, else the last one with the long ones cut and only its first and its latest lines."""
         from rich.text import Text
 
-        size = shutil.get_terminal_size()
-        whole = [piece for line in lines for piece in wrapped(line, size.columns)]
-        lines = whole if len(whole) < size.lines else lines
-
+        columns, rows = shutil.get_terminal_size()
+        wrapped = ([piece for line in version for piece in text.wrapped(line, columns)] for version in versions)
+        lines = next((pieces for pieces in wrapped if len(pieces) < rows), None) or _ends(versions[-1], rows - 1)
         context = click.get_current_context(silent=True)
         plain = context is not None and context.color is False
-        text = "\n".join(click.unstyle(line) if plain else line for line in lines)
-        self._live.update(Text.from_ansi(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        shown = "\n".join(click.unstyle(line) if plain else line for line in lines)
+        self._live.update(Text.from_ansi(shown, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+def _ends(lines: Sequence[str], rows: int) -> Sequence[str]:
+    """The first line, and as many of the last as there is room for."""
+    return lines if len(lines) <= rows else [lines[0], *lines[len(lines) - rows + 1 :]]

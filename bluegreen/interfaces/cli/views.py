@@ -56,26 +56,23 @@ class Painted:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._lines: list[str] = []
+        self._versions: list[list[str]] = [[]]
 
     def paint(self, picture: Picture) -> None:
-        """Show how it stands."""
-        self._lines = _page(picture)
-        self._screen.paint(self._lines)
+        """Show how it stands; the phases to come only where there is room for them."""
+        self._versions = [_page(picture, ahead=not picture.last), _page(picture, ahead=False)]
+        self._screen.paint(*self._versions)
 
     def away(self, reason: str) -> None:
         """The last picture, and that it is old."""
-        self._screen.paint(
-            [*self._lines, f"  {text.mark(text.WARNING)} {reason} Trying again; traffic stays as it is."]
-        )
+        notice = f"  {text.mark(text.WARNING)} {reason} Trying again; traffic stays as it is."
+        self._screen.paint(*([*version, notice] for version in self._versions))
 
 
-def _page(picture: Picture) -> list[str]:
+def _page(picture: Picture, *, ahead: bool) -> list[str]:
     deployment = picture.deployment
     lines = [reports.title(deployment, picture.now)]
-    lines += story.phase_lines(
-        deployment, picture.events, picture.now, ahead=not picture.last, seconds_left=picture.seconds_left
-    )
+    lines += story.phase_lines(deployment, picture.events, picture.now, ahead=ahead, seconds_left=picture.seconds_left)
     if picture.watch is not None:
         lines += render.watch_lines(picture.watch)
     lines += reports.warnings(deployment.warnings)

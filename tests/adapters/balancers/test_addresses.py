@@ -7,7 +7,6 @@ import pytest
 from bluegreen.adapters.balancers.addresses import (
     belongs,
     colour_of,
-    normal,
     refuse_malformed,
     refuse_unresolvable,
 )
@@ -16,24 +15,6 @@ from bluegreen.domain.traffic import Colour, Service
 from tests.adapters.balancers.sites import HERA, KRATOS, SERVICES
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
-
-
-@pytest.mark.parametrize(
-    ("dial", "spelling"),
-    [
-        ("127.0.0.1:8001", "127.0.0.1:8001"),
-        ("localhost:8001", "127.0.0.1:8001"),
-        ("tcp/127.0.0.1:8001", "127.0.0.1:8001"),
-        ("tcp/LocalHost:8001", "127.0.0.1:8001"),
-        (":8001", "127.0.0.1:8001"),
-        ("App.Example:80", "app.example:80"),
-        ("[::1]:8001", "[::1]:8001"),
-        ("unix//run/app.sock", "unix//run/app.sock"),
-        ("{env.APP}", "{env.app}"),
-    ],
-)
-def test_spellings_of_one_address_are_the_same(dial: str, spelling: str) -> None:
-    assert normal(dial) == spelling
 
 
 @pytest.mark.parametrize(

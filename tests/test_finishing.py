@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bluegreen.adapters.database.finishing import to_the_end
 from bluegreen.domain.errors import MigrationFailed
+from bluegreen.finishing import to_the_end
 
 
 async def test_the_result_is_passed_on() -> None:
