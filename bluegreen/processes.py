@@ -166,7 +166,7 @@ async def _pipe_into(tail: _Tail) -> tuple[asyncio.ReadTransport, int]:
     pipe = os.fdopen(reader, "rb", buffering=0)
     try:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: tail, pipe)
-    except BaseException:
+    except BaseException:  # also when cancelled: until it is connected, the pipe is ours to close
         pipe.close()
         os.close(writer)
         raise

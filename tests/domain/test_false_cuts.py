@@ -5,6 +5,7 @@ that the promise itself, not a widened copy of it, is asserted.
 """
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from math import comb
 
@@ -52,14 +53,15 @@ def surely_more_than_alpha(share: float) -> bool:
 # --- the same 3,000 requests at exactly the tolerated rate, reported in different ways
 
 
-class Stream:
+class Stream(ABC):
     """A way to report: from a seeded generator to reports."""
 
     def __init__(self, rps: float = 10.0, requests: int = 3_000) -> None:
         self.rps, self.requests = rps, requests
 
+    @abstractmethod
     def __call__(self, rng: random.Random) -> Iterator[Report]:
-        raise NotImplementedError
+        """The reports, in order."""
 
     def outcomes(self, rng: random.Random) -> list[bool]:
         return [rng.random() < Q0 for _ in range(self.requests)]

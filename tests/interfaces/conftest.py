@@ -99,7 +99,7 @@ class in_thread:  # noqa: N801 - it reads as a function
             async with self._held():
                 self._started.set_result(asyncio.get_running_loop())
                 await self._stop.wait()
-        except Exception as exc:
+        except Exception as exc:  # whatever kept it from starting is the test's to know
             if self._started.done():
                 raise
             self._started.set_exception(exc)

@@ -95,7 +95,7 @@ class SqliteFile:
         db = sqlite3.connect(self._path, timeout=self._timeout / 2, isolation_level=None, check_same_thread=False)
         try:
             self._set_up(db)
-        except BaseException:
+        except BaseException:  # whatever it was, the connection is ours to close
             db.close()
             raise
         self._db = db
