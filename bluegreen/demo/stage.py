@@ -103,6 +103,9 @@ starting = "{pace.starting}"
 window = "{pace.window}"
 standby = "{pace.standby}"
 
+[watch.advanced]
+slow_factor = {pace.slow_factor}
+
 [retire]
 drain = "{pace.drain}"
 inspect = "{pace.inspect}"
@@ -135,7 +138,11 @@ retries = 0
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast the play goes: durations as the configuration writes them."""
+    """How fast the play goes: durations as the configuration writes them.
+
+    `slow_factor` is above the default of 1, since everything plays on one machine, users included, and its hiccups
+    would count as the release's.
+    """
 
     window: str = "8s"
     standby: str = "3s"
@@ -144,6 +151,7 @@ class Pace:
     starting: str = "20s"
     caddy_timeout: str = "2s"
     auto: str = "true"
+    slow_factor: str = "2.0"
 
 
 @dataclass

@@ -17,7 +17,6 @@ from bluegreen.interfaces import models as m
 from bluegreen.interfaces import requests as r
 from bluegreen.interfaces.answers import CALLER, SERVICE
 from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets
-from bluegreen.interfaces.listening import note_heard
 from bluegreen.interfaces.peers import UNMAPPED, Access, Grants, Peer, Right, name_of
 from bluegreen.interfaces.problems import Problem, answer_problems
 from bluegreen.interfaces.routes import Route
@@ -62,7 +61,7 @@ def make_api(
 ) -> web.Application:
     """The application, to be served by `listening.serve_api`. `configuration` is shown to admins as it is:
     its secrets must be masked. Raises ConfigurationError for an entry of `access` that has no such form."""
-    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=BODY_LIMIT)
+    app = web.Application(middlewares=[answer_problems], client_max_size=BODY_LIMIT)
     app[SERVICE] = service
     app[BUDGETS] = budgets
     app[GRANTS] = Grants.resolve(access)
@@ -95,25 +94,22 @@ def _guarded(route: Route) -> Handler:
 async def _admit(request: web.Request, needed: Right) -> Caller:
     """Who calls; Problem 403 where the kernel's word on them does not grant what is needed."""
     peer = _peer(request)
-    if peer.uid == UNMAPPED:
-        raise Problem(
-            403,
-            "peer-unmapped",
-            f"The kernel shows you as uid {UNMAPPED}: your credentials are mapped, you might be anybody.",
-            commands=("systemctl show -p PrivateUsers bluegreen",),
-            facts={"uid": UNMAPPED},
-        )
     who = await name_of(peer.uid)
     if request.app[GRANTS].of(peer) < needed:
-        key = f"access.{needed.name.lower()}"
-        raise Problem(
-            403,
-            "not-permitted",
-            f'{who} may not do this: it needs the right "{needed.name.lower()}", granted by {key}.',
-            commands=(f"add yourself to {key} in the configuration of bluegreen, then restart it",),
-            facts={"uid": peer.uid, "key": key},
-        )
+        raise _refusal(peer, who, needed)
     return Caller(who, "socket")
+
+
+def _refusal(peer: Peer, who: str, needed: Right) -> Problem:
+    key = f"access.{needed.name.lower()}"
+    facts = {"uid": peer.uid, "key": key}
+    if peer.uid == UNMAPPED:
+        detail = f"The kernel shows you as uid {UNMAPPED}: your credentials are mapped, you might be anybody."
+        command = "systemctl show -p PrivateUsers bluegreen"
+        return Problem(403, "peer-unmapped", detail, commands=(command,), facts=facts)
+    detail = f'{who} may not do this: it needs the right "{needed.name.lower()}", granted by {key}.'
+    command = f"add yourself to {key} in the configuration of bluegreen, then restart it"
+    return Problem(403, "not-permitted", detail, commands=(command,), facts=facts)
 
 
 def _peer(request: web.Request) -> Peer:

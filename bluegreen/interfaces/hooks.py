@@ -28,7 +28,6 @@ from bluegreen.interfaces import models
 from bluegreen.interfaces.bodies import read
 from bluegreen.interfaces.buckets import Buckets
 from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets
-from bluegreen.interfaces.listening import note_heard
 from bluegreen.interfaces.problems import Problem, answer_problems
 
 DEFAULT = Budgets()
@@ -164,7 +163,7 @@ class TooMany(Problem):
 
 def make_hooks(service: Service, hooks: Mapping[str, HookRules], *, budgets: Budgets = DEFAULT) -> web.Application:
     """The application, for `listening.serve_hooks`. Raises ConfigurationError for a hook without a token."""
-    app = web.Application(middlewares=[answer_problems, note_heard], client_max_size=BODY_LIMIT)
+    app = web.Application(middlewares=[answer_problems], client_max_size=BODY_LIMIT)
     app[BUDGETS] = budgets
     app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks).receive)
     return app

@@ -1,11 +1,10 @@
 """Listens: the operators' Unix socket of our own making, and the alert hooks' TCP port.
 
-Outside facts: asyncio silently removes a socket that stands at its path, so that a second daemon would steal
-it; aiohttp keeps an idle connection for 3,630 s and one that never sends a request for ever; a burst of 200
-parallel connects overflows the default backlog of 128 (all measured, aiohttp 3.14).
+Outside facts: asyncio silently removes a socket that stands at its path, so that a second daemon would steal it;
+aiohttp keeps a connection without a request for 3,630 s unless told otherwise; a burst of 200 parallel connects
+overflows the default backlog of 128 (all measured, aiohttp 3.14).
 """
 
-import asyncio
 import os
 import socket
 import stat
@@ -14,17 +13,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
-from aiohttp.web_protocol import RequestHandler
 
 from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
 
 BACKLOG = 1024
 KEEP_ALIVE = 5.0
-"""Seconds an idle connection is kept after an answer."""
-
-SILENCE = 10.0
-"""Seconds within which a new connection must have sent a whole request head."""
+"""Seconds a connection is kept that has no request: before its first whole head, and after an answer."""
 
 STOP_BUDGET = 2.0
 """Seconds that answers in progress have when the daemon stops."""
@@ -35,86 +29,47 @@ SOCKET_MODE = 0o666
 HIGHEST_PORT = 65_535
 """getaddrinfo takes larger numbers and wraps them around."""
 
-HEARD: web.AppKey[set[RequestHandler]] = web.AppKey("heard")
-"""Connections that have sent a whole request head. They cannot be referred to weakly: `_Silence` forgets the closed."""
-
-
-@web.middleware
-async def note_heard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Remember that this connection speaks HTTP; the others are closed after SILENCE."""
-    request.app[HEARD].add(request.protocol)
-    return await handler(request)
-
 
 @asynccontextmanager
-async def serve_api(app: web.Application, path: Path, *, silence: float = SILENCE) -> AsyncIterator[None]:
+async def serve_api(app: web.Application, path: Path, *, idle: float = KEEP_ALIVE) -> AsyncIterator[None]:
     """Answer on a Unix socket of our own at `path` until the block ends; the socket is removed then.
 
     The caller holds the daemon's lock. Raises ConfigurationError, AlreadyRunning where the path is not ours.
     """
     with _unix_socket(path) as listening:
-        async with _served(app, listening, silence):
+        async with _served(app, listening, idle):
             path.chmod(SOCKET_MODE)  # noqa: ASYNC240 - one call on a tmpfs, once
             yield
 
 
 @asynccontextmanager
-async def serve_hooks(app: web.Application, listen: str, *, silence: float = SILENCE) -> AsyncIterator[tuple[str, int]]:
+async def serve_hooks(app: web.Application, listen: str, *, idle: float = KEEP_ALIVE) -> AsyncIterator[tuple[str, int]]:
     """Answer on TCP at `listen` ("127.0.0.1:9093", "[::1]:0") until the block ends; gives the bound address.
 
     Raises ConfigurationError where that address cannot be had.
     """
     with _tcp_socket(listen) as listening:
-        async with _served(app, listening, silence):
+        async with _served(app, listening, idle):
             host, port = listening.getsockname()[:2]
             yield host, port
 
 
 @asynccontextmanager
-async def _served(app: web.Application, listening: socket.socket, silence: float) -> AsyncIterator[None]:
+async def _served(app: web.Application, listening: socket.socket, idle: float) -> AsyncIterator[None]:
     runner = web.AppRunner(
         app,
         access_log=None,
-        keepalive_timeout=KEEP_ALIVE,
+        keepalive_timeout=idle,
         lingering_time=1.0,
         auto_decompress=False,  # a compressed body would be a way around the size limit
         shutdown_timeout=STOP_BUDGET,
     )
-    app[HEARD] = set()
     await runner.setup()
-    listener = _Silence(app, runner, silence)
     try:
         await web.SockSite(runner, listening, backlog=BACKLOG).start()
-        listener.watch()
         yield
     finally:
-        listener.stop()
         await runner.cleanup()
-
-
-class _Silence:
-    """Closes connections that were opened and say nothing, or drip a request head."""
-
-    def __init__(self, app: web.Application, runner: web.AppRunner, seconds: float) -> None:
-        self._app, self._runner, self._seconds = app, runner, seconds
-        self._suspects = set[RequestHandler]()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def watch(self) -> None:
-        """Close the suspects of the last round that are silent still; those silent now are suspects next."""
-        server, heard = self._runner.server, self._app[HEARD]
-        connections = set(server.connections) if server else set()
-        heard.intersection_update(connections)
-        silent = connections - heard
-        for connection in silent & self._suspects:
-            connection.force_close()
-        self._suspects = silent
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self.watch)
-
-    def stop(self) -> None:
-        """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 @contextmanager

@@ -216,7 +216,8 @@ class Outside:
         return self.terms
 
     def _serving(self, service: str) -> Colour | None:
-        dials = self.balancer.routes[service].dials
+        route = self.balancer.routes.get(service)
+        dials = route.dials if route else ()
         addresses = SERVICES[service].addresses
         return next((colour for colour in Colour if dials == addresses[colour]), None)
 

@@ -22,7 +22,7 @@ WORSE = {
 
 @pytest.mark.parametrize("release", WORSE.values(), ids=WORSE.keys())
 async def test_it_is_cut_back(make_stage: MakeStage, release: str, record_property: Any) -> None:
-    stage = make_stage(pace=Pace(window="20s"))
+    stage = make_stage(pace=Pace(window="20s", slow_factor="1.0"))
     await stage.set_up()
     await stage.start_daemon()
     async with crowd(stage) as users:

@@ -13,7 +13,7 @@ import pytest
 
 from bluegreen.interfaces.api import make_api
 from bluegreen.interfaces.budgets import Budgets
-from bluegreen.interfaces.listening import SILENCE, serve_api
+from bluegreen.interfaces.listening import KEEP_ALIVE, serve_api
 from bluegreen.interfaces.peers import Access
 from tests.interfaces.scripts import ScriptedService
 
@@ -36,11 +36,11 @@ async def serving(
     path: Path,
     access: Access | None = None,
     budgets: Budgets | None = None,
-    silence: float = SILENCE,
+    idle: float = KEEP_ALIVE,
 ) -> AsyncIterator[Path]:
     """The API at `path`."""
     app = make_api(service, access=access or Access(), configuration=CONFIGURATION, budgets=budgets or Budgets())
-    async with serve_api(app, path, silence=silence):
+    async with serve_api(app, path, idle=idle):
         yield path
 
 

@@ -90,6 +90,14 @@ class Terminal:
                 raise AssertionError(f"{words!r} did not appear in:\n{self.text}")
         return self.text
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether the verb ends in this time."""
+        try:
+            self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def end(self) -> tuple[int, str]:
         """The exit code and everything seen."""
         while self._read(30):

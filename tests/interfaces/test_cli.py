@@ -1,6 +1,8 @@
 """The verbs against a real API on a real socket: what they ask, print and end with."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -268,6 +270,18 @@ def test_at_the_gate_it_says_what_to_type(served: Served) -> None:
     served.service.play(*until(Phase.AWAITING), given_up, then(given_up, DONE))
     result = invoke(served, "watch")
     assert "waiting for you: bluegreen promote d-1" in result.stdout
+
+
+def test_what_the_stream_did_not_bring_is_told_before_the_end(served: Served) -> None:
+    async def deaf(after: int, deployment: str = "") -> AsyncIterator[Event]:
+        await asyncio.Event().wait()
+        yield Event("never", BEGAN)
+
+    served.service.follow = deaf  # type: ignore[method-assign]
+    served.service.play(*until(Phase.LIVE))
+    lines = invoke(served, "watch", "--wait-final").stdout.splitlines()
+    assert any("✔ RETIRING" in line for line in lines)
+    assert lines[-1].startswith("✔ LIVE")
 
 
 @pytest.mark.parametrize(

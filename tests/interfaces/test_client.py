@@ -118,10 +118,12 @@ async def test_a_stream_goes_on_after_the_daemon_was_restarted(service: Scripted
                 if len(seen) == 2:
                     break
         await service.tell(Event("told while it was away", BEGAN, "d-1"))
-        async with serving(service, socket_path):
-            async for reply in replies:
-                seen.append(reply.value.seq)
-                break
+        async with asyncio.TaskGroup() as group:
+            missed = group.create_task(anext(replies), name="missed")
+            await asyncio.sleep(0.3)
+            assert not missed.done()
+            async with serving(service, socket_path):
+                seen.append((await missed).value.seq)
     assert seen == [1, 2, 3]
 
 

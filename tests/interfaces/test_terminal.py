@@ -43,8 +43,11 @@ def test_ctrl_c_at_the_question_starts_nothing(served: Served) -> None:
     with Terminal(served.path, "deploy", "1.1.0") as terminal:
         terminal.wait_for("[y/N]")
         terminal.interrupt()
-        code, _ = terminal.end()
-    assert code in (1, 130)
+        while not terminal.ends_within(2):
+            terminal.interrupt()  # CPython loses a signal that comes just before its read of a line
+        code, seen = terminal.end()
+    assert code == 1
+    assert "Nothing was started." in seen
     assert [call[0] for call in served.service.calls] == ["plan"]
 
 
