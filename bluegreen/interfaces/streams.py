@@ -8,13 +8,17 @@ Last-Event-ID.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
+import structlog
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from bluegreen.domain.errors import BluegreenError
 from bluegreen.domain.records import Event
 from bluegreen.interfaces import models
 from bluegreen.interfaces.budgets import BUDGETS
 from bluegreen.interfaces.problems import Problem
+
+log = structlog.get_logger(__name__)
 
 OPEN_STREAMS: web.AppKey[set[EventSourceResponse]] = web.AppKey("open_streams")
 
@@ -39,6 +43,8 @@ async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.Stre
             await _pump_while_connected(response, events)
         except* (ConnectionError, TimeoutError):
             pass  # the client is gone, or takes nothing: it comes back with Last-Event-ID
+        except* BluegreenError as failures:  # the head is sent: an answer with a problem cannot follow it
+            log.warning("stream.broken_off", reason=str(failures.exceptions[0]))
         finally:
             open_streams.discard(response)
     return response
@@ -58,7 +64,6 @@ async def _pump(response: EventSourceResponse, events: AsyncIterator[Event]) -> 
             shown = models.Event.model_validate(event)
             await response.send(shown.model_dump_json(), id=str(event.seq), event=event.name)
     finally:
-        response.stop_streaming()
         if isinstance(events, AsyncGenerator):
             await events.aclose()  # it waits at its last event: its follower would stay until it is collected
 

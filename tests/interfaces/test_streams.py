@@ -1,12 +1,13 @@
 """Server-sent events: replay, live events, clients that go and clients that do not read."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from bluegreen.domain.errors import JournalUnreadable
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Event
 from bluegreen.interfaces.budgets import Budgets
@@ -95,6 +96,22 @@ async def test_streams_end_when_the_daemon_stops(service: ScriptedService, socke
             await become(lambda: service.followers == 1)
         assert await answer.content.read() == b""
     assert service.followers == 0
+
+
+async def test_a_journal_that_cannot_be_read_ends_the_stream_and_nothing_else(
+    http: aiohttp.ClientSession, service: ScriptedService
+) -> None:
+    async def broken(after: int, deployment: str = "") -> AsyncIterator[Event]:
+        yield Event("one", BEGAN, seq=1)
+        raise JournalUnreadable
+
+    service.follow = broken  # type: ignore[method-assign]
+    async with http.get("/v1/events") as answer:
+        told = await answer.text()
+    assert told.startswith("id: 1")
+    assert "HTTP/1.1" not in told
+    async with http.get("/v1/status") as answer:
+        assert answer.status == 200
 
 
 async def test_a_stream_of_an_unknown_deployment_is_not_found(http: aiohttp.ClientSession) -> None:

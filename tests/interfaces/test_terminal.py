@@ -91,6 +91,16 @@ def test_with_colour_the_words_are_the_same(served: Served) -> None:
     assert seen.strip() == "● blue serves 1.0.0 (accounts, shop); nothing is moving"
 
 
+def test_long_lines_are_wrapped_for_the_terminal_and_whole_for_grep(served: Served) -> None:
+    trouble = "caddy-unreachable: " + "connection refused " * 8 + "at last"
+    served.service.picture = a_status(troubles=(trouble,))
+    with Terminal(served.path, "status") as terminal:
+        _, seen = terminal.end()
+    assert max(len(line) for line in seen.splitlines()) <= 80
+    assert seen.count("refused") == 8
+    assert trouble in run(served.path, "status")[1]
+
+
 def test_a_dumb_terminal_is_not_repainted(served: Served) -> None:
     served.service.play(*until(Phase.STANDING_BY))
     with Terminal(served.path, "watch", TERM="dumb") as terminal:
