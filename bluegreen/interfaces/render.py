@@ -127,7 +127,9 @@ def _next_of(status: Status) -> tuple[str, ...]:
     deployment = status.deployment
     if deployment is not None and deployment.blocks_others:
         return next_of(deployment)
-    if status.traffic is None or status.traffic.colour is None or status.troubles:
+    if status.traffic is None:
+        return ("systemctl status caddy", "journalctl -u bluegreen -p warning")
+    if status.traffic.colour is None or status.troubles:
         return ("journalctl -u bluegreen -p warning",)
     return ()
 

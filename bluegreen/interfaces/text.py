@@ -57,7 +57,9 @@ def block(text: str) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them, two units at most: "0.4s", "12s", "3m 5s", "2h", "4d 1h"."""
+    """Seconds as people say them, two units at most: "40ms", "0.4s", "12s", "3m 5s", "2h", "4d 1h"."""
+    if 0.0005 <= seconds < 0.095:
+        return f"{seconds * 1000:.0f}ms"
     if seconds < 9.95:
         return f"{max(seconds, 0.0):.1f}s".replace(".0s", "s")
     left = round(seconds)

@@ -21,7 +21,7 @@ from tests.interfaces.conftest import serving
 from tests.interfaces.scripts import ScriptedService, at
 
 STRANGER, DEPLOYER, WATCHMAN = 23_456, 23_457, 23_458
-GROUP = grp.getgrnam("games").gr_gid
+GROUP = next(entry for entry in grp.getgrall() if entry.gr_gid not in (0, UNMAPPED))
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become other users")
 
@@ -81,9 +81,9 @@ def open_path() -> Iterator[Path]:
     [
         pytest.param(STRANGER, [], [], id="stranger"),
         pytest.param(WATCHMAN, [], ["read"], id="by-uid"),
-        pytest.param(STRANGER, [GROUP], ["read", "cutback"], id="by-supplementary-group"),
+        pytest.param(STRANGER, [GROUP.gr_gid], ["read", "cutback"], id="by-supplementary-group"),
         pytest.param(DEPLOYER, [], ["read", "cutback", "operate"], id="operate-includes-cutback"),
-        pytest.param(DEPLOYER, [GROUP], ["read", "cutback", "operate"], id="the-highest-counts"),
+        pytest.param(DEPLOYER, [GROUP.gr_gid], ["read", "cutback", "operate"], id="the-highest-counts"),
         pytest.param(0, [], ["read", "cutback", "operate", "admin"], id="root"),
     ],
 )
@@ -91,7 +91,7 @@ async def test_each_right_includes_those_before_it(
     service: ScriptedService, open_path: Path, uid: int, groups: list[int], granted: list[str]
 ) -> None:
     service.play(at(Phase.WATCHING))
-    access = Access(read=(f"uid:{WATCHMAN}",), cutback=("group:games",), operate=(f"uid:{DEPLOYER}",))
+    access = Access(read=(f"uid:{WATCHMAN}",), cutback=(f"group:{GROUP.gr_name}",), operate=(f"uid:{DEPLOYER}",))
     async with serving(service, open_path, access):
         answers = {order: await ask_as(open_path, order, uid, groups=groups) for order in ORDERS}
     assert [order for order, (status, _) in answers.items() if status == 200] == granted
@@ -130,9 +130,9 @@ async def test_an_unmapped_group_grants_nothing(open_path: Path) -> None:
         listening.bind(str(open_path))
         listening.listen()
         open_path.chmod(0o666)
-        with connect_as(open_path, STRANGER, UNMAPPED, [UNMAPPED, GROUP]), listening.accept()[0] as accepted:
+        with connect_as(open_path, STRANGER, UNMAPPED, [UNMAPPED, GROUP.gr_gid]), listening.accept()[0] as accepted:
             peer = Peer.of(accepted)
-    assert peer == Peer(STRANGER, frozenset({GROUP}))
+    assert peer == Peer(STRANGER, frozenset({GROUP.gr_gid}))
 
 
 @as_root

@@ -96,7 +96,9 @@ def test_the_first_line_says_where_the_traffic_is_and_whether_anything_moves(sta
         pytest.param(a_status(at(Phase.RETIRING, stopped=True)), ["bluegreen watch d-1"], id="stopping"),
         pytest.param(a_status(then(at(Phase.WATCHING), WORSE)), ["bluegreen watch d-1"], id="reverting"),
         pytest.param(a_status(STRANDED), ["bluegreen cutback --force"], id="stranded"),
-        pytest.param(a_status(traffic=None), ["journalctl -u bluegreen -p warning"], id="unknown"),
+        pytest.param(
+            a_status(traffic=None), ["systemctl status caddy", "journalctl -u bluegreen -p warning"], id="unknown"
+        ),
         pytest.param(a_status(troubles=("x",)), ["journalctl -u bluegreen -p warning"], id="trouble"),
     ],
 )
