@@ -21,6 +21,7 @@ from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.service import Service
+from bluegreen.app.waiting import first_error
 from bluegreen.app.watch import Watch
 from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
 from bluegreen.interfaces.api import make_api
@@ -53,7 +54,13 @@ def serve(settings: Settings) -> int:
     Raises AlreadyRunning, ConfigurationError, JournalUnwritable or JournalUnreadable where it cannot begin.
     """
     logs.configure(settings.daemon.log_format, settings.daemon.log_level, secrets=revealed(settings))
-    asyncio.run(run(settings))
+    try:
+        asyncio.run(run(settings))
+    except BaseExceptionGroup as failures:
+        error = first_error(failures)
+        if error is None:
+            raise
+        raise error from failures
     return 0
 
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from bluegreen.app import environments
 from bluegreen.app.news import News
-from bluegreen.app.notices import Outbox
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError
@@ -15,13 +14,12 @@ from bluegreen.domain.traffic import Colour
 SEVERITIES = {Phase.LIVE: "info", Phase.ABANDONED: "warning", Phase.REVERTED: "warning", Phase.STRANDED: "critical"}
 
 
-async def settle(world: World, outbox: Outbox, deployment: Deployment) -> None:
-    """Write down what follows from the end and tell people once. Raises JournalUnwritable."""
+async def settle(world: World, deployment: Deployment) -> None:
+    """Write down what follows from the end. Raises JournalUnwritable."""
     if deployment.phase is Phase.LIVE:
         await _settle_live(world, deployment)
     elif deployment.phase is Phase.REVERTED:
         await _settle_reverted(world, deployment)
-    await outbox.post(_notice(world, deployment))
     await world.journal.forget("order", deployment.id)
     await world.journal.forget("watch", deployment.id)
     await world.journal.keep("ended", deployment.id, deployment.phase)
@@ -37,7 +35,7 @@ async def _settle_reverted(world: World, deployment: Deployment) -> None:
     """The new colour is left running for inspection; a release that was found worse is not tried again by itself."""
     if deployment.moved:
         await world.journal.keep("wanted", "colour", deployment.old)
-    if deployment.moved and deployment.cause is not None and deployment.cause.quarantines:
+    if deployment.found_worse:
         kept = {"deployment": deployment.id, "reason": deployment.reason}
         await world.journal.keep("quarantine", deployment.plan.release.version, kept)
     until = world.clock.now() + timedelta(seconds=deployment.plan.terms.inspect)
@@ -59,7 +57,7 @@ async def stop_inspected(world: World, news: News) -> None:
         await world.journal.forget("inspect", key)
 
 
-def _notice(world: World, deployment: Deployment) -> Notice:
+def outcome_notice(world: World, deployment: Deployment) -> Notice:
     """The one message about a deployment's outcome."""
     plan, phase = deployment.plan, deployment.phase
     where = {

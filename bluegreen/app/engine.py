@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bluegreen.app.endings import settle, stop_inspected
+from bluegreen.app.endings import outcome_notice, settle, stop_inspected
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders, Stop
@@ -28,6 +28,7 @@ class Engine:
         self.lock = asyncio.Lock()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
+        self._left: Run | None = None
 
     async def prepare(self) -> None:
         """Read what an earlier daemon left: before the sources run, since a trial takes up their positions."""
@@ -40,13 +41,13 @@ class Engine:
         if not deployment.phase.final:
             deployment = await take_up_trial(self.world, self.news, self.watch, deployment.resumed())
         orders = Orders.from_json(await self.world.journal.fact("order", deployment.id))
-        self.run = self._make_run(deployment, orders)
+        self.run = self._left = self._make_run(deployment, orders)
 
     async def work(self) -> None:
         """Carry deployments until cancelled; cancelled in the middle, the next daemon goes on."""
-        if self.run is not None:
-            await self._take_up(self.run)
-            await self._carry(self.run)
+        if self._left is not None:
+            await self._take_up(self._left)
+            await self._carry(self._left)
         while True:
             await self._ready.wait()
             self._ready.clear()
@@ -129,6 +130,7 @@ class Engine:
         await carry(run)
         self.watch.close()
         run.deployment = _settled_by_hand(run.deployment, run.orders)
+        await self.outbox.post(outcome_notice(self.world, run.deployment))
         await self._settle(run)
 
     async def _settle(self, run: Run) -> None:
@@ -150,7 +152,7 @@ class Engine:
         await self.world.journal.save(run.deployment)
         if run.card is not None and run.card.open:
             await write_card(run, open=False)
-        await settle(self.world, self.outbox, run.deployment)
+        await settle(self.world, run.deployment)
 
     async def _forget_inspections(self) -> None:
         """A colour that a deployment uses again is not stopped for its age; should this not be durable, the balancer's

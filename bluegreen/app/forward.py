@@ -47,17 +47,17 @@ class Forward(Desk):
     async def promote(self, id: str, caller: Caller, reason: str = "") -> Deployment:
         """Pass the gate; nothing to do where it was passed."""
         run = await self._running(id, "promote")
-        phase = run.deployment.phase
-        if phase in PASSED_GATE:
-            return run.deployment
-        if phase is not Phase.AWAITING:
+        deployment = run.deployment
+        if deployment.phase in PASSED_GATE:
+            return deployment
+        if deployment.phase is not Phase.AWAITING:
             raise WrongPhase(
-                f"{run.deployment.id} is in {phase}: there is nothing to promote",
-                next=(f"bluegreen watch {run.deployment.id}",),
+                f"{deployment.id} is in {deployment.phase}: there is nothing to promote",
+                next=(f"bluegreen watch {deployment.id}",),
             )
         await self._engine.promote(run)
-        await self._audit(caller, "promote", run.deployment, reason, phase)
-        return run.deployment
+        await self._audit(caller, "promote", run.deployment, reason, deployment.phase)
+        return deployment  # as it was promoted: by now it may be further on its way
 
     async def rollback(self, release: str, caller: Caller, reason: str = "") -> Deployment:
         """Return to an earlier release, by default the last good one, as a deployment of its own."""

@@ -28,6 +28,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         phase_seconds_left=seconds_left(run) if run else None,
         watch=watch_status(run) if run else None,
         troubles=troubles(engine, reconciler),
+        doing=run.doing if run else "",
     )
 
 

@@ -69,7 +69,7 @@ class WatchStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The answer to "where is the traffic, and is anything moving"."""
+    """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, in words."""
 
     project: str
     version: str
@@ -82,6 +82,7 @@ class Status:
     phase_seconds_left: float | None
     watch: WatchStatus | None
     troubles: tuple[str, ...]
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

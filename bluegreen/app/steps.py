@@ -17,6 +17,9 @@ from bluegreen.domain.recovery import Resume
 
 Step = Callable[[Run], Coroutine[Any, Any, Answer]]
 
+LAST_WORDS = 50
+"""Lines of a colour's own log that are kept with a deployment that is given up."""
+
 REMEMBER = 5.0
 """Seconds between two saves of how long a waiting phase has lasted."""
 
@@ -134,6 +137,8 @@ async def contracting(run: Run) -> Answer:
     """Run the contract migrations that are due, if they are allowed."""
     if rolls_back(run):
         return done("a rollback changes no schema")
+    if not (run.deployment.plan.terms.contract or run.world.contracts_after_standby):
+        return done("contract migrations were not asked for")
     labels = await schema.apply_contract(run)
     return done(f"applied: {', '.join(labels)}" if labels else "nothing was due")
 
@@ -145,7 +150,8 @@ async def assessing(run: Run) -> Answer:
 
 
 async def abandoning(run: Run) -> Answer:
-    """Stop the idle colour; traffic never moved."""
+    """Keep the idle colour's last words and stop it; traffic never moved."""
+    await keep_last_words(run)
     async with run.action("stop", colour=run.deployment.new):
         await run.keep_output(f"down {run.deployment.new}", await environments.stop(run.world, run.deployment.new))
     await run.world.journal.forget("release", run.deployment.new)
@@ -171,6 +177,15 @@ STEPS: dict[Phase, Step] = {
     Phase.ABANDONING: abandoning,
     Phase.REVERTING: reverting.reverting,
 }
+
+
+async def keep_last_words(run: Run) -> None:
+    """Keep the end of the idle colour's own log: it mostly says why. A log that cannot be had is told, no more."""
+    try:
+        words = await run.world.runners[run.deployment.new].logs(LAST_WORDS)
+    except BluegreenError as exc:
+        words = exc.detail
+    await run.keep_output(f"logs {run.deployment.new}", words)
 
 
 def done(reason: str) -> Answer:

@@ -1,6 +1,6 @@
 """Where traffic is switched: forward once, carefully; back at once, and again until it is so.
 
-A write whose answer is missing may land late (CADDY.md fact 2). So a forward write that timed out is a failed
+A write whose answer is missing may land late (docs/caddy.md). So a forward write that timed out is a failed
 switch whatever is read back, and the way back is always a write with a higher generation: the fence.
 """
 

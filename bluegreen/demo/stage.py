@@ -5,8 +5,6 @@ Caddy, the colours and the daemon are real processes; Postgres is given. Everyth
 """
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,142 +14,14 @@ from bluegreen.demo import colour as colours
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.children import Child, EmbeddedFailed, spawn, tail
 from bluegreen.demo.ports import free_ports
+from bluegreen.demo.scenery import Pace, caddyfile, configuration
 from bluegreen.demo.stack import COLOURS, SERVICES, Stack
 from bluegreen.interfaces.client import Client, ClientError
 from bluegreen.processes import environment
 
 HERE = Path(__file__).parent
-SITES = {service: f"{service}.localhost" for service in SERVICES}
-PROBES = {"accounts": "/whoami", "shop": "/"}
-"""Paths that users ask for too; /whoami without a session is a 401, which is an answer."""
-
 START = 20.0
 """Seconds for the daemon to answer."""
-
-CADDYFILE = """\
-{{
-	admin {admin}
-	auto_https off
-	persist_config off
-}}
-"""
-
-SITE = """
-http://{site}:{port} {{
-	log {{
-		output file {log} {{
-			mode 0640
-		}}
-		format json
-	}}
-	log_append upstream {{http.reverse_proxy.upstream.hostport}}
-	reverse_proxy {{
-		import {snippets}/{service}.caddy
-	}}
-}}
-"""
-
-CONFIG = """\
-project = "olympus"
-
-[daemon]
-state_dir = "{directory}/state"
-socket = "{directory}/api.sock"
-log_format = "json"
-
-[caddy]
-admin = "{admin}"
-timeout = "{pace.caddy_timeout}"
-access_log = "{log}"
-front_door = "{front}"
-dir = "{snippets}"
-
-[[databases]]
-name = "olympus"
-dsn = "{dsn}"
-connections = 10
-
-[backup]
-directory = "{directory}/backups"
-bin_dir = "{bin_dir}"
-min_free = "16MiB"
-
-[[migrations]]
-name = "olympus"
-database = "olympus"
-kind = "sql"
-directory = "{migrations}"
-
-[environments.blue]
-release = "{live}"
-up = [{up_prefix}{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
-down = [{command}, "down", "--state", "{sample}", "--colour", "{{colour}}"]
-logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
-
-[environments.green]
-up = [{up_prefix}{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
-down = [{command}, "down", "--state", "{sample}", "--colour", "{{colour}}"]
-logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
-
-[promotion]
-auto = {pace.auto}
-
-[deadlines]
-starting = "{pace.starting}"
-
-[watch]
-window = "{pace.window}"
-standby = "{pace.standby}"
-
-[watch.advanced]
-slow_factor = {pace.slow_factor}
-
-[retire]
-drain = "{pace.drain}"
-inspect = "{pace.inspect}"
-"""
-
-SERVICE = """
-[[services]]
-name = "{service}"
-site = "{site}"
-blue = ["{blue}"]
-green = ["{green}"]
-ready = {{ path = "/health/ready", consecutive = 2, interval = "100ms" }}
-probe = "{probe}"
-
-[[smoke]]
-name = "{service}-version"
-service = "{service}"
-http = {{ path = "/version" }}
-expect = {{ version = "json:/version" }}
-retries = 1
-retry_delay = "200ms"
-
-[[smoke]]
-name = "{service}-works"
-service = "{service}"
-http = {{ path = "/health/smoke" }}
-retries = 0
-"""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast the play goes: durations as the configuration writes them.
-
-    `slow_factor` is above the default of 1, since everything plays on one machine, users included, and its hiccups
-    would count as the release's.
-    """
-
-    window: str = "8s"
-    standby: str = "3s"
-    drain: str = "0s"
-    inspect: str = "30s"
-    starting: str = "20s"
-    caddy_timeout: str = "2s"
-    auto: str = "true"
-    slow_factor: str = "2.0"
 
 
 @dataclass
@@ -231,45 +101,25 @@ class Stage:
         self.snippets.mkdir(exist_ok=True)
         for service in SERVICES:
             (self.snippets / f"{service}.caddy").write_text(f"to {stack.address('blue', service)}\n")
-        self.caddyfile.write_text(self._caddyfile())
-        self.config.touch(mode=0o600)
-        self.config.write_text(self._configuration(stack))
-
-    def _caddyfile(self) -> str:
-        port = self.front.rpartition(":")[2]
-        sites = [
-            SITE.format(site=site, port=port, log=self.access_log, snippets=self.snippets, service=service)
-            for service, site in SITES.items()
-        ]
-        return CADDYFILE.format(admin=self.caddy.admin) + "".join(sites)
-
-    def _configuration(self, stack: Stack) -> str:
-        head = CONFIG.format(
-            directory=self.directory,
-            admin=self.admin or self.caddy.admin,
-            live=self.live,
-            up_prefix=self.up_prefix,
-            log=self.access_log,
-            front=self.front,
-            snippets=self.snippets,
-            dsn=self.dsn,
-            bin_dir=self.bin_dir,
-            migrations=self.migrations,
-            sample=self.sample,
-            command=f'"{sys.executable}", "-m", "bluegreen.demo.colour"',
-            pace=self.pace,
+        self.caddyfile.write_text(
+            caddyfile(admin=self.caddy.admin, front=self.front, log=self.access_log, snippets=self.snippets)
         )
-        services = [
-            SERVICE.format(
-                service=service,
-                site=site,
-                probe=PROBES[service],
-                blue=stack.address("blue", service),
-                green=stack.address("green", service),
-            )
-            for service, site in SITES.items()
-        ]
-        return head + "".join(services) + self.extra
+        self.config.touch(mode=0o600)
+        self.config.write_text(configuration(stack, self.pace, self._places()) + self.extra)
+
+    def _places(self) -> dict[str, object]:
+        return {
+            "directory": self.directory,
+            "admin": self.admin or self.caddy.admin,
+            "live": self.live,
+            "up_prefix": self.up_prefix,
+            "log": self.access_log,
+            "front": self.front,
+            "snippets": self.snippets,
+            "bin_dir": self.bin_dir,
+            "migrations": self.migrations,
+            "sample": self.sample,
+        }
 
     async def _answering(self, daemon: Child) -> None:
         why = ""
@@ -293,14 +143,3 @@ async def _prepare_schema(dsn: str) -> None:
         await connection.execute((HERE / "schema.sql").read_text(), timeout=30.0)
     finally:
         await connection.close(timeout=10.0)
-
-
-@asynccontextmanager
-async def staged(stage: Stage) -> AsyncIterator[Stage]:
-    """The stage set up, with the daemon running; taken down whatever happens."""
-    try:
-        await stage.set_up()
-        await stage.start_daemon()
-        yield stage
-    finally:
-        await stage.tear_down()

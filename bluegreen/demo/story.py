@@ -20,7 +20,8 @@ from bluegreen.demo.children import EmbeddedFailed
 from bluegreen.demo.load import Load
 from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.demo.report import report_lines
-from bluegreen.demo.stage import SITES, Pace, Stage
+from bluegreen.demo.scenery import SITES, Pace
+from bluegreen.demo.stage import Stage
 from bluegreen.demo.sweep import remember
 from bluegreen.domain.errors import BluegreenError
 from bluegreen.domain.records import Event

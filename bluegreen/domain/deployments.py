@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from bluegreen.domain.phases import REOPENED, Outcome, Phase, next_phase
-from bluegreen.domain.plans import Plan
+from bluegreen.domain.plans import Kind, Plan
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
 
@@ -78,6 +78,12 @@ class Deployment:
     def old(self) -> Colour:
         """The colour that served when it was planned: the way back."""
         return self.plan.live
+
+    @property
+    def found_worse(self) -> bool:
+        """True where users met a new release and it was taken back for what it was (rule 12)."""
+        judged = self.cause is not None and self.cause.quarantines
+        return judged and self.moved and self.plan.kind is Kind.DEPLOY
 
     @property
     def blocks_others(self) -> bool:

@@ -1,7 +1,7 @@
 """One tree of errors: the class says what kind, `facts` say which, the text says why and what to type next.
 
-The docstring of a class is its default message. `code` is stable: it is what problem+json, the exit code and
-`bluegreen explain CODE` refer to.
+The docstring of a class is its default message. `code` is stable: it is what problem+json and the exit code refer
+to.
 """
 
 from typing import ClassVar

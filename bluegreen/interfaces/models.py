@@ -180,6 +180,7 @@ class Status(Answer):
     phase_seconds_left: Number | None
     watch: WatchStatus | None
     troubles: tuple[str, ...]
+    doing: str
 
 
 class Event(Answer):

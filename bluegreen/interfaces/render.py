@@ -90,6 +90,8 @@ def _deployment_now(deployment: Deployment, status: Status) -> list[str]:
     if deployment.phase_since is not None and not deployment.phase.final:
         since = duration((now - deployment.phase_since).total_seconds())
         lines.append(paragraph("phase", f"{deployment.phase} for {since}: {doing(deployment)}"))
+    if status.doing:
+        lines.append(paragraph("now", status.doing))
     return lines + why(deployment) + warnings(deployment.warnings)
 
 

@@ -46,8 +46,7 @@ class Daemon(Section):
     )
     socket: FilePath = Field(
         default=as_written("/run/bluegreen/api.sock"),
-        description="Unix socket of the operators' API. With socket activation systemd's socket is used and this is "
-        "the path that clients are told.",
+        description="Unix socket of the operators' API, which `bluegreen status` and all other verbs use.",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto",
@@ -70,12 +69,12 @@ class Access(Section):
     )
     operate: tuple[Grant, ...] = Field(
         default=(),
-        description="Who may also plan, deploy, promote, abort, roll back, pause. Empty: nobody by this list.",
+        description="Who may also plan, deploy, promote, abort, roll back. Empty: nobody by this list.",
     )
     admin: tuple[Grant, ...] = Field(
         default=(),
-        description="Who may also read the audit and the configuration and reload it. Empty: root and the daemon's "
-        "own user alone.",
+        description="Who may also read the configuration (secrets are masked). Empty: root and the daemon's own user "
+        "alone.",
     )
 
 

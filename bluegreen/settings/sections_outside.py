@@ -65,9 +65,7 @@ class Hooks(Section):
 class Notify(Section):
     """A receiver of messages. A receiver that hangs delays nothing and nobody."""
 
-    name: Name = Field(
-        description="What it is called in `bluegreen notify test NAME` and in the log.", examples=["team-chat"]
-    )
+    name: Name = Field(description="What it is called in the log.", examples=["team-chat"])
     kind: Literal["webhook", "command"] = Field(
         description='"webhook": the message is POSTed as JSON to `url`. "command": `command` gets it as JSON on its '
         "standard input.",

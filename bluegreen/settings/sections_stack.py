@@ -95,8 +95,8 @@ class Environment(Section):
     )
     logs: ColourArgv | None = Field(
         default=None,
-        description="Prints the latest log lines of {colour}, for reports and `bluegreen env logs`. Not set: there "
-        "are none.",
+        description="Prints the latest log lines of {colour}; they are kept with a deployment that is given up. Not "
+        "set: there are none.",
         examples=[["journalctl", "-u", "app@{colour}", "-n", "200"]],
     )
     timeout: Period = Field(

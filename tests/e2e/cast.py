@@ -12,8 +12,9 @@ import aiohttp
 from bluegreen.app.requests import PlanRequest
 from bluegreen.demo.children import Child, spawn
 from bluegreen.demo.records import Record, read
+from bluegreen.demo.scenery import SITES
 from bluegreen.demo.stack import SERVICES, Stack
-from bluegreen.demo.stage import SITES, Stage
+from bluegreen.demo.stage import Stage
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
 from bluegreen.processes import environment

@@ -11,7 +11,7 @@ import pytest
 
 from bluegreen.demo.ports import free_ports
 from bluegreen.demo.postgres import EmbeddedPostgres
-from bluegreen.demo.stage import Pace
+from bluegreen.demo.scenery import Pace
 from tests.e2e.cast import baseline, colours_served, crowd, deploy, ended, reached
 from tests.e2e.conftest import MakeStage
 

@@ -4,7 +4,8 @@ import copy
 from typing import Any
 
 from bluegreen.demo.records import Tally, sessions_lost
-from bluegreen.demo.stage import Pace, Stage
+from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import Stage
 from tests.e2e.cast import (
     answers_at,
     baseline,
@@ -44,7 +45,7 @@ async def test_a_good_release_goes_live_and_sessions_made_before_it_still_work(
     failed = Tally.of(records).failed
     record_property("failed_requests_in_the_switch", failed)
     print(f"\nfailed requests over the whole deployment, counted by the users: {failed} of {len(records)}")
-    assert failed <= 23, "Caddy's own reload costs up to 23 with 32 keep-alive clients (CADDY.md, fact 4); more is ours"
+    assert failed <= 23, "Caddy's own reload costs up to 23 with 32 keep-alive clients (docs/caddy.md); more is ours"
     assert not await answers_at(stage, "blue")
     assert leftovers(stage.directory / "backups") == []
     assert _without_our_upstreams(await caddy_config(stage)) == _without_our_upstreams(before)

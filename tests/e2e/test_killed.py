@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bluegreen.demo.stage import HERE, Pace, Stage
+from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import HERE, Stage
 from tests.e2e.admin_proxy import AdminProxy, Mode
 from tests.e2e.cast import baseline, colours_served, crowd, deploy, deployment, ended, eventually, reached
 from tests.e2e.conftest import MakeStage

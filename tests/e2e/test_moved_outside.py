@@ -2,8 +2,9 @@
 
 from bluegreen.app.requests import PlanRequest
 from bluegreen.demo import colour as colours
+from bluegreen.demo.scenery import Pace
 from bluegreen.demo.stack import SERVICES, Stack
-from bluegreen.demo.stage import Pace, Stage
+from bluegreen.demo.stage import Stage
 from tests.e2e.cast import colours_served, deploy, ended, reached
 from tests.e2e.conftest import MakeStage
 

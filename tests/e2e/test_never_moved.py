@@ -4,7 +4,8 @@ from pathlib import Path
 
 import asyncpg
 
-from bluegreen.demo.stage import HERE, Pace, Stage
+from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import HERE, Stage
 from tests.e2e.cast import answers_at, baseline, colours_served, crowd, deploy, ended, events, reached
 from tests.e2e.conftest import MakeStage
 

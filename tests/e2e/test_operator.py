@@ -11,7 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from bluegreen.demo.stage import Pace, Stage
+from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import Stage
 from bluegreen.processes import environment, run_command
 from tests.e2e.cast import colours_served, deploy, ended, eventually, reached
 from tests.e2e.conftest import MakeStage
@@ -81,6 +82,17 @@ async def test_a_second_daemon_is_refused_and_touches_nothing(stage: Stage) -> N
     second = await bluegreen(stage, "serve", "--config", str(stage.config))
     assert second.code == 75, second.text
     assert (await bluegreen(stage, "status")).code == 0
+
+
+async def test_a_daemon_that_cannot_listen_says_why_without_a_traceback(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    await stage.set_up()
+    stage.socket.write_text("somebody's notes")
+    refused = await bluegreen(stage, "serve", "--config", str(stage.config))
+    assert refused.code == 78, refused.text
+    assert "Traceback" not in refused.text
+    assert str(stage.socket) in refused.text
+    assert stage.socket.read_text() == "somebody's notes"
 
 
 async def test_without_a_daemon_every_verb_says_so(stage: Stage) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bluegreen.demo.records import Tally
-from bluegreen.demo.stage import Pace, Stage
+from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import Stage
 from bluegreen.interfaces.client import ClientError
 from tests.e2e.cast import answers_at, baseline, colours_served, crowd, deploy, ended
 from tests.e2e.conftest import MakeStage

@@ -1,9 +1,8 @@
 """What a dial means: when two spellings are the same address, whose it is, and whether it can be dialled at
 all.
 
-Caddy accepts `dial: "127.0.0.1:notaport"` with 200 and then answers 502 to every user (fact 6 of its admin
-API, pinned in tests/adapters/balancers/test_caddy_facts.py), so addresses are judged before anything is
-written.
+Caddy accepts `dial: "127.0.0.1:notaport"` with 200 and then answers 502 to every user (pinned in
+tests/adapters/balancers/test_caddy_facts.py), so addresses are judged before anything is written.
 """
 
 import asyncio

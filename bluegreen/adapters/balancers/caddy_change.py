@@ -1,9 +1,9 @@
 """Turns "every service to this colour" into one PATCH: a path, and what shall stand there.
 
-One request is one reload of Caddy's HTTP app (fact 3), so services that move together move in one value at
+One request is one reload of Caddy's HTTP app, so services that move together move in one value at
 the deepest place that holds all their lists of upstreams. The generation stands in the `@id` of every
 upstream: without it the content, and so the ETag, would be the same again once traffic is back, and a late
-write would land (fact 2).
+write would land (docs/decisions/003).
 
 Of an operator's upstream objects what all in a handler share is kept (`max_requests`); where they differ
 there is no telling which of it belongs to which new address: that is left out, with a warning. An `@id` of

@@ -98,7 +98,7 @@ class CommandRunner:
         said = f"; it said: {printable(last)}" if last and code is not None else ""
         return RunnerFailed(
             f"`{verb}` of {self._colour} failed: {why}{said}",
-            next=(f"bluegreen env logs {self._colour}",),
+            next=("bluegreen logs",),
             colour=str(self._colour),
             exit_code=code,
             output=output,

@@ -39,7 +39,7 @@ async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
-# --- facts 1 and 2: conditional writes, and what a timeout means
+# --- conditional writes, and what a timeout means
 
 
 async def test_an_etag_is_a_hash_of_the_content_with_its_path(caddy: EmbeddedCaddy) -> None:
@@ -110,7 +110,7 @@ async def test_an_id_may_stand_only_once_in_the_configuration(caddy: EmbeddedCad
     assert (await read(caddy.admin, HERA))[1] == BLUE
 
 
-# --- facts 4 and 5: reloads
+# --- reloads
 
 
 @asynccontextmanager
@@ -147,7 +147,7 @@ async def test_a_change_that_alters_nothing_reloads_nothing(caddy: EmbeddedCaddy
         await once_more(reader, writer)
 
 
-# --- fact 6: what it accepts, and how it says no
+# --- what it accepts, and how it says no
 
 
 async def test_a_nonsense_dial_is_accepted_and_then_fails_every_user(caddy: EmbeddedCaddy) -> None:
@@ -180,7 +180,7 @@ async def test_an_unknown_id_is_404(caddy: EmbeddedCaddy) -> None:
     assert (await read(caddy.admin, "/id/nobodys"))[0] == 404
 
 
-# --- facts 8 and 9: what survives
+# --- what survives
 
 
 async def test_a_restart_without_resume_forgets_what_the_api_changed(caddy: EmbeddedCaddy) -> None:
@@ -243,7 +243,7 @@ async def test_https_in_a_snippet_turns_on_the_transports_tls(
     assert "tls" in handler["transport"]
 
 
-# --- fact 12: who answered, from the access log
+# --- who answered, from the access log
 
 
 async def test_the_access_log_names_the_upstream_also_of_a_502(caddy: EmbeddedCaddy, short_directory: Path) -> None:
@@ -260,7 +260,7 @@ async def test_the_access_log_names_the_upstream_also_of_a_502(caddy: EmbeddedCa
     assert stat.S_IMODE(log.stat().st_mode) == 0o640
 
 
-# --- fact 15: who may ask
+# --- who may ask
 
 
 async def test_an_origin_header_is_refused_on_the_socket(caddy: EmbeddedCaddy) -> None:

@@ -77,7 +77,7 @@ async def test_a_failure_carries_exit_code_last_lines_and_the_whole_kept_output(
     )
     assert caught.value.facts["exit_code"] == 7
     assert str(caught.value.facts["output"]).startswith("line 1\nline 2\n")
-    assert caught.value.next == ("bluegreen env logs green",)
+    assert caught.value.next == ("bluegreen logs",)
 
 
 async def test_a_program_that_is_missing_is_named() -> None:
