@@ -1,7 +1,8 @@
 """Stands between the daemon and Caddy's admin endpoint, and loses what it is told to lose.
 
 A real HTTP proxy on loopback. `swallow`: changes are not passed on and never answered. `keep_reply`: changes are
-passed on, and their reply is kept back: the moment between the effect and its outcome.
+passed on, and their reply is kept back: the moment between the effect and its outcome. `late`: the next change is
+passed on after its sender has given up.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ class Mode(StrEnum):
     PASS = "pass"
     SWALLOW = "swallow"
     KEEP_REPLY = "keep_reply"
+    LATE = "late"
 
 
 class AdminProxy:
@@ -31,7 +33,11 @@ class AdminProxy:
         self.mode = Mode.PASS
         self.url = ""
         self.changed = asyncio.Event()
+        self.given_up = asyncio.Event()
+        """Set by a test to let a late change go on."""
         self.changes = 0
+        self.landed: asyncio.Queue[int] = asyncio.Queue()
+        """What Caddy said to changes that came late."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["AdminProxy"]:
@@ -56,18 +62,31 @@ class AdminProxy:
         if change and self.mode is Mode.SWALLOW:
             self.changed.set()
             await asyncio.sleep(60)
+        if change and self.mode is Mode.LATE:
+            self.mode = Mode.PASS
+            return await asyncio.shield(self._forward_late(request, await request.read()))
         answer = await self._forward(request)
         if change and self.mode is Mode.KEEP_REPLY:
             self.changed.set()
             await asyncio.sleep(60)
         return answer
 
-    async def _forward(self, request: web.Request) -> web.Response:
+    async def _forward_late(self, request: web.Request, body: bytes) -> web.Response:
+        while not self.given_up.is_set():
+            await asyncio.sleep(0.02)
+        answer = await self._forward(request, body)
+        self.landed.put_nowait(answer.status)
+        return answer
+
+    async def _forward(self, request: web.Request, body: bytes | None = None) -> web.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(self._target)) as session,
             session.request(
-                request.method, f"http://localhost{request.raw_path}", data=await request.read(), headers=headers
+                request.method,
+                f"http://localhost{request.raw_path}",
+                data=await request.read() if body is None else body,
+                headers=headers,
             ) as got,
         ):
             kept = {name: value for name, value in got.headers.items() if name.lower() not in HOP_BY_HOP}

@@ -11,6 +11,7 @@ from bluegreen.demo.caddy import caddy_binary
 from bluegreen.demo.children import EmbeddedFailed
 from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.demo.stage import Stage
+from tests.e2e.admin_proxy import AdminProxy
 
 MakeStage = Callable[..., Stage]
 
@@ -46,3 +47,10 @@ async def stage(make_stage: MakeStage) -> Stage:
     await stage.set_up()
     await stage.start_daemon()
     return stage
+
+
+@pytest.fixture
+async def proxy(short_directory: Path) -> AsyncIterator[AdminProxy]:
+    """A proxy before the admin endpoint of this test's Caddy."""
+    async with AdminProxy(f"unix/{short_directory / 'caddy' / 'admin.sock'}").running() as running:
+        yield running

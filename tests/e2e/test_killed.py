@@ -1,10 +1,7 @@
 """The daemon is killed (-9) in the middle, and started again: the end that docs/architecture.md prescribes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from bluegreen.demo.scenery import Pace
 from bluegreen.demo.stage import HERE, Stage
@@ -131,13 +128,6 @@ async def test_a_stop_by_sigterm_moves_no_traffic_and_the_next_daemon_goes_on(ma
     await stage.start_daemon()
     assert (await deployment(stage, id)).attempt == 2
     assert (await ended(stage, id)).phase == "LIVE"
-
-
-@pytest.fixture
-async def proxy(short_directory: Path) -> AsyncIterator[AdminProxy]:
-    """A proxy before the admin endpoint of this test's Caddy."""
-    async with AdminProxy(f"unix/{short_directory / 'caddy' / 'admin.sock'}").running() as running:
-        yield running
 
 
 async def _begin(stage: Stage) -> None:
