@@ -40,6 +40,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._skipping = _Skipping()
         super().__init__(self._skipping)
+        # A timer is due when it is nearer than this; the usual nanosecond is less than a float can tell after a month.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         return self._skipping.skipped

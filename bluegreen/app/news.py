@@ -12,8 +12,8 @@ from bluegreen.domain.errors import JournalUnwritable
 from bluegreen.domain.records import Event, Json
 from bluegreen.ports import Clock, Journal
 
-QUEUE = 1000
-"""Events a follower may lag behind before it is sent back to the journal for what it missed."""
+PAGE = 1000
+"""Events that a follower takes from the journal at a time."""
 
 log = structlog.get_logger("bluegreen")
 
@@ -64,10 +64,11 @@ class News:
         try:
             while True:
                 wake.clear()
-                for event in await self._journal.events(after, deployment, QUEUE):
+                stored = await self._journal.events(after, deployment, PAGE)
+                for event in stored:
                     after = event.seq
                     yield event
-                if not wake.is_set():
+                if len(stored) < PAGE and not wake.is_set():
                     await wake.wait()
         finally:
             self._followers.discard(wake)

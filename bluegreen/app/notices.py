@@ -49,8 +49,6 @@ class Outbox:
     async def run(self) -> None:
         """Deliver until cancelled; first what an earlier daemon left undelivered."""
         for key, kept in (await self._journal.facts("notice")).items():
-            if key in self._posted:
-                continue  # of this life: it is queued already
             self._posted.add(key)
             self._queue(_from_json(kept["notice"]), kept["waiting"])
         async with asyncio.TaskGroup() as group:
@@ -58,6 +56,8 @@ class Outbox:
                 group.create_task(self._deliver(notifier), name=f"notify:{notifier.name}")
 
     def _queue(self, notice: Notice, receivers: list[str]) -> None:
+        if not receivers or notice.key in self._waiting:
+            return  # posted by this daemon before the outbox ran
         self._waiting[notice.key] = set(receivers)
         for name in receivers:
             queue = self._queues.get(name)

@@ -93,7 +93,7 @@ class Reconciler:
             await self._restore(run, seen)
 
     def _expect(self, run: Run, seen: Seen, colour: Colour) -> None:
-        if seen.colour is not colour and not run.returned:
+        if seen.colour is not colour:
             reason = f"traffic was moved outside bluegreen, it should be on {colour}: {seen.text}"
             run.orders.halt(Stop(Cause.MOVED_OUTSIDE, reason))
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bluegreen.app.news import News
 from bluegreen.app.run import Run
+from bluegreen.app.waiting import delays
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
@@ -16,6 +17,9 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Intent
 from bluegreen.domain.recovery import READS_TRAFFIC, Decision, resume
 from bluegreen.domain.traffic import Traffic
+
+PAGE_AFTER = 8
+"""Failed looks (about 16 s) after which a human is called, while the looks go on."""
 
 TRIAL_PHASES = frozenset({Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
 
@@ -45,6 +49,7 @@ async def take_up(run: Run) -> None:
     traffic = await _read_traffic(run) if run.deployment.phase in READS_TRAFFIC else await _glance(run)
     await _know_generation(run, traffic)
     await take_up_card(run)
+    run.count_on()
     run.resumed = resume(run.deployment, await _switch_intent(run), traffic)
     await _tell(run, run.resumed)
 
@@ -77,14 +82,19 @@ async def _tell(run: Run, decision: Decision) -> None:
 
 async def _read_traffic(run: Run) -> Traffic:
     """What Caddy serves; asked again until it answers, since nothing may be assumed. Traffic stays meanwhile."""
-    delay = 0.1
-    while True:
+    told = ""
+    for attempt, delay in enumerate(delays(), start=1):
         try:
             return await run.world.balancer.observe()
         except BalancerError as exc:
-            await run.tell("traffic.unreadable", reason=exc.detail, severity="warning")
+            reason = exc.detail
+        if reason != told:
+            await run.tell("traffic.unreadable", reason=reason, severity="warning")
+            told = reason
+        if attempt == PAGE_AFTER:
+            await run.page("unreadable", f"nobody watches {run.deployment.id}: Caddy cannot be read: {reason}")
         await asyncio.sleep(delay)
-        delay = min(delay * 2, 5.0)
+    raise AssertionError  # the delays have no end
 
 
 async def _glance(run: Run) -> Traffic | None:

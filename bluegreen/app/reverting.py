@@ -5,11 +5,11 @@ given up helps nobody. It fails only where the old colour cannot serve, or someb
 """
 
 import asyncio
-from collections.abc import Iterator
 
 from bluegreen.app import switch
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
+from bluegreen.app.waiting import delays
 from bluegreen.domain.deployments import Answer
 from bluegreen.domain.errors import BalancerError, BluegreenError, ForeignChange, JournalUnwritable
 from bluegreen.domain.phases import Outcome, Phase
@@ -47,7 +47,7 @@ async def reverting(run: Run) -> Answer:
 async def _go_back(run: Run) -> Answer | None:
     """Write the way back until it is read back; None when it is so, an answer where it is given up."""
     foreign = 0
-    for attempt, delay in enumerate(_delays(), start=1):
+    for attempt, delay in enumerate(delays(), start=1):
         if run.returned:
             return None
         if run.orders.resolved:
@@ -119,11 +119,3 @@ def _commands(run: Run) -> tuple[str, ...]:
 def _late(run: Run) -> bool:
     left = run.seconds_left()
     return left is not None and left <= 0
-
-
-def _delays() -> Iterator[float]:
-    """0.2 s, doubled up to 5 s, without end."""
-    delay = 0.2
-    while True:
-        yield delay
-        delay = min(delay * 2, 5.0)

@@ -88,6 +88,10 @@ class Run:
         deadline = self.deployment.plan.terms.deadlines.get(self.deployment.phase)
         return None if deadline is None else deadline - self.elapsed
 
+    def count_on(self) -> None:
+        """Count the phase's time on from what was saved: until now nobody was at work."""
+        self._entered = self.world.clock.monotonic()
+
     def note(self, text: str) -> None:
         """Say what the step waits for."""
         self.doing = text

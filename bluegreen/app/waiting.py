@@ -1,7 +1,7 @@
 """Waits that name every reason to leave them."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -64,6 +64,14 @@ async def woken(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
     except TimeoutError:
         return
+
+
+def delays() -> Iterator[float]:
+    """Seconds between tries that must not end: 0.2, doubled up to 5."""
+    delay = 0.2
+    while True:
+        yield delay
+        delay = min(delay * 2, 5.0)
 
 
 def _is_cancelled() -> bool:

@@ -1,7 +1,7 @@
 """Every test of the app runs in virtual time, on parts in memory."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -14,6 +14,9 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture
-def outside() -> Outside:
-    """Blue is live with 1.0.0, green is idle, users come and all is well."""
-    return Outside()
+def outside() -> Iterator[Outside]:
+    """Blue is live with 1.0.0, green is idle, users come and all is well. What must never happen is looked for after
+    every test."""
+    outside = Outside()
+    yield outside
+    assert outside.broken == []

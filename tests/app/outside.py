@@ -17,7 +17,7 @@ from bluegreen.adapters.runners.memory import MemoryRunner
 from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.app.world import World
-from bluegreen.domain.errors import ReleaseInvalid
+from bluegreen.domain.errors import JournalUnwritable, ReleaseInvalid
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted
@@ -130,6 +130,25 @@ class Balancer(MemoryBalancer):
         await self._outside.tell(f"balancer {colour} {generation}", switched)
 
 
+class Runner(MemoryRunner):
+    """A colour in memory, which tells a story of every call and never is touched while users are on it."""
+
+    def __init__(self, outside: "Outside", colour: Colour, running: str = "") -> None:
+        super().__init__(colour, running)
+        self._outside = outside
+
+    async def up(self, release: Release) -> str:
+        return str(await self._outside.tell(f"runner {self.colour} up", super().up(release)))
+
+    async def down(self) -> str:
+        return str(await self._outside.tell(f"runner {self.colour} down", super().down()))
+
+    async def _called(self, verb: str, version: str) -> None:
+        if self.colour in self._outside.serving():
+            self._outside.broken.append(f"{verb} was called on {self.colour} while users were on it")
+        await super()._called(verb, version)
+
+
 class Cards(MemoryCards):
     """The cards in memory, which tell a story of every write."""
 
@@ -150,12 +169,14 @@ class Outside:
     def __init__(self, *, snippets: bool = True) -> None:
         self.clock = VirtualClock()
         self.told: list[str] = []
+        self.broken: list[str] = []
+        """Promises of the architecture that were broken."""
         self.story: Story = nobody
         self.balancer = Balancer(self, snippets=snippets)
         self.front_door = MemoryFrontDoor(tuple(SERVICES.values()), self._serving)
         self.users = Users(self.balancer)
         self.log = MemorySignals(self.clock, "extra")
-        self.runners = {BLUE: MemoryRunner(BLUE, "1.0.0"), GREEN: MemoryRunner(GREEN)}
+        self.runners = {BLUE: Runner(self, BLUE, "1.0.0"), GREEN: Runner(self, GREEN)}
         self.readiness = tuple(MemoryReadiness(name, consecutive=2, interval=1.0) for name in SERVICES)
         self.smoke = MemoryCheck("login works")
         self.database = MemoryDatabase()
@@ -215,6 +236,10 @@ class Outside:
         self.terms = terms(**changes)
         return self.terms
 
+    def serving(self) -> set[Colour]:
+        """The colours that users are on."""
+        return {colour for name in SERVICES if (colour := self._serving(name))}
+
     def _serving(self, service: str) -> Colour | None:
         route = self.balancer.routes.get(service)
         dials = route.dials if route else ()
@@ -251,7 +276,7 @@ class When:
 
 @dataclass
 class Dying:
-    """Follows the story and lets the daemon die at one point of it: it never comes back from there."""
+    """Follows the story and lets the daemon die at one point of it: nothing of what follows is done."""
 
     point: int
     seen: int = 0
@@ -266,7 +291,8 @@ class Dying:
             self.where = what
             self.dead.set()
         if self.dead.is_set():
-            await asyncio.Event().wait()
+            await asyncio.sleep(1)  # the test ends the daemon at once; only what must not be cut off gets further
+            raise JournalUnwritable("the daemon is dead")
 
 
 class Ended(Exception):

@@ -274,6 +274,17 @@ async def test_of_two_reasons_to_stop_the_first_stands(outside: Outside) -> None
     assert (ended.cause, ended.reason) == ("alert", "alert from prom: 5xx are up")
 
 
+async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_then_gives_up(outside: Outside) -> None:
+    outside.database.add("0001_a")
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.PROVING)
+        await VERBS["abort"](daemon)
+        ended = await daemon.end()
+    assert ended.path[-2:] == (P.PROVING, P.ABANDONED)
+    assert len(outside.smoke.asked) == 2, "before the backup, and on the changed schema"
+
+
 async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_red_counts_as_failed(outside: Outside) -> None:
     outside.database.add("0001_a")
     async with running(outside) as daemon:

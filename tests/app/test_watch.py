@@ -6,6 +6,7 @@ import pytest
 
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.signals import Counted
 from tests.app.daemons import ANN, Daemon, alert, outcomes, pages, running, until
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN
@@ -116,7 +117,7 @@ async def test_a_release_that_is_only_trivially_different_stays(share: float, ou
 async def test_what_the_old_colour_still_answers_is_not_held_against_the_new_one(outside: Outside) -> None:
     async with running(outside) as daemon:
         await to(daemon, WATCHING)
-        outside.users.failing[BLUE] = 1.0
+        daemon.watch.report(Counted("access_log", "5xx", BLUE, 1000, 1000))
         ended = await daemon.end()
     assert ended.phase is LIVE
 

@@ -6,7 +6,8 @@ import pytest
 
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.phases import Outcome, Phase
-from tests.domain.examples import BLUE, GREEN, deployment
+from bluegreen.domain.plans import Kind
+from tests.domain.examples import BLUE, GREEN, deployment, plan
 from tests.virtual_time import EPOCH
 
 LATER = EPOCH + timedelta(seconds=90)
@@ -87,6 +88,32 @@ def test_a_restart_is_another_attempt_at_the_same_phase() -> None:
 
 def test_the_new_colour_is_the_one_that_was_idle() -> None:
     assert (deployment().old, deployment().new) == (BLUE, GREEN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "live_is_down", "trusted"),
+    [(Kind.DEPLOY, False, True), (Kind.DEPLOY, True, False), (Kind.ROLLBACK, False, False)],
+)
+def test_the_live_colour_is_trusted_but_in_a_rollback_and_where_it_is_known_to_be_down(
+    kind: Kind, live_is_down: bool, trusted: bool
+) -> None:
+    assert plan(kind=kind, live_is_down=live_is_down).trusts_live == trusted
+
+
+@pytest.mark.parametrize(
+    ("cause", "moved", "kind", "worse"),
+    [
+        (Cause.REGRESSED, True, Kind.DEPLOY, True),
+        (Cause.REGRESSED, False, Kind.DEPLOY, False),
+        (Cause.OPERATOR, True, Kind.ROLLBACK, False),
+        (Cause.MOVED_OUTSIDE, True, Kind.DEPLOY, False),
+        (None, True, Kind.DEPLOY, False),
+    ],
+)
+def test_a_release_was_found_worse_where_users_met_it_and_it_was_taken_back_for_what_it_is(
+    cause: Cause | None, moved: bool, kind: Kind, worse: bool
+) -> None:
+    assert deployment(Phase.REVERTED, cause=cause, moved=moved, plan=plan(kind=kind)).found_worse == worse
 
 
 @pytest.mark.parametrize("cause", list(Cause))

@@ -1,0 +1,175 @@
+"""The ears of the daemon: what is counted for the trial, what for the history, and what for nobody."""
+
+import asyncio
+
+import pytest
+
+from bluegreen.adapters.signals.memory import MemorySignals
+from bluegreen.app.watch import Standby, Watch
+from bluegreen.domain.evidence import Evidence, Judgement
+from bluegreen.domain.signals import Counted, Measured
+from tests.app.outside import side_by_side
+from tests.domain.examples import BLUE, GREEN, terms
+from tests.virtual_time import VirtualClock
+
+TERMS = terms()
+
+
+@pytest.fixture
+async def watch() -> Watch:
+    """Blue serves; nothing is on trial."""
+    watch = Watch(VirtualClock(), ())
+    watch.moved(BLUE)
+    return watch
+
+
+def judged(watch: Watch) -> Judgement:
+    judgement = watch.judge(TERMS)
+    assert judgement is not None
+    return judgement
+
+
+def evidence(watch: Watch, signal: str) -> Evidence:
+    (found,) = [evidence for evidence in judged(watch).signals if evidence.signal == signal]
+    return found
+
+
+async def test_with_nothing_on_trial_the_colour_that_serves_makes_the_history(watch: Watch) -> None:
+    watch.report(Counted("log", "5xx", BLUE, 100, 1))
+    watch.report(Counted("log", "5xx", GREEN, 50, 50))
+    assert watch.baseline.seen("5xx") == (100, 1)
+    assert watch.judge(TERMS) is None
+
+
+async def test_on_trial_only_the_new_colour_counts_and_the_history_rests(watch: Watch) -> None:
+    watch.report(Counted("log", "5xx", BLUE, 100, 1))
+    watch.open(GREEN, TERMS)
+    watch.moved(GREEN)
+    watch.report(Counted("log", "5xx", GREEN, 10, 2))
+    watch.report(Counted("log", "5xx", BLUE, 10, 10))
+    assert (evidence(watch, "5xx").n, evidence(watch, "5xx").bad) == (10, 2)
+    assert watch.baseline.seen("5xx") == (100, 1)
+
+
+async def test_what_was_asked_before_traffic_moved_counts_for_nobody(watch: Watch) -> None:
+    watch.open(GREEN, TERMS)
+    asked = asyncio.get_running_loop().time()
+    await asyncio.sleep(1)
+    watch.moved(GREEN)
+    watch.report(Counted("probes", "probe", None, 1, 1, key="web", since=asked))
+    assert evidence(watch, "probe").n == 0
+    watch.report(Counted("probes", "probe", None, 1, 1, key="web", since=asyncio.get_running_loop().time()))
+    assert evidence(watch, "probe").n == 1
+
+
+async def test_before_anybody_knows_who_serves_what_names_no_colour_counts_for_nobody() -> None:
+    watch = Watch(VirtualClock(), ())
+    watch.report(Counted("probes", "probe", None, 1, 0, since=0.0))
+    assert watch.baseline.seen("probe") == (0, 0)
+
+
+async def test_being_told_again_who_serves_forgets_nothing(watch: Watch) -> None:
+    asked = asyncio.get_running_loop().time()
+    await asyncio.sleep(1)
+    watch.moved(BLUE)
+    watch.report(Counted("probes", "probe", None, 1, 0, since=asked))
+    assert watch.baseline.seen("probe") == (1, 0)
+
+
+async def test_slow_is_what_the_slowest_twentieth_of_the_live_colour_exceeded(watch: Watch) -> None:
+    watch.report(Measured("log", "slow", BLUE, "web", tuple(0.100 + 0.001 * i for i in range(1000))))
+    watch.open(GREEN, TERMS)
+    watch.report(Measured("log", "slow", GREEN, "web", (0.2, 0.9, 1.2, 2.0)))
+    watch.report(Measured("log", "slow", GREEN, "api", (9.0, 9.0)))  # no history: no limit
+    slow = evidence(watch, "slow")
+    assert (slow.n, slow.bad) == (4, 2)
+    assert slow.tolerated >= 0.05
+
+
+async def test_below_the_floor_nothing_is_slow(watch: Watch) -> None:
+    watch.report(Measured("log", "slow", BLUE, "web", (0.001,) * 1000))
+    watch.open(GREEN, TERMS)
+    watch.report(Measured("log", "slow", GREEN, "web", (0.05,) * 20 + (0.15,) * 3))
+    assert evidence(watch, "slow").bad == 3
+
+
+async def test_without_durations_of_the_live_colour_nothing_is_called_slow(watch: Watch) -> None:
+    watch.open(GREEN, TERMS)
+    watch.report(Measured("log", "slow", GREEN, "web", (9.0, 9.0)))
+    assert "slow" not in [found.signal for found in judged(watch).signals]
+
+
+async def test_a_worse_colour_is_known_in_the_turn_after_it_was_reported_without_any_time_passing(watch: Watch) -> None:
+    watch.report(Counted("log", "5xx", BLUE, 10_000, 10))
+    watch.open(GREEN, TERMS)
+    watch.report(Counted("log", "5xx", GREEN, 20, 20))
+    began = asyncio.get_running_loop().time()
+    await watch.regressed.wait()
+    assert asyncio.get_running_loop().time() == began
+    assert judged(watch).verdict == "regressed"
+
+
+async def test_what_is_reported_in_one_turn_is_judged_together(watch: Watch) -> None:
+    watch.report(Counted("log", "5xx", BLUE, 10_000, 10))
+    watch.open(GREEN, TERMS)
+    watch.report(Counted("log", "5xx", GREEN, 4, 4))
+    watch.report(Counted("log", "5xx", GREEN, 10_000, 0))
+    await asyncio.sleep(1)
+    assert not watch.regressed.is_set()
+
+
+async def test_after_the_trial_nothing_is_judged_and_what_comes_makes_history(watch: Watch) -> None:
+    watch.open(GREEN, TERMS)
+    watch.moved(GREEN)
+    watch.report(Counted("log", "5xx", GREEN, 20, 20))
+    watch.close()
+    watch.report(Counted("log", "5xx", GREEN, 30, 0))
+    assert watch.judge(TERMS) is None
+    assert not watch.regressed.is_set()
+    assert watch.baseline.seen("5xx") == (30, 0)
+
+
+async def test_a_source_is_silent_when_it_was_alive_and_says_nothing_for_so_long() -> None:
+    log, other = MemorySignals(VirtualClock(), "log"), MemorySignals(VirtualClock(), "never heard")
+    watch = Watch(VirtualClock(), (log, other))
+    async with side_by_side(("watch", watch.run())):
+        log.emit(Counted("log", "5xx", BLUE, 1, 0))
+        await asyncio.sleep(4)
+        assert watch.silent(5.0) == frozenset()
+        await asyncio.sleep(2)
+        assert watch.silent(5.0) == {"log"}
+
+
+async def test_a_trial_goes_on_as_it_was_kept(watch: Watch) -> None:
+    watch.report(Counted("log", "5xx", BLUE, 10_000, 10))
+    watch.open(GREEN, TERMS)
+    await asyncio.sleep(30)
+    watch.tick()
+    watch.report(Counted("log", "5xx", GREEN, 100, 1))
+    watch.report(Counted("probes", "probe", GREEN, 2, 2, key="web"))
+    before, kept = judged(watch), watch.to_json()
+    again = Watch(VirtualClock(), ())
+    assert again.reopen(GREEN, kept)
+    assert judged(again) == before
+    again.report(Counted("probes", "probe", GREEN, 1, 1, key="web"))
+    await asyncio.sleep(0)
+    assert again.regressed.is_set(), "the third failure in a row"
+
+
+async def test_it_is_told_when_a_source_cannot_go_on_where_it_was() -> None:
+    source = MemorySignals(VirtualClock(), "log")
+    watch = Watch(VirtualClock(), (source,))
+    watch.open(GREEN, TERMS)
+    kept = watch.to_json()
+    assert watch.reopen(GREEN, kept)
+    source.missing = True
+    assert not watch.reopen(GREEN, kept)
+
+
+async def test_the_old_colour_is_lost_after_three_failed_checks_in_a_row() -> None:
+    standby = Standby()
+    seen = []
+    for failure in ("no", "no", "", "no", "no", "no", "no", ""):
+        standby.checked(failure)
+        seen.append(str(standby))
+    assert seen == ["degraded", "degraded", "ready", "degraded", "degraded", "lost", "lost", "ready"]
