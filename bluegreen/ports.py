@@ -15,7 +15,7 @@ from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
-from bluegreen.domain.records import AuditRow, Event, Intent, Json, Notice
+from bluegreen.domain.records import AuditRow, Event, Intent, Json, Notice, Record
 from bluegreen.domain.signals import Batch
 from bluegreen.domain.traffic import Card, Colour, Traffic
 
@@ -202,8 +202,8 @@ class Journal(Protocol):
     Every write raises JournalUnwritable where it cannot be made durable.
     """
 
-    async def save(self, deployment: Deployment, *records: Event | Intent) -> tuple[Event, ...]:
-        """Store a deployment with the events and intents that belong to this very state, all or nothing.
+    async def save(self, deployment: Deployment, *records: Record) -> tuple[Event, ...]:
+        """Store a deployment with the records that belong to this very state, all or nothing.
         Returns the events with their numbers."""
 
     async def deployment(self, id: str) -> Deployment | None:

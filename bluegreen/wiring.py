@@ -27,8 +27,9 @@ from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.interfaces.hooks import HookRules
 from bluegreen.interfaces.peers import Access
+from bluegreen.logs import Masking
 from bluegreen.ports import Checker, Clock, Database, Notifier, Readiness, Runner, SignalSource
-from bluegreen.settings import Secret, Settings, read_release
+from bluegreen.settings import Secret, Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
 from bluegreen.settings.sections_stack import Smoke as SmokeSettings
@@ -64,6 +65,7 @@ async def open_world(settings: Settings, state: Path) -> AsyncIterator[World]:
             journal=journal,
             cards=FileCards(state / "cutback.json"),
             clock=clock,
+            redact=Masking(revealed(settings)).text,
         )
 
 

@@ -60,7 +60,7 @@ FLOORS = {
     ADAPTERS: Floor((PORTS, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
     APP: Floor((APP, DOMAIN, PORTS, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
-    WIRING: Floor((ADAPTERS, APP, DOMAIN, PORTS, INTERFACES, SETTINGS), never=FOR_PEOPLE),
+    WIRING: Floor((ADAPTERS, APP, DOMAIN, PORTS, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
     DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
     DEMO: Floor((DEMO, DOMAIN, PORTS, PROCESSES, INTERFACES, SETTINGS, LOGS, DAEMON), never=frozenset({"rich"})),
     "bluegreen.__main__": Floor(

@@ -7,7 +7,7 @@ from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.errors import JournalUnwritable
+from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.phases import AFTER_WATCH, WATCHED
 from bluegreen.domain.plans import Kind
 
@@ -48,7 +48,7 @@ class AlertIntake(Desk):
             fresh = await self._world.journal.claim("alert", key, {"effect": effect, "reason": reason})
             if run is not None and not reason:
                 await self._engine.remember_orders(run)
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self._engine.news.failed(exc)
             return AlertAnswer(key, effect, reason, durable=False)
         if not fresh and reason:

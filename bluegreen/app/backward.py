@@ -9,7 +9,7 @@ from bluegreen.app.orders import Stop
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.errors import JournalUnwritable, WrongPhase
+from bluegreen.domain.errors import JournalFailed, WrongPhase
 from bluegreen.domain.phases import Phase
 
 SETTLE_BEFORE_CUTBACK = 1.0
@@ -63,7 +63,7 @@ class Backward(Desk):
             run.orders.halt(Stop(Cause.OPERATOR, f"{verb} by {caller.who}{because(reason)}", force))
         try:
             await self._engine.remember_orders(run)
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self._engine.news.failed(exc)
         await self._audit_if_possible(caller, verb, deployment, reason, deployment.phase)
         return run.deployment
@@ -71,13 +71,11 @@ class Backward(Desk):
     async def _cutback_stranded(self, caller: Caller, reason: str) -> Deployment:
         """Open it again first, write after: it must work with a full disk too."""
         async with self._engine.lock:
-            with suppress(JournalUnwritable):
+            with suppress(JournalFailed):
                 await self._engine.let_settle(SETTLE_BEFORE_CUTBACK)
             deployment = await self.deployment("current")
             if deployment.phase is not Phase.STRANDED or deployment.settled:
-                raise WrongPhase(
-                    f"nothing is running, and the last deployment is {deployment.phase}", next=("bluegreen rollback",)
-                )
+                raise _nothing_to_cut_back(deployment)
             stop = Stop(Cause.OPERATOR, f"cutback by {caller.who}{because(reason)}", force=True)
             reopened = await self._engine.reopen(deployment, stop)
             await self._audit_if_possible(caller, "cutback", reopened, reason, deployment.phase)
@@ -101,9 +99,19 @@ class Backward(Desk):
     ) -> None:
         try:
             await self._audit(caller, verb, deployment, reason, before)
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self._engine.news.failed(exc)
 
     async def _want_what_is(self) -> None:
         colour = await planning.live_colour(self._world)
         await self._world.journal.keep("wanted", "colour", colour)
+
+
+def _nothing_to_cut_back(deployment: Deployment) -> WrongPhase:
+    """Only after LIVE is there an earlier release to go to; else users are there already."""
+    if deployment.phase is Phase.LIVE:
+        return WrongPhase(f"{deployment.id} has ended: {deployment.old} is stopped", next=("bluegreen rollback",))
+    return WrongPhase(
+        f"nothing is running: {deployment.id} ended {deployment.phase}, and users are on {deployment.old}",
+        next=("bluegreen status",),
+    )

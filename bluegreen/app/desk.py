@@ -66,28 +66,30 @@ class Desk:
                 next=next or (f"bluegreen watch {deployment.id}", f"bluegreen abort {deployment.id}"),
                 deployment=deployment.id,
             )
+        if self._engine.stopping is not None:
+            raise DeploymentInProgress(
+                f"{self._engine.stopping} is just being stopped after its inspection", next=("try again in a moment",)
+            )
         latest = await self._world.journal.deployments(1)
         if latest and latest[0].blocks_others:
             raise DeploymentInProgress(
-                f"{latest[0].id} is STRANDED and nobody settled it: {latest[0].reason}",
+                f"{latest[0].id} is {latest[0].phase} and nobody settled it: {latest[0].reason}",
                 next=instead(latest[0]),
                 deployment=latest[0].id,
             )
 
     async def _audit(self, caller: Caller, verb: str, deployment: Deployment, reason: str, before: str) -> None:
-        row = AuditRow(
-            self._world.clock.now(),
-            caller.who,
-            caller.origin,
-            verb,
-            deployment.id,
-            reason,
-            str(before),
-            str(deployment.phase),
-        )
+        row = self._row(caller, verb, deployment, reason, before)
         await self._world.journal.audit(row)
+        await self._told(row)
+
+    def _row(self, caller: Caller, verb: str, deployment: Deployment, reason: str, before: str) -> AuditRow:
+        now, after = self._world.clock.now(), str(deployment.phase)
+        return AuditRow(now, caller.who, caller.origin, verb, deployment.id, reason, str(before), after)
+
+    async def _told(self, row: AuditRow) -> None:
         await self._engine.news.tell(
-            f"operator.{PAST[verb]}", deployment=deployment.id, by=caller.who, origin=caller.origin, reason=reason
+            f"operator.{PAST[row.verb]}", deployment=row.deployment, by=row.who, origin=row.origin, reason=row.reason
         )
 
 

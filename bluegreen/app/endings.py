@@ -11,6 +11,9 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour
 
+INSPECT_AGAIN = timedelta(minutes=5)
+"""After this time a colour that could not be stopped is stopped again."""
+
 SEVERITIES = {Phase.LIVE: "info", Phase.ABANDONED: "warning", Phase.REVERTED: "warning", Phase.STRANDED: "critical"}
 
 
@@ -42,19 +45,27 @@ async def _settle_reverted(world: World, deployment: Deployment) -> None:
     await world.journal.keep("inspect", deployment.new, {"until": until.isoformat(), "deployment": deployment.id})
 
 
-async def stop_inspected(world: World, news: News) -> None:
-    """Stop colours whose time for inspection is over; one that cannot be stopped is told, once."""
+async def inspected_long_enough(world: World) -> Colour | None:
+    """A colour whose time for inspection is over; None where there is none."""
     for key, kept in (await world.journal.facts("inspect")).items():
-        if datetime.fromisoformat(kept["until"]) > world.clock.now():
-            continue
-        try:
-            await environments.stop(world, Colour(key))
-        except BluegreenError as exc:
-            await news.tell("inspection.not_ended", colour=key, reason=exc.detail, severity="warning")
-        else:
-            await world.journal.forget("release", key)
-            await news.tell("inspection.ended", colour=key, deployment=kept["deployment"])
-        await world.journal.forget("inspect", key)
+        if datetime.fromisoformat(kept["until"]) <= world.clock.now():
+            return Colour(key)
+    return None
+
+
+async def stop_inspected(world: World, news: News, colour: Colour) -> None:
+    """Stop a colour whose time for inspection is over; one that cannot be stopped now is tried again later."""
+    kept = await world.journal.fact("inspect", colour)
+    try:
+        await environments.stop(world, colour)
+    except BluegreenError as exc:
+        await news.tell("inspection.not_ended", colour=colour, reason=exc.detail, severity="warning")
+        again = world.clock.now() + INSPECT_AGAIN
+        await world.journal.keep("inspect", colour, {**kept, "until": again.isoformat()})
+    else:
+        await world.journal.forget("inspect", colour)
+        await world.journal.forget("release", colour)
+        await news.tell("inspection.ended", colour=colour, deployment=kept["deployment"])
 
 
 def outcome_notice(world: World, deployment: Deployment) -> Notice:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from bluegreen.app.endings import outcome_notice, settle, stop_inspected
+from bluegreen.app.endings import inspected_long_enough, outcome_notice, settle, stop_inspected
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders, Stop
@@ -15,8 +15,10 @@ from bluegreen.app.waiting import woken
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import JournalUnwritable
+from bluegreen.domain.errors import JournalFailed, JournalUnwritable
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.records import Record
+from bluegreen.domain.traffic import Colour
 
 
 class Engine:
@@ -26,6 +28,8 @@ class Engine:
         self.world, self.news, self.outbox, self.watch = world, news, outbox, watch
         self.run: Run | None = None
         self.lock = asyncio.Lock()
+        self.stopping: Colour | None = None
+        """The colour that is being stopped after its inspection."""
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._left: Run | None = None
@@ -54,8 +58,11 @@ class Engine:
             if self.run is not None:
                 await self._carry(self.run)
 
-    async def start(self, deployment: Deployment) -> Deployment:
-        """Save a new deployment and start it. The caller holds `lock` and has checked that nothing runs."""
+    async def start(self, deployment: Deployment, *records: Record) -> Deployment:
+        """Save a new deployment, with what belongs to its start, and start it.
+
+        The caller holds `lock` and has checked that nothing runs. Raises JournalFailed, and then nothing was started.
+        """
         event = self.news.event(
             "deployment.started",
             deployment=deployment.id,
@@ -65,7 +72,7 @@ class Engine:
             live=deployment.plan.live,
             by=deployment.plan.requested_by,
         )
-        self.news.heard(*await self.world.journal.save(deployment, event))
+        self.news.heard(*await self.world.journal.save(deployment, event, *records))
         self._launch(self._make_run(deployment, Orders()))
         await self._forget_inspections()
         return deployment
@@ -99,8 +106,10 @@ class Engine:
         while True:
             await asyncio.sleep(1.0)
             async with self.lock:
-                if self.run is None:
-                    await self._end_inspections()
+                self.stopping = None if self.run is not None else await self._inspected()
+            if self.stopping is not None:
+                await self._end_inspection(self.stopping)
+                self.stopping = None
 
     async def promote(self, run: Run) -> None:
         """Pass the gate: written first, so that what is refused has no effect. Raises JournalUnwritable."""
@@ -140,7 +149,7 @@ class Engine:
         while self.run is run:
             try:
                 await self._write_end(run)
-            except JournalUnwritable as exc:
+            except JournalFailed as exc:
                 self.news.failed(exc)
                 await woken(self._ready, delay)
                 delay = min(delay * 2, 5.0)
@@ -160,13 +169,21 @@ class Engine:
         try:
             for colour in await self.world.journal.facts("inspect"):
                 await self.world.journal.forget("inspect", colour)
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self.news.failed(exc)
 
-    async def _end_inspections(self) -> None:
+    async def _inspected(self) -> Colour | None:
         try:
-            await stop_inspected(self.world, self.news)
-        except JournalUnwritable as exc:
+            return await inspected_long_enough(self.world)
+        except JournalFailed as exc:
+            self.news.failed(exc)
+            return None
+
+    async def _end_inspection(self, colour: Colour) -> None:
+        """Outside of the lock, since `down` may take minutes; meanwhile `stopping` refuses new deployments."""
+        try:
+            await stop_inspected(self.world, self.news, colour)
+        except JournalFailed as exc:
             self.news.failed(exc)
 
 

@@ -12,7 +12,7 @@ from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import NotFound, PlanStale, RequestRefused, WrongPhase
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind, Plan
-from bluegreen.domain.records import Json
+from bluegreen.domain.records import Fact, Json
 
 PASSED_GATE = (Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING, Phase.CONTRACTING)
 
@@ -38,11 +38,7 @@ class Forward(Desk):
                 return known
             await self._refuse_while_running()
             plan = await self._plan_for(request, caller)
-            started = await self._start(plan, caller, "deploy")
-            if idempotency_key:
-                kept = {"deployment": started.id, "request": msgspec.to_builtins(request)}
-                await self._world.journal.keep("idempotency", idempotency_key, kept)
-            return started
+            return await self._start(plan, caller, "deploy", key=idempotency_key, request=request)
 
     async def promote(self, id: str, caller: Caller, reason: str = "") -> Deployment:
         """Pass the gate; nothing to do where it was passed."""
@@ -111,10 +107,23 @@ class Forward(Desk):
             raise NotFound(f"there is no plan {id}", next=("bluegreen plan RELEASE",))
         return dict(kept)
 
-    async def _start(self, plan: Plan, caller: Caller, verb: str, reason: str = "") -> Deployment:
+    async def _start(
+        self,
+        plan: Plan,
+        caller: Caller,
+        verb: str,
+        reason: str = "",
+        *,
+        key: str = "",
+        request: DeployRequest | None = None,
+    ) -> Deployment:
+        """Start a deployment of a plan; the audit and the idempotency key are written with it, or nothing is."""
         deployment = planning.new_deployment(self._world, plan)
-        started = await self._engine.start(deployment)
-        await self._audit(caller, verb, started, reason or plan.reason, "idle")
+        row = self._row(caller, verb, deployment, reason or plan.reason, "idle")
+        kept = {"deployment": deployment.id, "request": msgspec.to_builtins(request)}
+        records = (row, Fact("idempotency", key, kept)) if key else (row,)
+        started = await self._engine.start(deployment, *records)
+        await self._told(row)
         return started
 
     async def _known(self, key: str, request: DeployRequest) -> Deployment | None:

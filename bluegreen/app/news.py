@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import structlog
 
-from bluegreen.domain.errors import JournalUnwritable
+from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.records import Event, Json
 from bluegreen.ports import Clock, Journal
 
@@ -36,7 +36,7 @@ class News:
         event = self.event(name, deployment=deployment, phase=phase, **facts)
         try:
             self.heard(await self._journal.record(event))
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self.failed(exc)
             self.heard(event)
             return False
@@ -52,7 +52,7 @@ class News:
         for follower in self._followers:
             follower.set()
 
-    def failed(self, exc: JournalUnwritable) -> None:
+    def failed(self, exc: JournalFailed) -> None:
         """Remember and log that the journal refused a write."""
         self.unwritten = exc.detail
         log.critical("journal.write_failed", reason=exc.detail)

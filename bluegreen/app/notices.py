@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from bluegreen.domain.errors import JournalUnwritable, NotifierFailed
+from bluegreen.domain.errors import JournalFailed, NotifierFailed
 from bluegreen.domain.records import Json, Notice
 from bluegreen.finishing import to_the_end
 from bluegreen.ports import Journal, Notifier
@@ -40,7 +40,7 @@ class Outbox:
         waiting = [notifier.name for notifier in self._notifiers if notifier.wants(notice)]
         try:
             new = await self._journal.claim("notice", notice.key, _kept(notice, waiting))
-        except JournalUnwritable:
+        except JournalFailed:
             new = True
         if new:
             self._queue(notice, waiting)
@@ -48,12 +48,19 @@ class Outbox:
 
     async def run(self) -> None:
         """Deliver until cancelled; first what an earlier daemon left undelivered."""
-        for key, kept in (await self._journal.facts("notice")).items():
-            self._posted.add(key)
-            self._queue(_from_json(kept["notice"]), kept["waiting"])
+        try:
+            await self._take_up()
+        except JournalFailed as exc:
+            log.error("notice.unread", reason=exc.detail)
         async with asyncio.TaskGroup() as group:
             for notifier in self._notifiers:
                 group.create_task(self._deliver(notifier), name=f"notify:{notifier.name}")
+
+    async def _take_up(self) -> None:
+        """Queue what an earlier daemon left undelivered."""
+        for key, kept in (await self._journal.facts("notice")).items():
+            self._posted.add(key)
+            self._queue(_from_json(kept["notice"]), kept["waiting"])
 
     def _queue(self, notice: Notice, receivers: list[str]) -> None:
         if not receivers or notice.key in self._waiting:
@@ -84,7 +91,7 @@ class Outbox:
         waiting.discard(receiver)
         try:
             await self._journal.keep("notice", notice.key, _kept(notice, waiting))
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             log.error("notice.unsettled", receiver=receiver, key=notice.key, reason=exc.detail)
         if not waiting:
             self._waiting.pop(notice.key, None)

@@ -38,7 +38,7 @@ def troubles(engine: Engine, reconciler: Reconciler) -> tuple[str, ...]:
     if engine.news.unwritten:
         found.append(f"state-unwritable: {engine.news.unwritten}")
     if reconciler.error:
-        found.append(f"caddy-unreachable: {reconciler.error}")
+        found.append(f"{reconciler.code}: {reconciler.error}")
     silent = engine.watch.silent(engine.world.terms.silent_after)
     found += [f"signals-silent: {name}" for name in sorted(silent)]
     found += [f"signals-unreadable: {source.problem}" for source in engine.world.sources if source.problem]

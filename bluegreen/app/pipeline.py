@@ -1,5 +1,7 @@
 """While not final: attempt the phase, advance by the table, save. And the one exception: going back acts first."""
 
+from dataclasses import replace
+
 import structlog
 
 from bluegreen.app import switch
@@ -49,6 +51,7 @@ async def attempt(run: Run) -> Answer:
 
 async def move_on(run: Run, answer: Answer) -> None:
     """Advance and save. Towards REVERTING the way back is written first, whatever state the journal is in."""
+    answer = replace(answer, reason=run.world.redact(answer.reason))
     after = run.deployment.advance(answer, run.world.clock.now())
     if after.phase is Phase.REVERTING and after.moved and not run.way_back_closed:
         await switch.act_first(run)

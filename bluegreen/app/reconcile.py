@@ -12,7 +12,7 @@ from bluegreen.app.engine import Engine
 from bluegreen.app.orders import Stop
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.errors import BalancerError, RouteAmbiguous, RouteNotFound
+from bluegreen.domain.errors import BalancerError, JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import AFTER_WATCH, BEFORE_SWITCH, Phase
 from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour, Traffic
@@ -41,6 +41,7 @@ class Reconciler:
         self._world = engine.world
         self.traffic: Traffic | None = None
         self.error = "not looked yet"
+        self.code = "starting"
         self._told = ""
 
     async def run(self) -> None:
@@ -60,10 +61,10 @@ class Reconciler:
             self.traffic, self.error = await self._world.balancer.observe(), ""
             seen = Seen(self.traffic.colour, self.traffic.describe(), self.traffic.highest_generation)
         except (RouteNotFound, RouteAmbiguous) as exc:
-            self.traffic, self.error = None, exc.detail
+            self.traffic, self.error, self.code = None, exc.detail, exc.code
             seen = Seen(None, exc.detail, 0)
         except BalancerError as exc:
-            self.traffic, self.error = None, exc.detail
+            self.traffic, self.error, self.code = None, exc.detail, exc.code
             return None
         if self._moment() == before:
             await self._compare(seen)
@@ -78,7 +79,10 @@ class Reconciler:
         run = self._engine.run
         if run is None:
             self._engine.watch.moved(seen.colour)
-            await self._compare_idle(seen)
+            try:
+                await self._compare_idle(seen)
+            except JournalFailed as exc:
+                self._engine.news.failed(exc)
         else:
             await self._compare_running(run, seen)
 

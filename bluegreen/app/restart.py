@@ -3,19 +3,18 @@
 What is decided stands in `domain/recovery.py`; here the world is looked at, since nothing may be assumed.
 """
 
-import asyncio
 from dataclasses import replace
 
 from bluegreen.app.news import News
 from bluegreen.app.run import Run
-from bluegreen.app.waiting import delays
+from bluegreen.app.waiting import delays, woken
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import BalancerError, JournalUnreadable, JournalUnwritable
+from bluegreen.domain.errors import BalancerError, JournalFailed, JournalUnreadable, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Intent
-from bluegreen.domain.recovery import READS_TRAFFIC, Decision, resume
+from bluegreen.domain.recovery import READS_TRAFFIC, Decision, Resume, resume
 from bluegreen.domain.traffic import Traffic
 
 PAGE_AFTER = 8
@@ -46,11 +45,15 @@ async def take_up_trial(world: World, news: News, watch: Watch, deployment: Depl
 
 async def take_up(run: Run) -> None:
     """Look at the world and decide how the saved phase goes on: `run.resumed` for its first attempt."""
-    traffic = await _read_traffic(run) if run.deployment.phase in READS_TRAFFIC else await _glance(run)
+    reads = run.deployment.phase in READS_TRAFFIC
+    traffic = await _read_traffic(run) if reads else await _glance(run)
     await _know_generation(run, traffic)
     await take_up_card(run)
     run.count_on()
-    run.resumed = resume(run.deployment, await _switch_intent(run), traffic)
+    if reads and traffic is None:
+        run.resumed = Decision(Resume.FAIL, "it was ordered before Caddy could be read")
+    else:
+        run.resumed = resume(run.deployment, await _switch_intent(run), traffic)
     await _tell(run, run.resumed)
 
 
@@ -73,27 +76,34 @@ async def take_up_card(run: Run) -> None:
 async def _tell(run: Run, decision: Decision) -> None:
     try:
         await run.update()
-    except JournalUnwritable as exc:
+    except JournalFailed as exc:
         run.news.failed(exc)
     await run.tell(
         "deployment.resumed", attempt=run.deployment.attempt, decision=decision.resume, reason=decision.reason
     )
 
 
-async def _read_traffic(run: Run) -> Traffic:
-    """What Caddy serves; asked again until it answers, since nothing may be assumed. Traffic stays meanwhile."""
+async def _read_traffic(run: Run) -> Traffic | None:
+    """What Caddy serves; asked again until it answers, since nothing may be assumed. Traffic stays meanwhile.
+
+    None where somebody orders to stop before that: then nothing needs to be known, the way back is a write.
+    """
     told = ""
     for attempt, delay in enumerate(delays(), start=1):
         try:
             return await run.world.balancer.observe()
+        except (RouteNotFound, RouteAmbiguous):
+            return Traffic(())  # it answers, and sends users nobody knows where
         except BalancerError as exc:
             reason = exc.detail
+        run.note(f"waiting for Caddy: {reason}")
         if reason != told:
             await run.tell("traffic.unreadable", reason=reason, severity="warning")
             told = reason
         if attempt == PAGE_AFTER:
             await run.page("unreadable", f"nobody watches {run.deployment.id}: Caddy cannot be read: {reason}")
-        await asyncio.sleep(delay)
+        if await woken(run.orders.stopped, delay):
+            return None
     raise AssertionError  # the delays have no end
 
 

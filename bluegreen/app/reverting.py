@@ -11,7 +11,7 @@ from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.app.waiting import delays
 from bluegreen.domain.deployments import Answer
-from bluegreen.domain.errors import BalancerError, BluegreenError, ForeignChange, JournalUnwritable
+from bluegreen.domain.errors import BalancerError, BluegreenError, ForeignChange, JournalFailed
 from bluegreen.domain.phases import Outcome, Phase
 
 LANDING_SECONDS = 5.0
@@ -92,7 +92,7 @@ async def _settle(run: Run) -> None:
         await run.conclude_open(Outcome.FAILED, "taken back")
         await run.world.journal.keep("generation", "last", run.generation)
         await run.world.journal.keep("wanted", "colour", run.deployment.old)
-    except JournalUnwritable as exc:
+    except JournalFailed as exc:
         run.news.failed(exc)
 
 

@@ -14,7 +14,7 @@ from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.checks import Target
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import BluegreenError, JournalUnwritable
+from bluegreen.domain.errors import BluegreenError, JournalFailed
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.records import Event, Intent, Json, Notice
 from bluegreen.domain.recovery import Decision
@@ -94,7 +94,7 @@ class Run:
 
     def note(self, text: str) -> None:
         """Say what the step waits for."""
-        self.doing = text
+        self.doing = self.world.redact(text)
 
     async def enter(self, deployment: Deployment, **facts: Json) -> bool:
         """Take on the next phase and save it with its event; False where the journal refused."""
@@ -127,7 +127,7 @@ class Run:
         """Save how long this phase has lasted, so that a restart counts on; a refusal is only remembered."""
         try:
             await self.update()
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self.news.failed(exc)
 
     async def tell(self, name: str, **facts: Json) -> bool:
@@ -136,6 +136,7 @@ class Run:
 
     async def warn(self, text: str) -> None:
         """Keep a warning with the deployment and tell it."""
+        text = self.world.redact(text)
         if text not in self.deployment.warnings:
             self.deployment = replace(self.deployment, warnings=(*self.deployment.warnings, text))
             await self.tell("deployment.warned", warning=text, severity="warning")
@@ -143,7 +144,7 @@ class Run:
     async def keep_output(self, name: str, output: str) -> None:
         """Keep what a command printed, for `bluegreen logs`."""
         if output.strip():
-            await self.tell("command.finished", command=name, output=output[-OUTPUT_KEPT:])
+            await self.tell("command.finished", command=name, output=self.world.redact(output[-OUTPUT_KEPT:]))
 
     async def page(self, key: str, text: str, **facts: Json) -> None:
         """Call a human, once for each key in this deployment."""
@@ -152,9 +153,10 @@ class Run:
             await self.tell("human.paged", text=text, severity="critical", **facts)
 
     def notice(self, key: str, severity: str, text: str, **facts: Json) -> Notice:
-        """A notice of this deployment."""
-        id = self.deployment.id
-        return Notice(f"{id}:{key}", key, severity, text, self.world.clock.now(), id, facts)
+        """A notice of this deployment; the same key calls again once the deployment has moved on."""
+        id, text = self.deployment.id, self.world.redact(text)
+        unique = f"{id}:{len(self.deployment.path)}:{key}"
+        return Notice(unique, key, severity, text, self.world.clock.now(), id, facts)
 
     def intent(self, action: str, detail: Mapping[str, Json]) -> Intent:
         """An intent of this phase, not yet saved."""
@@ -172,7 +174,7 @@ class Run:
         try:
             yield
         except BluegreenError as exc:
-            await self.world.journal.conclude(intent.id, Outcome.FAILED, exc.detail)
+            await self.world.journal.conclude(intent.id, Outcome.FAILED, self.world.redact(exc.detail))
             raise
         await self.world.journal.conclude(intent.id, Outcome.DONE)
 
@@ -187,7 +189,7 @@ class Run:
         try:
             saving = self.world.journal.save(deployment, event)
             self.news.heard(*await to_the_end(saving, f"save:{deployment.phase}"))
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             self.news.failed(exc)
             self.news.heard(event)
             return False

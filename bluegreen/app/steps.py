@@ -10,7 +10,7 @@ from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
 from bluegreen.app.waiting import Left, until
 from bluegreen.app.watching import watch
 from bluegreen.domain.deployments import Answer, Cause
-from bluegreen.domain.errors import BluegreenError, StepFailed
+from bluegreen.domain.errors import BalancerError, BluegreenError, LiveColourProtected, StepFailed
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Kind
 from bluegreen.domain.recovery import Resume
@@ -127,6 +127,12 @@ async def retiring(run: Run) -> Answer:
         raise StepFailed(f"{run.deployment.old} stays up: the snippet files still name it")
     run.note(f"draining {run.deployment.old}")
     await asyncio.sleep(max(0.0, run.deployment.plan.terms.drain - run.elapsed))
+    try:
+        await environments.refuse_live(run.world, run.deployment.old, "stopped")
+    except LiveColourProtected as exc:
+        if isinstance(exc.__cause__, BalancerError):
+            raise  # nobody knows where users are: nothing is stopped, and nothing is moved
+        return Answer(Outcome.ABORTED, exc.detail, Cause.MOVED_OUTSIDE)  # nothing is stopped yet: there is a way back
     await run.update(stopped=True)
     async with run.action("stop", colour=run.deployment.old):
         await run.keep_output(f"down {run.deployment.old}", await environments.stop(run.world, run.deployment.old))

@@ -20,7 +20,7 @@ from bluegreen.domain.errors import (
     ChangeUnknown,
     ConnectionLost,
     ForeignChange,
-    JournalUnwritable,
+    JournalFailed,
     MovedOutside,
     RouteAmbiguous,
     RouteNotFound,
@@ -148,7 +148,7 @@ async def close_card(run: Run) -> None:
         return
     try:
         await write_card(run, open=False)
-    except JournalUnwritable as exc:
+    except JournalFailed as exc:
         await run.tell("card.not_closed", reason=exc.detail, severity="warning")
 
 

@@ -57,13 +57,14 @@ async def until(
     return Wait(Left.STOPPED if stop.is_set() else Left.LATE)
 
 
-async def woken(event: asyncio.Event, seconds: float) -> None:
-    """Return when `event` is set, or after `seconds` to look at the clock."""
+async def woken(event: asyncio.Event, seconds: float) -> bool:
+    """Return when `event` is set (True), or after `seconds` to look at the clock (False)."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
     except TimeoutError:
-        return
+        return False
+    return True
 
 
 def delays() -> Iterator[float]:

@@ -10,7 +10,7 @@ from bluegreen.app.smoke import require_ready
 from bluegreen.app.switch import write_card
 from bluegreen.app.waiting import woken
 from bluegreen.domain.deployments import Answer, Cause
-from bluegreen.domain.errors import BluegreenError, JournalUnwritable
+from bluegreen.domain.errors import BluegreenError, JournalFailed
 from bluegreen.domain.evidence import Judgement, Verdict
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Kind
@@ -127,7 +127,7 @@ async def _keep_evidence(run: Run) -> None:
         try:
             await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
             await run.update()
-        except JournalUnwritable as exc:
+        except JournalFailed as exc:
             run.news.failed(exc)
 
 
@@ -154,5 +154,5 @@ async def _standby_changed(run: Run, was: str) -> None:
         await run.page("no-way-back", f"no way back: {run.deployment.old} does not answer: {standby.detail}")
     try:
         await write_card(run, open=True, failsafe=not standby.lost)
-    except JournalUnwritable as exc:
+    except JournalFailed as exc:
         await run.tell("card.not_written", reason=exc.detail, severity="warning")

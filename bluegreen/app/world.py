@@ -26,6 +26,7 @@ class World:
     """The ports, and what the configuration says of the stack.
 
     `terms` are those of the next plan; `connection_budgets` the connections one colour may open, by database;
+    `redact` blanks out secrets in a text that came from outside (a command's output, an answer);
     `contracts_after_standby` the migration sources whose contract files run without being asked for;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
@@ -48,6 +49,7 @@ class World:
     journal: Journal
     cards: Cards
     clock: Clock
+    redact: Callable[[str], str] = str
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""

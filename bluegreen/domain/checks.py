@@ -30,7 +30,8 @@ class FrontDoorAnswer:
     """What one request through the balancer's real listener got.
 
     `colour` is the one that served it as the access log tells, None where no line came (no answer, no log);
-    `status` is None where no answer came within the timeout, and `error` then says why.
+    `status` is None where no answer came within the timeout, and `error` then says why. `reached` is False where there
+    was not even a connection: nobody listens, and that says nothing about any colour.
     """
 
     service: str
@@ -39,6 +40,7 @@ class FrontDoorAnswer:
     seconds: float
     error: str = ""
     body: bytes = b""
+    reached: bool = True
 
     @property
     def served(self) -> bool:

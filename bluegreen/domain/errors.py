@@ -193,13 +193,19 @@ class NotifierFailed(OutsideError):
     code = "notifier-failed"
 
 
-class JournalUnwritable(OutsideError):
+class JournalFailed(OutsideError):
+    """The journal failed; what it keeps is safe, and traffic does not depend on it."""
+
+    code = "state-failed"
+
+
+class JournalUnwritable(JournalFailed):
     """The state directory cannot be written."""
 
     code = "state-unwritable"
 
 
-class JournalUnreadable(OutsideError):
+class JournalUnreadable(JournalFailed):
     """The state file cannot be read by this program."""
 
     code = "state-unreadable"

@@ -52,6 +52,19 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """A small fact by kind and key."""
+
+    kind: str
+    key: str
+    value: Json
+
+
+Record = Event | Intent | AuditRow | Fact
+"""What can be stored together with a deployment, all or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One message to people. `key` makes it unique: the same key is never sent twice."""
 

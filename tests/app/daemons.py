@@ -40,6 +40,10 @@ class Daemon:
         """Ask for a deployment."""
         return await self.service.deploy(DeployRequest(release=PlanRequest(release, **wishes)), ANN)
 
+    async def cutback(self) -> Deployment:
+        """Order to go back."""
+        return await self.service.cutback(ANN, "looks odd")
+
     async def reach(self, *phases: Phase) -> Deployment:
         """Return when the deployment is in one of these phases."""
         await until(lambda: self.engine.run is not None and self.engine.run.deployment.phase in phases)

@@ -175,6 +175,41 @@ async def test_traffic_that_is_moved_after_the_switch_goes_back_as_a_whole(
     assert await outside.journal.fact("quarantine", "1.1.0") is None
 
 
+async def test_a_caddy_that_cannot_be_read_when_the_old_colour_is_due_to_stop_moves_nobody(outside: Outside) -> None:
+    outside.at("after journal RETIRING", lambda: setattr(outside.balancer, "reachable", False))
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert ended.phase is P.LIVE
+    assert "where the traffic is cannot be read" in ended.reason
+    assert outside.balancer.written == [(GREEN, 1)]
+    assert outside.runners[BLUE].running == "1.0.0"
+
+
+async def test_traffic_that_was_moved_right_before_the_old_colour_is_stopped_stays_and_is_proved(
+    outside: Outside,
+) -> None:
+    """Guards: the stop was refused, and that was told as LIVE."""
+
+    def moved() -> None:
+        run.stop_looking()
+        move(outside, BLUE)
+
+    class Blind:
+        async def look(self) -> None:
+            """The reconciler looks the other way."""
+
+    run = Looking()
+    outside.at("before journal RETIRING", lambda: None)
+    async with running(outside) as daemon:
+        run.daemon = daemon
+        await daemon.deploy()
+        await daemon.reach(P.RETIRING)
+        moved()
+        ended = await daemon.end()
+    assert (ended.phase, ended.cause) == (P.REVERTED, Cause.MOVED_OUTSIDE)
+
+
 @pytest.mark.parametrize("phase", [P.RETIRING, P.CONTRACTING])
 async def test_with_the_old_colour_stopped_the_new_one_is_restored_and_people_are_called(
     phase: Phase, outside: Outside

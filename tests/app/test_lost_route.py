@@ -38,3 +38,30 @@ async def test_an_endpoint_that_does_not_answer_ends_nothing(outside: Outside) -
         await daemon.reach(Phase.STANDING_BY)
         outside.balancer.reachable = True
         assert (await daemon.end()).phase is Phase.LIVE
+
+
+async def test_after_a_restart_it_is_walked_too(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(Phase.WATCHING)
+    kept = dict(outside.balancer.routes)
+    outside.balancer.remove("api")
+    async with running(outside) as daemon:
+        stuck = await daemon.reach(Phase.REVERTING)
+        assert stuck.cause is Cause.MOVED_OUTSIDE
+        outside.balancer.routes.update(kept)
+        assert (await daemon.end()).phase is Phase.REVERTED
+    assert (await outside.balancer.observe()).colour is stuck.old
+
+
+async def test_a_cutback_is_obeyed_while_a_restarted_daemon_waits_for_the_balancer(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(Phase.WATCHING)
+    outside.balancer.reachable = False
+    async with running(outside) as daemon:
+        await daemon.cutback()
+        going_back = await daemon.reach(Phase.REVERTING)
+        assert going_back.cause is Cause.OPERATOR
+        outside.balancer.reachable = True
+        assert (await daemon.end()).phase is Phase.REVERTED

@@ -4,11 +4,21 @@ from pathlib import Path
 
 import asyncpg
 
+from bluegreen.demo.ports import free_ports
 from bluegreen.demo.scenery import Pace
 from bluegreen.demo.stage import HERE, Stage
 from tests.e2e.cast import answers_at, baseline, colours_served, crowd, deploy, ended, events, reached
 from tests.e2e.conftest import MakeStage
 
+SECRET = "correct-horse-battery"
+HOOKS = f"""
+[hooks]
+listen = "127.0.0.1:{free_ports(1)[0]}"
+
+[hooks.alerts]
+kind = "generic"
+token = "{SECRET}"
+"""
 COLUMNS = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1"
 
 
@@ -59,9 +69,29 @@ async def test_a_release_that_never_gets_ready_is_given_up_at_the_deadline_and_s
     await stage.start_daemon()
     given_up = await ended(stage, await deploy(stage, "1.1.0-never-ready"))
     assert given_up.phase == "ABANDONED"
-    assert given_up.cause in ("deadline", "step-failed")
+    assert "1.1.0-never-ready" in given_up.plan.release.version
+    assert "not ready" in given_up.reason, given_up.reason
     assert not given_up.moved
     assert await colours_served(stage) == {"blue"}
+
+
+async def test_a_secret_that_a_command_prints_is_found_in_no_output(make_stage: MakeStage, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"the password is {SECRET}")
+    stage = make_stage(up_prefix=f'"sh", "-c", "cat {tmp_path}/secret; exit 1", "up", ', extra=HOOKS)
+    await stage.set_up()
+    await stage.start_daemon()
+    id = await deploy(stage, "1.1.0")
+    given_up = await ended(stage, id)
+    assert given_up.phase == "ABANDONED"
+    assert "the password is ***" in given_up.reason
+    async with stage.client as client:
+        said = [
+            (await client.logs(id)).document,
+            (await client.status()).document,
+            (await client.configuration()).document,
+        ]
+    said += [stage.daemon_log.read_text(), (stage.directory / "state" / "journal.sqlite-wal").read_bytes()]
+    assert [SECRET in str(text) for text in said] == [False] * 5
 
 
 async def test_an_abort_before_the_switch_gives_up(make_stage: MakeStage) -> None:

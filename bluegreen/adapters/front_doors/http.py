@@ -128,6 +128,7 @@ class HttpFrontDoor:
             seconds=seconds,
             error=f"{got.error} (the access log says {line.status})" if got.error and line else got.error,
             body=got.body,
+            reached=got.sent,
         )
 
     async def _request(self, service: Service, nonce: str) -> _Got:

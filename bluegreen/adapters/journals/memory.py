@@ -10,18 +10,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import JournalUnwritable
+from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.records import AuditRow, Event, Intent, Json
+from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Record
 
 T = TypeVar("T")
 
 
 class MemoryJournal:
-    """The Journal port on dicts. With `full` set every write is refused, as on a full disk."""
+    """The Journal port on dicts. With `full` set every write is refused, as on a full disk; `damaged`: everything."""
 
     def __init__(self) -> None:
         self.full = False
+        self.damaged = False
         self._deployments: dict[str, Deployment] = {}
         self._intents: dict[str, Intent] = {}
         self._events: list[Event] = []
@@ -34,16 +35,25 @@ class MemoryJournal:
     async def close(self) -> None:
         """Nothing to do."""
 
-    async def save(self, deployment: Deployment, *records: Event | Intent) -> tuple[Event, ...]:
+    async def save(self, deployment: Deployment, *records: Record) -> tuple[Event, ...]:
         self._check()
         self._deployments[deployment.id] = _kept(deployment, Deployment)
-        self._intents |= {record.id: _kept(record, Intent) for record in records if isinstance(record, Intent)}
+        for record in records:
+            match record:
+                case Intent():
+                    self._intents[record.id] = _kept(record, Intent)
+                case AuditRow():
+                    self._audit.append(record)
+                case Fact():
+                    self._facts[record.kind, record.key] = _kept(record.value, Any)
         return tuple(self._append(record) for record in records if isinstance(record, Event))
 
     async def deployment(self, id: str) -> Deployment | None:
+        self._look()
         return self._deployments.get(id)
 
     async def deployments(self, limit: int, before: str = "") -> tuple[Deployment, ...]:
+        self._look()
         latest_first = list(reversed(self._deployments.values()))
         ids = [deployment.id for deployment in latest_first]
         start = ids.index(before) + 1 if before in ids else (len(ids) if before else 0)
@@ -55,6 +65,7 @@ class MemoryJournal:
             self._intents[intent] = replace(self._intents[intent], outcome=outcome, note=note)
 
     async def intents(self, deployment: str) -> tuple[Intent, ...]:
+        self._look()
         return tuple(intent for intent in self._intents.values() if intent.deployment == deployment)
 
     async def record(self, event: Event) -> Event:
@@ -62,6 +73,7 @@ class MemoryJournal:
         return self._append(event)
 
     async def events(self, after: int, deployment: str = "", limit: int = 1000) -> tuple[Event, ...]:
+        self._look()
         wanted = (event for event in self._events if event.seq > after)
         return tuple(event for event in wanted if deployment in ("", event.deployment))[:limit]
 
@@ -70,6 +82,7 @@ class MemoryJournal:
         self._audit.append(row)
 
     async def audited(self, limit: int) -> tuple[AuditRow, ...]:
+        self._look()
         return tuple(reversed(self._audit))[:limit]
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
@@ -84,9 +97,11 @@ class MemoryJournal:
         return True
 
     async def fact(self, kind: str, key: str) -> Any:
+        self._look()
         return _kept(self._facts.get((kind, key)), Any)
 
     async def facts(self, kind: str) -> Mapping[str, Json]:
+        self._look()
         return {key: _kept(value, Any) for (its_kind, key), value in self._facts.items() if its_kind == kind}
 
     async def forget(self, kind: str, key: str) -> None:
@@ -98,7 +113,12 @@ class MemoryJournal:
         self._events.append(numbered)
         return numbered
 
+    def _look(self) -> None:
+        if self.damaged:
+            raise JournalUnreadable("the journal in memory was told to be damaged")
+
     def _check(self) -> None:
+        self._look()
         if self.full:
             raise JournalUnwritable("the journal in memory was told to refuse writes")
 

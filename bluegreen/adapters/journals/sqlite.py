@@ -11,7 +11,7 @@ import msgspec
 from bluegreen.adapters.journals.sqlite_file import SqliteFile
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.records import AuditRow, Event, Intent, Json
+from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Record
 
 _pack = msgspec.json.encode
 
@@ -30,12 +30,11 @@ class SqliteJournal:
         """Close the file; harmless twice."""
         await self._file.close()
 
-    async def save(self, deployment: Deployment, *records: Event | Intent) -> tuple[Event, ...]:
+    async def save(self, deployment: Deployment, *records: Record) -> tuple[Event, ...]:
         def work(db: sqlite3.Connection) -> tuple[Event, ...]:
             _put_deployment(db, deployment)
             for record in records:
-                if isinstance(record, Intent):
-                    _put_intent(db, record)
+                _put(db, record)
             return tuple(_put_event(db, record) for record in records if isinstance(record, Event))
 
         return await self._file.write(work)
@@ -79,20 +78,14 @@ class SqliteJournal:
         return tuple(_numbered(self._file.decoded(body, Event), seq) for seq, body in rows)
 
     async def audit(self, row: AuditRow) -> None:
-        await self._file.write(lambda db: db.execute("INSERT INTO audit (body) VALUES (?)", (_pack(row),)))
+        await self._file.write(lambda db: _put(db, row))
 
     async def audited(self, limit: int) -> tuple[AuditRow, ...]:
         rows = await self._file.read("SELECT body FROM audit ORDER BY seq DESC LIMIT ?", limit)
         return tuple(self._file.decoded(body, AuditRow) for (body,) in rows)
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
-        await self._file.write(
-            lambda db: db.execute(
-                "INSERT INTO fact (kind, key, value) VALUES (?, ?, ?)"
-                " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
-                (kind, key, _pack(value)),
-            )
-        )
+        await self._file.write(lambda db: _put(db, Fact(kind, key, value)))
 
     async def claim(self, kind: str, key: str, value: Json) -> bool:
         def work(db: sqlite3.Connection) -> bool:
@@ -119,6 +112,25 @@ def _put_deployment(db: sqlite3.Connection, deployment: Deployment) -> None:
         " VALUES (?, (SELECT coalesce(max(seq), 0) + 1 FROM deployment), ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, body = excluded.body",
         (deployment.id, deployment.phase, _pack(deployment)),
+    )
+
+
+def _put(db: sqlite3.Connection, record: Record) -> None:
+    """Store what has no number of its own."""
+    match record:
+        case Intent():
+            _put_intent(db, record)
+        case AuditRow():
+            db.execute("INSERT INTO audit (body) VALUES (?)", (_pack(record),))
+        case Fact():
+            _put_fact(db, record)
+
+
+def _put_fact(db: sqlite3.Connection, fact: Fact) -> None:
+    db.execute(
+        "INSERT INTO fact (kind, key, value) VALUES (?, ?, ?)"
+        " ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
+        (fact.kind, fact.key, _pack(fact.value)),
     )
 
 

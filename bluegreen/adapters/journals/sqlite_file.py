@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,8 +19,31 @@ import msgspec
 from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
 
 SCHEMA_VERSION = 1
+COMMIT = 30.0
+"""Seconds that a commit which has begun is waited for beyond its budget: whether it took effect must be known."""
 T = TypeVar("T")
 Rows = Sequence[tuple[Any, ...]]
+
+
+class _Caller:
+    """Whoever waits for a write. What is refused must have no effect: a caller that gave up is not committed for."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._gave_up = False
+        self._committing = False
+
+    def still_waits(self) -> bool:
+        """Asked right before the commit: from a yes on it is too late to give up."""
+        with self._lock:
+            self._committing = not self._gave_up
+            return self._committing
+
+    def gives_up(self) -> bool:
+        """False where the commit has begun."""
+        with self._lock:
+            self._gave_up = not self._committing
+            return self._gave_up
 
 
 class SqliteFile:
@@ -48,25 +72,37 @@ class SqliteFile:
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` in one transaction: all of it is durable, or none. Raises JournalUnwritable."""
 
+        caller = _Caller()
+
         def transaction() -> T:
             db = self._connection()
             with db:
                 db.execute("BEGIN IMMEDIATE")
-                return work(db)
+                result = work(db)
+                if not caller.still_waits():
+                    raise sqlite3.OperationalError("nobody waits for it any more")
+                return result
 
-        return await self._run(transaction)
+        return await self._run(transaction, caller)
 
     async def read(self, statement: str, *values: Any) -> Rows:
         """The rows of a query."""
         return await self._run(lambda: self._connection().execute(statement, values).fetchall())
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, work: Callable[[], T], caller: "_Caller | None" = None) -> T:
         if self._thread is None:
             raise JournalUnwritable(f"the journal {self._path} is not open")
         future = asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
-            async with asyncio.timeout(self._timeout):
-                return await asyncio.shield(future)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await asyncio.shield(future)
+            except TimeoutError:
+                if caller is None or caller.gives_up():
+                    raise
+                # It is being committed and will be so: its effect must not be denied.
+                async with asyncio.timeout(COMMIT):
+                    return await asyncio.shield(future)
         except TimeoutError as exc:
             raise JournalUnwritable(
                 f"the journal {self._path} did not answer within {self._timeout:g} s", path=str(self._path)

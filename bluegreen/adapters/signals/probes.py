@@ -85,13 +85,18 @@ class Probes:
     async def _probe(self, service: str, report: Callable[[Batch], None]) -> None:
         sent = self._clock.monotonic()
         served = await self._served(service)
+        if served is None:
+            return
         self._heard_at = self._clock.monotonic()
         report(Counted(SOURCE, "probe", None, 1, 0 if served else 1, key=service, since=sent))
 
-    async def _served(self, service: str) -> bool:
+    async def _served(self, service: str) -> bool | None:
+        """Whether it was served in time; None where nobody listens: that is no colour's doing, and we are silent."""
         try:
             async with asyncio.timeout(self._timeout + PATIENCE):
                 answer = await self._front_door.ask(service)
         except TimeoutError:
             return False
+        if not answer.reached:
+            return None
         return answer.served and answer.seconds <= self._timeout

@@ -12,7 +12,7 @@ from bluegreen.adapters.journals.sqlite import SqliteJournal
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import JournalUnwritable
 from bluegreen.domain.phases import Outcome, Phase
-from bluegreen.domain.records import AuditRow, Event, Intent
+from bluegreen.domain.records import AuditRow, Event, Fact, Intent
 from bluegreen.ports import Journal
 from tests.domain.examples import deployment
 from tests.virtual_time import EPOCH
@@ -110,6 +110,16 @@ async def test_a_state_its_events_and_its_intents_are_saved_together(subject: Su
     assert await journal.events(0) == told
     assert named(told) == ["first", "second"]
     assert await journal.intents("d-1") == (intent(to="green"),)
+
+
+async def test_the_audit_and_facts_are_saved_with_a_state_too(subject: Subject) -> None:
+    row = AuditRow(EPOCH, "uid 0 (root)", "socket", "deploy", "d-1", "why", "idle", "PREPARING")
+    value: dict[str, object] = {"deployment": "d-1", "phase": Phase.LIVE}
+    await subject.journal.save(deployment(), row, Fact("idempotency", "k", value), Fact("idempotency", "l", 1))
+    value["deployment"] = "d-2"
+    journal = await subject.reopen()
+    assert await journal.audited(9) == (row,)
+    assert await journal.facts("idempotency") == {"k": {"deployment": "d-1", "phase": "LIVE"}, "l": 1}
 
 
 async def test_events_are_numbered_and_the_numbers_grow_over_restarts(subject: Subject) -> None:
@@ -246,6 +256,7 @@ async def test_on_a_full_disk_every_write_is_refused_and_nothing_of_it_stays(
     row = AuditRow(EPOCH, BIG, "socket", "deploy", "d-1", "", "", "")
     for write in (
         lambda: journal.save(deployment(Phase.WATCHING), event("lost"), intent(big=BIG)),
+        lambda: journal.save(deployment(Phase.WATCHING), row, Fact("plan", "p-1", BIG)),
         lambda: journal.record(event("lost", big=BIG)),
         lambda: journal.audit(row),
         lambda: journal.keep("plan", "p-1", BIG),

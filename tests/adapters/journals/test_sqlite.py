@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -266,3 +267,20 @@ async def test_a_write_whose_caller_was_cancelled_is_whole_or_not_there(journal:
         task.cancel()
     saved = await journal.deployment("d-1")
     assert (saved is not None) == (len(await journal.events(0)) == 1)
+
+
+async def test_a_write_that_was_refused_because_the_disk_was_slow_has_no_effect_later(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.sqlite", timeout=0.2)
+    await journal.open()
+    slow = threading.Event()
+    try:
+        assert journal._file._thread is not None
+        journal._file._thread.submit(slow.wait, 10.0)
+        with pytest.raises(JournalUnwritable, match="did not answer"):
+            await journal.keep("order", "d-1", {"promoted": True})
+        slow.set()
+        await journal.keep("order", "d-2", 1)
+        assert await journal.fact("order", "d-1") is None
+    finally:
+        slow.set()
+        await journal.close()

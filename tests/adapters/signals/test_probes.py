@@ -48,8 +48,10 @@ class LoopClock:
 class Door:
     """A front door that takes `seconds` for an answer of `status`, and `later` until it says so."""
 
-    def __init__(self, status: int | None = 200, seconds: float = 0.0, later: float = 0.0) -> None:
-        self.status, self.seconds, self.later = status, seconds, later
+    def __init__(
+        self, status: int | None = 200, seconds: float = 0.0, later: float = 0.0, *, reached: bool = True
+    ) -> None:
+        self.status, self.seconds, self.later, self.reached = status, seconds, later, reached
         self.asked: list[tuple[str, float]] = []
         self.at_once = self.most = 0
 
@@ -61,7 +63,7 @@ class Door:
             await asyncio.sleep(self.seconds + self.later)
         finally:
             self.at_once -= 1
-        return FrontDoorAnswer(service, Colour.BLUE, self.status, self.seconds)
+        return FrontDoorAnswer(service, Colour.BLUE, self.status, self.seconds, reached=self.reached)
 
 
 def listen(runner: asyncio.Runner, door: Door, seconds: float, *services: str) -> tuple[Probes, Heard]:
@@ -97,6 +99,12 @@ def test_a_probe_is_bad_where_users_would_not_have_been_served(
 ) -> None:
     _, heard = listen(runner, Door(status), 0.1)
     assert (heard.n["probe", None], heard.bad["probe", None]) == (1, bad)
+
+
+def test_a_balancer_that_is_away_is_no_colours_doing_and_makes_the_probes_silent(runner: asyncio.Runner) -> None:
+    probes, heard = listen(runner, Door(None, reached=False), 5.0)
+    assert heard.n["probe", None] == 0
+    assert probes.heard_at is None
 
 
 def test_a_hanging_front_door_is_asked_at_the_same_pace(runner: asyncio.Runner) -> None:
