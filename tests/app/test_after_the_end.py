@@ -186,28 +186,17 @@ async def test_a_caddy_that_cannot_be_read_when_the_old_colour_is_due_to_stop_mo
     assert outside.runners[BLUE].running == "1.0.0"
 
 
-async def test_traffic_that_was_moved_right_before_the_old_colour_is_stopped_stays_and_is_proved(
+async def test_traffic_that_was_moved_right_before_the_old_colour_is_stopped_goes_back_as_a_whole(
     outside: Outside,
 ) -> None:
-    """Guards: the stop was refused, and that was told as LIVE."""
-
-    def moved() -> None:
-        run.stop_looking()
-        move(outside, BLUE)
-
-    class Blind:
-        async def look(self) -> None:
-            """The reconciler looks the other way."""
-
-    run = Looking()
-    outside.at("before journal RETIRING", lambda: None)
+    """Between two looks of the reconciler: the last look before the stop is our own."""
+    outside.change(drain=0.0)
+    outside.at("after card closed", lambda: move(outside, BLUE, "api"))
     async with running(outside) as daemon:
-        run.daemon = daemon
         await daemon.deploy()
-        await daemon.reach(P.RETIRING)
-        moved()
         ended = await daemon.end()
-    assert (ended.phase, ended.cause) == (P.REVERTED, Cause.MOVED_OUTSIDE)
+    assert (ended.phase, ended.cause, ended.stopped) == (P.REVERTED, Cause.MOVED_OUTSIDE, False)
+    assert outside.serving() == {BLUE}
 
 
 @pytest.mark.parametrize("phase", [P.RETIRING, P.CONTRACTING])
