@@ -21,7 +21,7 @@ from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.service import Service
-from bluegreen.app.waiting import first_error
+from bluegreen.app.waiting import raise_first
 from bluegreen.app.watch import Watch
 from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
 from bluegreen.interfaces.api import make_api
@@ -57,10 +57,7 @@ def serve(settings: Settings) -> int:
     try:
         asyncio.run(run(settings))
     except BaseExceptionGroup as failures:
-        error = first_error(failures)
-        if error is None:
-            raise
-        raise error from failures
+        raise_first(failures)
     return 0
 
 

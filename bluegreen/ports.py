@@ -5,7 +5,7 @@ budget from the settings, or raises; it raises only errors of `domain.errors`; i
 Durations are seconds (float), sizes bytes, wall time is timezone-aware UTC.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -244,6 +244,3 @@ class Journal(Protocol):
 
     async def forget(self, kind: str, key: str) -> None:
         """Remove one fact; nothing where there is none."""
-
-
-Checkers = Sequence[Checker]

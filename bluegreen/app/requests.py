@@ -18,9 +18,6 @@ class Caller:
     origin: str
 
 
-DAEMON = Caller("bluegreen", "daemon")
-
-
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """A release to be made live, and on which terms. `auto_promote` None: as configured."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from bluegreen.domain.errors import BluegreenError
 
@@ -48,10 +48,7 @@ async def until(
     except BaseExceptionGroup as failures:
         if _is_cancelled():
             raise asyncio.CancelledError from failures
-        error = first_error(failures)
-        if error is None:
-            raise
-        raise error from failures
+        raise_first(failures)
     if not task.cancelled():
         return Wait(Left.ENDED, task.result())
     return Wait(Left.STOPPED if stop.is_set() else Left.LATE)
@@ -78,6 +75,14 @@ def delays() -> Iterator[float]:
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def raise_first(failures: BaseExceptionGroup[BaseException]) -> NoReturn:
+    """Raise the one BluegreenError that a group stands for, else the group as it is."""
+    error = first_error(failures)
+    if error is None:
+        raise failures
+    raise error from failures
 
 
 def first_error(failures: BaseExceptionGroup[BaseException]) -> BluegreenError | None:

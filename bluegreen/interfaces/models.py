@@ -235,9 +235,3 @@ class AlertAnswer(Answer):
     effect: AlertEffect
     reason: str
     durable: bool
-
-
-class AlertAnswers(AlertAnswer):
-    """What became of several alerts: the strongest effect, and each."""
-
-    alerts: tuple[AlertAnswer, ...]
