@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from bluegreen import __version__, logs
+from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.engine import Engine
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
@@ -48,20 +49,20 @@ class Parts:
     service: Service
 
 
-def serve(settings: Settings) -> int:
-    """Run the daemon until it is asked to stop; returns the exit code.
+def serve(settings: Settings, at_boundary: AtBoundary = pass_on) -> int:
+    """Run the daemon until it is asked to stop; returns the exit code. `at_boundary` is for tests alone.
 
     Raises AlreadyRunning, ConfigurationError, JournalUnwritable or JournalUnreadable where it cannot begin.
     """
     logs.configure(settings.daemon.log_format, settings.daemon.log_level, secrets=revealed(settings))
     try:
-        asyncio.run(run(settings))
+        asyncio.run(run(settings, at_boundary))
     except BaseExceptionGroup as failures:
         raise_first(failures)
     return 0
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, at_boundary: AtBoundary = pass_on) -> None:
     """The same, inside a running event loop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,7 +71,7 @@ async def run(settings: Settings) -> None:
     state = _state_directory(settings)
     async with AsyncExitStack() as stack:
         stack.enter_context(_only_one(state / "lock"))
-        parts = await stack.enter_async_context(_parts(settings, state))
+        parts = await stack.enter_async_context(_parts(settings, state, at_boundary))
         await _run_side_by_side(settings, parts, stop)
 
 
@@ -94,8 +95,8 @@ async def _run_side_by_side(settings: Settings, parts: Parts, stop: asyncio.Even
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, state: Path) -> AsyncIterator[Parts]:
-    async with open_world(settings, state) as world:
+async def _parts(settings: Settings, state: Path, at_boundary: AtBoundary) -> AsyncIterator[Parts]:
+    async with open_world(settings, state, at_boundary) as world:
         news = News(world.journal, world.clock)
         outbox = Outbox(world.journal, world.notifiers)
         watch = Watch(world.clock, world.sources)

@@ -21,6 +21,7 @@ from bluegreen.adapters.notifiers.wishes import Wishes
 from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.adapters.signals.probes import Probes
+from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
 from bluegreen.domain.migrations import MigrationKind
 from bluegreen.domain.plans import Release, Terms
@@ -36,7 +37,7 @@ from bluegreen.settings.sections_stack import Smoke as SmokeSettings
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, state: Path) -> AsyncIterator[World]:
+async def open_world(settings: Settings, state: Path, at_boundary: AtBoundary = pass_on) -> AsyncIterator[World]:
     """The world as configured, its journal, balancer and front door open; closed in reverse."""
     clock = SystemClock()
     services = _services(settings)
@@ -66,6 +67,7 @@ async def open_world(settings: Settings, state: Path) -> AsyncIterator[World]:
             cards=FileCards(state / "cutback.json"),
             clock=clock,
             redact=Masking(revealed(settings)).text,
+            at_boundary=at_boundary,
         )
 
 

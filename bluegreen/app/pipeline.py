@@ -5,6 +5,7 @@ from dataclasses import replace
 import structlog
 
 from bluegreen.app import switch
+from bluegreen.app.boundaries import Boundary
 from bluegreen.app.run import Run
 from bluegreen.app.steps import STEPS, failure
 from bluegreen.app.waiting import Left, until
@@ -29,7 +30,9 @@ log = structlog.get_logger("bluegreen")
 async def carry(run: Run) -> Deployment:
     """Carry a deployment through its phases to its end, and return it as it ended."""
     while not run.deployment.phase.final:
+        await run.reached(Boundary.BEFORE_INTENT)
         answer = await attempt(run)
+        await run.reached(Boundary.AFTER_OUTCOME)
         await move_on(run, answer)
     return run.deployment
 
@@ -54,7 +57,9 @@ async def move_on(run: Run, answer: Answer) -> None:
     answer = replace(answer, reason=run.world.redact(answer.reason))
     after = run.deployment.advance(answer, run.world.clock.now())
     if after.phase is Phase.REVERTING and after.moved and not run.way_back_closed:
+        await run.world.at_boundary(Phase.REVERTING, Boundary.AFTER_INTENT)
         await switch.act_first(run)
+        await run.world.at_boundary(Phase.REVERTING, Boundary.AFTER_ACTION)
     durable = await run.enter(after, answer=answer.reason, outcome=answer.outcome)
     if not durable and after.phase in MUST_BE_DURABLE:
         failed = Answer(Outcome.FAILED, f"the state directory cannot be written: {run.news.unwritten}")

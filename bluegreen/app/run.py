@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from bluegreen.app.boundaries import Boundary
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders
@@ -171,12 +172,18 @@ class Run:
         """
         intent = self.intent(name, detail)
         await self.update(intent)
+        await self.reached(Boundary.AFTER_INTENT)
         try:
             yield
+            await self.reached(Boundary.AFTER_ACTION)
         except BluegreenError as exc:
             await self.world.journal.conclude(intent.id, Outcome.FAILED, self.world.redact(exc.detail))
             raise
         await self.world.journal.conclude(intent.id, Outcome.DONE)
+
+    async def reached(self, boundary: Boundary) -> None:
+        """Say that this phase came to one of its boundaries."""
+        await self.world.at_boundary(self.deployment.phase, boundary)
 
     async def conclude_open(self, outcome: Outcome, note: str = "") -> None:
         """Give every open intent of this deployment its outcome, now that the world was looked at."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from bluegreen.app.boundaries import Boundary
 from bluegreen.app.run import Run
 from bluegreen.app.world import World
 from bluegreen.domain.checks import FrontDoorAnswer
@@ -58,6 +59,7 @@ async def forward(run: Run) -> None:
     intent = run.intent("switch", {"to": run.deployment.new, "generation": generation})
     intended = run.news.event("traffic.switch_intended", deployment=run.deployment.id, phase=run.deployment.phase)
     await run.update(intent, intended, moved=True, moved_at=run.world.clock.now())
+    await run.reached(Boundary.AFTER_INTENT)
     try:
         await _write_forward(run, generation)
     except NOTHING_WRITTEN as exc:
@@ -66,6 +68,7 @@ async def forward(run: Run) -> None:
         await run.update(moved=False)
         raise
     run.watch.moved(run.deployment.new)
+    await run.reached(Boundary.AFTER_ACTION)
     await confirm_forward(run, generation)
 
 

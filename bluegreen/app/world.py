@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.domain.checks import Target
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service
@@ -28,6 +29,7 @@ class World:
     `terms` are those of the next plan; `connection_budgets` the connections one colour may open, by database;
     `redact` blanks out secrets in a text that came from outside (a command's output, an answer);
     `contracts_after_standby` the migration sources whose contract files run without being asked for;
+    `at_boundary` is told of the moments between which a crash must be harmless (boundaries.py);
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
@@ -50,6 +52,7 @@ class World:
     cards: Cards
     clock: Clock
     redact: Callable[[str], str] = str
+    at_boundary: AtBoundary = pass_on
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""
