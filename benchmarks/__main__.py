@@ -6,16 +6,18 @@ from time import monotonic
 
 import click
 
-from benchmarks import detection, ingest, journal, line_to_patch, switch
+from benchmarks import detection, idle, ingest, journal, line_to_patch, outage, switch
 from benchmarks.machine import machine
 from benchmarks.table import Table
 
 BENCHMARKS: dict[str, Callable[[bool], Awaitable[Table]]] = {
     "line_to_patch": line_to_patch.measure,
     "switch": switch.measure,
+    "outage": outage.measure,
     "detection": detection.measure,
     "ingest": ingest.measure,
     "journal": journal.measure,
+    "idle": idle.measure,
 }
 
 

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, perf_counter, process_time
 
@@ -23,7 +24,7 @@ from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.app.trial import Trial
 from bluegreen.app.watch import Watch
 from bluegreen.domain.account import WatchRules
-from bluegreen.domain.plans import Terms
+from bluegreen.domain.plans import Kind, Plan, Release, Terms
 from bluegreen.domain.signals import Batch, Counted, Measured
 from bluegreen.domain.traffic import Colour, Service
 
@@ -41,6 +42,11 @@ TERMS = Terms(
     drain=0.0, inspect=0.0,
 )  # fmt: skip
 """The defaults of the configuration."""
+
+PLAN = Plan(
+    id="p-1", kind=Kind.DEPLOY, release=Release("1.1.0"), live=Colour.BLUE, live_release="1.0.0", terms=TERMS,
+    steps=(), warnings=(), digest="", created_at=datetime.now(UTC), expires_at=datetime.now(UTC),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Ears:
         for _ in range(100):
             self._watch.report(Counted("access_log", "5xx", Colour.BLUE, 1_000, 1))
         self._watch.report(Measured("access_log", "slow", Colour.BLUE, "shop", tuple(n / 10_000 for n in range(1_000))))
-        self._watch.open(Colour.GREEN, TERMS)
+        self._watch.open(Colour.GREEN, PLAN)
         self._watch.moved(Colour.GREEN)
         self._wanted, self._heard = 0, asyncio.Event()
 

@@ -27,7 +27,7 @@ GOAL = 0.150
 HISTORY = 5_000
 """Good requests of the live colour before the first release."""
 
-CONVICTING = 20
+CONVICTING = 60
 """Bad lines in one write: more than is needed after any number of good ones."""
 
 PATIENCE = 30.0
@@ -44,7 +44,7 @@ class Size:
     backgrounds: tuple[int, ...]
 
 
-FULL = Size(cutbacks=40, backgrounds=(0, 1_000))
+FULL = Size(cutbacks=100, backgrounds=(100, 5_000))
 TINY = Size(cutbacks=1, backgrounds=(0,))
 
 

@@ -38,9 +38,21 @@ HEAD = """\
 COLOUR = """
 http://:{port} {{
 	bind 127.0.0.1
+	{faults}
 	respond "{colour}"
 }}
 """
+
+FAULTS = """root * {directory}
+	@out file /{colour}.out
+	respond @out "broken" 503
+	@some {{
+		file /{colour}.some
+		expression `{{http.request.uuid}}.matches("^0[0-9a-c]")`
+	}}
+	respond @some "broken" 500
+"""
+"""While a file of that name stands there, every answer of a colour is an error, or 13 of 256 are (5.1 %)."""
 
 SITE = """
 http://{site}:{port} {{
@@ -60,6 +72,9 @@ project = "bench"
 state_dir = "{directory}/state"
 socket = "{directory}/api.sock"
 log_format = "json"
+
+[metrics]
+listen = "{metrics}"
 
 [caddy]
 admin = "{admin}"
@@ -91,16 +106,18 @@ ready = {{ path = "/", consecutive = 1, interval = "20ms" }}
 
 
 class Stand:
-    """One directory with everything in it. `log` is the access log, if `logged`."""
+    """One directory with everything in it. `log` is the access log, if `logged`; the colours of a `breakable` one can
+    `fail`."""
 
-    def __init__(self, directory: Path, *, logged: bool) -> None:
-        self.directory, self._logged = directory, logged
+    def __init__(self, directory: Path, *, logged: bool, breakable: bool = False) -> None:
+        self.directory, self._logged, self._breakable = directory, logged, breakable
         self.log = directory / "access.log"
         self.socket = directory / "api.sock"
         self.caddy = EmbeddedCaddy(directory / "front")
         self._colours = EmbeddedCaddy(directory / "colours")
         self._daemon: Child | None = None
-        self.port, *ports = free_ports(1 + len(Colour) * len(NAMES))
+        self.port, metrics, *ports = free_ports(2 + len(Colour) * len(NAMES))
+        self.metrics = f"127.0.0.1:{metrics}"
         dials = iter(f"127.0.0.1:{port}" for port in ports)
         self.services: Mapping[str, Service] = {
             name: Service(name, {colour: (next(dials),) for colour in Colour}, site=f"{name}.localhost")
@@ -111,6 +128,13 @@ class Stand:
     def admin_socket(self) -> Path:
         """Where Caddy's admin API listens."""
         return Path(self.caddy.admin.removeprefix("unix/"))
+
+    @property
+    def pid(self) -> int:
+        """The daemon's; RuntimeError while it does not run."""
+        if self._daemon is None or self._daemon.pid is None:
+            raise RuntimeError("the daemon does not run")
+        return self._daemon.pid
 
     @property
     def client(self) -> Client:
@@ -130,7 +154,7 @@ class Stand:
         """Both Caddys, blue live."""
         self.log.touch(mode=0o640)  # a log that is there already is opened for appending: others write to it, too
         sites = [
-            COLOUR.format(port=address.rpartition(":")[2], colour=colour)
+            COLOUR.format(port=address.rpartition(":")[2], colour=colour, faults=self._faults(colour))
             for service in self.services.values()
             for colour in Colour
             for address in service.addresses[colour]
@@ -138,6 +162,15 @@ class Stand:
         text = HEAD.format(admin=self._colours.admin) + "".join(sites)
         await self._colours.start(self._written("colours.caddyfile", text))
         await self.caddy.start(self.caddyfile(Colour.BLUE))
+
+    def fail(self, colour: Colour, how: str) -> None:
+        """From now on a colour fails: "out", all of its answers, or "some", one in twenty."""
+        (self.directory / f"{colour}.{how}").touch()
+
+    def recover(self, colour: Colour) -> None:
+        """From now on a colour is well again."""
+        for how in ("out", "some"):
+            (self.directory / f"{colour}.{how}").unlink(missing_ok=True)
 
     async def start_daemon(self, admin: Path) -> None:
         """The real daemon, which finds Caddy's admin API at the socket `admin`; returns when it answers."""
@@ -180,9 +213,16 @@ class Stand:
         await self.caddy.kill()
         await self._colours.kill()
 
+    def _faults(self, colour: Colour) -> str:
+        return FAULTS.format(directory=self.directory, colour=colour) if self._breakable else ""
+
     def _config(self, admin: Path) -> Path:
         head = CONFIG.format(
-            directory=self.directory, admin=f"unix/{admin}", log=self.log, front=f"http://127.0.0.1:{self.port}"
+            directory=self.directory,
+            admin=f"unix/{admin}",
+            log=self.log,
+            front=f"http://127.0.0.1:{self.port}",
+            metrics=self.metrics,
         )
         services = [
             SERVICE.format(
@@ -199,10 +239,10 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(*, logged: bool) -> AsyncIterator[Stand]:
+async def standing(*, logged: bool, breakable: bool = False) -> AsyncIterator[Stand]:
     """A stand with both Caddys running; taken down and removed whatever happens."""
     with tempfile.TemporaryDirectory(prefix="bluegreen-bench-") as name:
-        stand = Stand(Path(name), logged=logged)
+        stand = Stand(Path(name), logged=logged, breakable=breakable)
         try:
             await stand.start()
             yield stand

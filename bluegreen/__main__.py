@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bluegreen.interfaces.cli import bluegreen
-from bluegreen.interfaces.cli.exits import of_error
-from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, verb
+from bluegreen.interfaces.cli.exits import Exit, of_error
+from bluegreen.interfaces.cli.shell import OfflineCutback, Shell, Verb, config_option, global_options, verb
 
 if TYPE_CHECKING:  # settings and wiring cost a second verb's start: they are imported by the verbs that need them
     from bluegreen.settings import Entry, Settings
-
-config_option = click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    envvar="BLUEGREEN_CONFIG",
-    default=Path("/etc/bluegreen/bluegreen.toml"),
-    show_default=True,
-    help="The configuration file (BLUEGREEN_CONFIG).",
-)
-
 
 __all__ = ["bluegreen", "main"]
 
@@ -33,7 +22,13 @@ def main() -> None:
     """The program `bluegreen`."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal without UTF-8 still gets the words
-    bluegreen(prog_name="bluegreen")
+    bluegreen(prog_name="bluegreen", obj=Shell(offline=_cut_back_offline))
+
+
+def _cut_back_offline(shell: Shell, wish: OfflineCutback) -> Exit:
+    from bluegreen import offline
+
+    return offline.cut_back(shell, wish)
 
 
 @verb("serve")
@@ -58,6 +53,24 @@ def demo(shell: Shell, keep: bool) -> None:
     from bluegreen.demo import story
 
     sys.exit(story.main(keep))
+
+
+@verb("doctor")
+@config_option
+@click.option("--unit", "unit_only", is_flag=True, help="Only the systemd unit.")
+def doctor(shell: Shell, file: Path, unit_only: bool) -> None:
+    """Look at everything that a deployment needs; say what is wrong and what to type. Changes nothing."""
+    import asyncio
+
+    from bluegreen.doctor import Level, Wish, as_document, as_lines, examine
+
+    findings, masked = asyncio.run(examine(Wish(file, unit_only)))
+    if shell.json:
+        shell.say_json(as_document(findings, masked))
+    else:
+        shell.say(as_lines(findings, masked, quiet=shell.quiet))
+    if any(finding.level is Level.FAILED for finding in findings):
+        sys.exit(Exit.ERROR)
 
 
 @click.group("config")
@@ -110,6 +123,14 @@ def docs(shell: Shell, key: str | None) -> None:
         shell.say(line for entry in entries for line in _entry_lines(entry))
 
 
+@verb("schema")
+def schema(shell: Shell) -> None:
+    """The configuration as JSON Schema, for editors and other programs."""
+    from bluegreen.settings import json_schema
+
+    shell.say_json(json_schema())
+
+
 def _load(shell: Shell, file: Path) -> "Settings":
     """The settings; where they cannot be used, every reason and the end."""
     from bluegreen.domain.errors import ConfigurationError
@@ -147,10 +168,10 @@ def _entry_lines(entry: "Entry") -> Iterable[str]:
     return [f"  {click.style(entry.key, bold=True)}  {entry.type}; {otherwise}", f"      {entry.description}"]
 
 
-for part in (check, show, docs):
+for part in (check, show, docs, schema):
     config.add_command(part)
 bluegreen.add_command(config)
-for part in (serve, demo):
+for part in (serve, demo, doctor):
     bluegreen.add_command(part)
 
 if __name__ == "__main__":

@@ -138,7 +138,8 @@ def _rendering(console: bool, stream: TextIO) -> list[Processor]:
     if console:
         colours = stream.isatty() and not os.environ.get("NO_COLOR")
         plain = structlog.dev.plain_traceback
-        return [_printable, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+        # In the order in which they were told: a line is read from left to right.
+        return [_printable, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain, sort_keys=False)]
     return [_as_journald_line if under_journald(stream) else _as_line]
 
 

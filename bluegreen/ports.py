@@ -12,12 +12,19 @@ from typing import Any, Protocol
 
 from bluegreen.domain.checks import CheckResult, FrontDoorAnswer, Target
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase
+from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, MigrationState
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
-from bluegreen.domain.records import AuditRow, Event, Intent, Json, Notice, Record
+from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Notice, Record
 from bluegreen.domain.signals import Batch
-from bluegreen.domain.traffic import Card, Colour, Traffic
+from bluegreen.domain.traffic import Card, Colour, Mark, Traffic
+
+Timed = Callable[[str, float], None]
+"""Is told of each exchange with the outside: which operation, and how many seconds it took, also where it failed."""
+
+
+def untimed(operation: str, seconds: float) -> None:
+    """Where nobody measures."""
 
 
 class Clock(Protocol):
@@ -27,7 +34,10 @@ class Clock(Protocol):
         """Wall time, UTC."""
 
     def monotonic(self) -> float:
-        """Seconds that only grow."""
+        """Seconds that only grow; those in which the machine is suspended are not among them."""
+
+    def suspended(self) -> float:
+        """Seconds in which the machine was suspended, since some moment in the past: only differences mean anything."""
 
 
 class Balancer(Protocol):
@@ -46,7 +56,8 @@ class Balancer(Protocol):
     async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
         """Make one attempt to send every service to `colour`, stamped with `generation`, in one conditional write.
 
-        With `expected`, MovedOutside is raised before the write unless that colour serves every service now.
+        With `expected`, MovedOutside is raised before the write unless that colour serves every service now, and under
+        no generation as high as this one: a way back that came meanwhile is not overtaken.
         Without it (the way back, a fence) any present state is overwritten. Already there under this very
         generation: nothing is written. Raises BalancerUnreachable (nothing sent), ChangeRefused (no effect),
         ForeignChange (no effect: read again), ChangeUnknown (may land late: a fence must follow), ConnectionLost.
@@ -61,6 +72,11 @@ class Balancer(Protocol):
 
     async def persist(self, colour: Colour) -> None:
         """Bring the snippet files that exist to `colour`, each replaced as a whole. Raises BalancerError."""
+
+    async def reload(self) -> str:
+        """Make the balancer read its own configuration files again, and so the snippets, past us: by the configured
+        command, within 5 s. Returns what it said. Harmless twice. Raises BalancerError where no command is configured
+        or it fails."""
 
 
 class FrontDoor(Protocol):
@@ -125,6 +141,10 @@ class SignalSource(Protocol):
         """Monotonic seconds of the last sign of life; None before the first."""
 
     @property
+    def caught_up_at(self) -> float | None:
+        """Monotonic seconds when nothing was left that could have been reported; None before the first such moment."""
+
+    @property
     def problem(self) -> str:
         """Why nothing can be heard now, and what to do about it; empty where all is well."""
 
@@ -155,6 +175,20 @@ class Database(Protocol):
     async def back_up(self, deployment: str, release: str) -> Backup:
         """Take a dump under one snapshot and verify it by restoring; leftovers of a former attempt are removed
         first. Only a verified backup has its final name. Raises BackupFailed."""
+
+    async def backups(self) -> tuple[Backup, ...]:
+        """The backups that are kept, the latest first. Raises BackupFailed where they cannot be looked at."""
+
+    async def verify(self, backup: Backup) -> Backup:
+        """Verify a kept backup once more, as configured, without touching it; returns it with the level reached and
+        the seconds it took. Raises BackupFailed with what is wrong with it."""
+
+    async def tidy(self, purpose: str) -> None:
+        """Remove what a killed daemon left of a backup for `purpose`, while none is taken. Raises BackupFailed."""
+
+    async def migration_states(self) -> tuple[MigrationState, ...]:
+        """Every migration with what the ledger says of it, in order; without a ledger all are pending. Read-only.
+        Raises DatabaseUnreachable, and MigrationFailed for files that cannot be read."""
 
     async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
         """Migrations of that phase that the ledger does not have as done, in order. Read-only, also where the
@@ -187,13 +221,23 @@ class Notifier(Protocol):
 
 
 class Cards(Protocol):
-    """Keeps the cutback card as a file, beside and independent of the journal."""
+    """Keeps the cutback card as a file, beside and independent of the journal; and the mark of a cutback that was made
+    by the card alone, without the daemon."""
 
     async def write(self, card: Card) -> None:
         """Replace the card: temp + fsync + rename. Raises JournalUnwritable."""
 
     async def read(self) -> Card | None:
         """The card as last written; None without one. Raises JournalUnreadable."""
+
+    async def mark(self, mark: Mark) -> None:
+        """Replace the mark, as `write` does, readable for the daemon's user. Raises JournalUnwritable."""
+
+    async def marked(self) -> Mark | None:
+        """The mark; None without one. Raises JournalUnreadable."""
+
+    async def unmark(self) -> None:
+        """Remove the mark; nothing where there is none. Raises JournalUnwritable."""
 
 
 class Journal(Protocol):
@@ -224,11 +268,11 @@ class Journal(Protocol):
     async def events(self, after: int, deployment: str = "", limit: int = 1000) -> tuple[Event, ...]:
         """Events with a number above `after`, oldest first."""
 
-    async def audit(self, row: AuditRow) -> None:
-        """Append to the audit."""
+    async def audit(self, row: AuditRow, *facts: Fact) -> None:
+        """Append to the audit, and store the facts that this action made, all or nothing."""
 
-    async def audited(self, limit: int) -> tuple[AuditRow, ...]:
-        """The latest audit rows first."""
+    async def audited(self, limit: int, before: int = 0) -> tuple[AuditRow, ...]:
+        """The latest audit rows first, with their numbers; `before` is a number to go on from, 0 for the latest."""
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
         """Store one fact, replacing it."""
@@ -241,6 +285,14 @@ class Journal(Protocol):
 
     async def facts(self, kind: str) -> Mapping[str, Json]:
         """All facts of a kind, oldest first."""
+
+    async def prune(self, deployments: int) -> int:
+        """Keep the latest deployments, so many; forget those before with their intents, events and facts, and of what
+        comes without end all but the latest (FACTS_KEPT, EVENTS_KEPT). A deployment that has not ended stays, and so
+        does every audit row. Returns how many deployments were forgotten."""
+
+    async def room(self) -> int:
+        """Bytes free where the journal is kept."""
 
     async def forget(self, kind: str, key: str) -> None:
         """Remove one fact; nothing where there is none."""

@@ -1,19 +1,17 @@
 """From settings to adapters: the only importer of `bluegreen.adapters`. Each function below wires one family."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.cards.file import FileCards
-from bluegreen.adapters.checks.command import CommandCheck
-from bluegreen.adapters.checks.expectations import Expectations, VersionAt
-from bluegreen.adapters.checks.http import HttpCheck, HttpSpec
-from bluegreen.adapters.checks.readiness import HttpReadiness
 from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.database.postgres import PostgresDatabase
 from bluegreen.adapters.database.rules import BackupRules, Source
 from bluegreen.adapters.front_doors.http import HttpFrontDoor
+from bluegreen.adapters.journals.opening import SCHEMA_VERSION
 from bluegreen.adapters.journals.sqlite import SqliteJournal
 from bluegreen.adapters.notifiers.command import CommandNotifier
 from bluegreen.adapters.notifiers.webhook import Webhook
@@ -25,27 +23,47 @@ from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
 from bluegreen.domain.migrations import MigrationKind
 from bluegreen.domain.plans import Release, Terms
-from bluegreen.domain.traffic import Colour, Service
+from bluegreen.domain.traffic import Card, Colour, Service
 from bluegreen.interfaces.hooks import HookRules
 from bluegreen.interfaces.peers import Access
 from bluegreen.logs import Masking
-from bluegreen.ports import Checker, Clock, Database, Notifier, Readiness, Runner, SignalSource
-from bluegreen.settings import Secret, Settings, read_release, revealed
+from bluegreen.ports import (
+    Balancer,
+    Cards,
+    Clock,
+    Database,
+    FrontDoor,
+    Notifier,
+    Runner,
+    SignalSource,
+    Timed,
+    untimed,
+)
+from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
-from bluegreen.settings.sections_stack import Smoke as SmokeSettings
+from bluegreen.wiring_checks import readiness, revealed_values, smoke
+
+STATE_FILE, STATE_VERSION = "journal.sqlite", SCHEMA_VERSION
+"""The journal's name in the state directory, and the highest version of it that this program reads."""
 
 
 @asynccontextmanager
-async def open_world(settings: Settings, state: Path, at_boundary: AtBoundary = pass_on) -> AsyncIterator[World]:
-    """The world as configured, its journal, balancer and front door open; closed in reverse."""
+async def open_world(
+    settings: Settings,
+    state: Path,
+    at_boundary: AtBoundary = pass_on,
+    timed: Callable[[str], Timed] = lambda _: untimed,
+) -> AsyncIterator[World]:
+    """The world as configured, its journal, balancer and front door open; closed in reverse. `timed` gives who is told
+    of the exchanges with the "journal" and with "caddy"."""
     clock = SystemClock()
     services = _services(settings)
     async with AsyncExitStack() as stack:
-        journal = SqliteJournal(state / "journal.sqlite")
+        journal = SqliteJournal(state / STATE_FILE, timed=timed("journal"))
         stack.push_async_callback(journal.close)
         await journal.open()
-        balancer = await stack.enter_async_context(_balancer(settings, services, clock))
+        balancer = await stack.enter_async_context(_balancer(settings, services, clock, timed("caddy")))
         front_door = await stack.enter_async_context(_front_door(settings, services))
         yield World(
             project=settings.project,
@@ -58,17 +76,54 @@ async def open_world(settings: Settings, state: Path, at_boundary: AtBoundary = 
             balancer=balancer,
             front_door=front_door,
             runners={colour: _runner(settings, colour) for colour in Colour},
-            readiness=_readiness(settings),
-            smoke=tuple(_smoke(check, settings) for check in settings.smoke),
+            readiness=readiness(settings),
+            smoke=smoke(settings),
             sources=_sources(settings, services, front_door, clock),
             databases={database.name: database for database in _databases(settings)},
-            notifiers=tuple(_notifier(receiver) for receiver in settings.notify),
+            notifiers=notifiers(settings),
             journal=journal,
-            cards=FileCards(state / "cutback.json"),
+            cards=cards_in(state),
             clock=clock,
             redact=Masking(revealed(settings)).text,
             at_boundary=at_boundary,
+            restores_drift=settings.caddy.on_drift == "restore",
+            keep_deployments=settings.daemon.keep_deployments,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What lies outside, without state of our own: for looking at it. `log` is the access log, where one is read."""
+
+    services: Mapping[str, Service]
+    balancer: Balancer
+    front_door: FrontDoor
+    log: SignalSource | None
+    databases: tuple[Database, ...]
+
+
+@asynccontextmanager
+async def open_outside(settings: Settings) -> AsyncIterator[Outside]:
+    """The parts outside as configured; no file of ours is opened, and nothing is changed."""
+    clock, services = SystemClock(), _services(settings)
+    async with _balancer(settings, services, clock, untimed) as balancer, _front_door(settings, services) as door:
+        logs = [source for source in _sources(settings, services, door, clock) if isinstance(source, CaddyLog)]
+        yield Outside(services, balancer, door, logs[0] if logs else None, tuple(_databases(settings)))
+
+
+def cards_in(state: Path) -> Cards:
+    """The cutback card of a state directory."""
+    return FileCards(state / "cutback.json")
+
+
+def way_back(card: Card, daemon_uid: int, reload: Sequence[str]) -> CaddyBalancer:
+    """The balancer as its card knows it, for a cutback without the daemon; open it first."""
+    return CaddyBalancer.of_card(card, SystemClock(), daemon_uid=daemon_uid, reload=reload)
+
+
+def notifiers(settings: Settings) -> tuple[Notifier, ...]:
+    """Everyone who is to be told."""
+    return tuple(_notifier(receiver) for receiver in settings.notify)
 
 
 def access(settings: Settings) -> Access:
@@ -124,7 +179,7 @@ def _release_reader(settings: Settings) -> Callable[[str], Release]:
     return lambda name: read_release(settings.release.directory, name)
 
 
-def _balancer(settings: Settings, services: Mapping[str, Service], clock: Clock) -> CaddyBalancer:
+def _balancer(settings: Settings, services: Mapping[str, Service], clock: Clock, timed: Timed) -> CaddyBalancer:
     caddy = settings.caddy
     return CaddyBalancer(
         caddy.admin,
@@ -133,6 +188,8 @@ def _balancer(settings: Settings, services: Mapping[str, Service], clock: Clock)
         clock=clock,
         directory=caddy.dir,
         allow_remote_admin=caddy.allow_remote_admin,
+        reload=caddy.reload or (),
+        timed=timed,
     )
 
 
@@ -153,74 +210,11 @@ def _runner(settings: Settings, colour: Colour) -> Runner:
         environment.up,
         environment.down,
         environment.logs or (),
-        environment=_revealed(environment.environment),
+        environment=revealed_values(environment.environment),
         passed=environment.passed,
         timeout=environment.timeout,
         cwd=environment.directory,
     )
-
-
-def _readiness(settings: Settings) -> tuple[Readiness, ...]:
-    return tuple(
-        HttpReadiness(
-            service.name,
-            path=service.ready.path,
-            statuses=service.ready.status,
-            consecutive=service.ready.consecutive,
-            interval=service.ready.interval,
-            timeout=service.ready.timeout,
-        )
-        for service in settings.services
-    )
-
-
-def _smoke(check: SmokeSettings, settings: Settings) -> Checker:
-    if check.http is None:
-        return CommandCheck(
-            check.name,
-            check.command or (),
-            timeout=check.timeout,
-            retries=check.retries,
-            retry_delay=check.retry_delay,
-            cwd=settings.file.parent if settings.file else None,
-        )
-    return HttpCheck(
-        HttpSpec(
-            name=check.name,
-            service=check.service,
-            method=check.http.method,
-            path=check.http.path,
-            headers=_revealed(check.http.headers),
-            body=check.http.body.encode(),
-            expect=_expectations(check),
-            timeout=check.timeout,
-            retries=check.retries,
-            retry_delay=check.retry_delay,
-        )
-    )
-
-
-def _expectations(check: SmokeSettings) -> Expectations:
-    expect = check.expect
-    return Expectations(
-        status=expect.status,
-        header=expect.header,
-        body=expect.body or None,
-        json=expect.json_,
-        version=_version_at(expect.version) if expect.version else None,
-    )
-
-
-def _version_at(place: str) -> VersionAt:
-    """ "json:/POINTER", "header:NAME", "body" or "body:REGEX", as the settings checked it."""
-    source, _, where = place.partition(":")
-    match source:
-        case "json":
-            return VersionAt("json", where)
-        case "header":
-            return VersionAt("header", where)
-        case _:
-            return VersionAt("body", where)
 
 
 def _sources(
@@ -267,7 +261,7 @@ def _source(migration: MigrationSettings) -> Source:
         up=migration.up or (),
         status=migration.status or (),
         dsn_env=migration.dsn_env or "",
-        environment=_revealed(migration.environment),
+        environment=revealed_values(migration.environment),
         timeout=migration.timeout,
         lock_timeout=migration.lock_timeout,
         lock_budget=migration.lock_budget,
@@ -279,7 +273,3 @@ def _notifier(receiver: NotifySettings) -> Notifier:
     if receiver.url is not None:
         return Webhook(receiver.name, receiver.url.get_secret_value(), wishes=wishes, timeout=receiver.timeout)
     return CommandNotifier(receiver.name, receiver.command or (), wishes=wishes, timeout=receiver.timeout)
-
-
-def _revealed(variables: Mapping[str, Secret]) -> dict[str, str]:
-    return {name: secret.get_secret_value() for name, secret in variables.items()}

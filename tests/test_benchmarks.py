@@ -9,7 +9,7 @@ from benchmarks.__main__ import BENCHMARKS, main
 from bluegreen.demo.caddy import caddy_binary
 from bluegreen.demo.children import EmbeddedFailed
 
-ON_REAL_CADDY = {"line_to_patch", "switch", "journal"}
+ON_REAL_CADDY = {"line_to_patch", "switch", "outage", "journal", "idle"}
 
 
 def run(*words: str) -> str:

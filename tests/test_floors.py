@@ -46,7 +46,9 @@ top of them."""
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
-WIRING, DAEMON = "bluegreen.wiring", "bluegreen.daemon"
+SYSTEMD = "bluegreen.systemd"
+WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
+CHECKS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
 FLOORS = {
@@ -56,15 +58,21 @@ FLOORS = {
     PROCESSES: Floor((DOMAIN,), STDLIB),
     FINISHING: Floor((DOMAIN,), STDLIB),
     LOGS: Floor((), STDLIB | {"structlog"}),
+    SYSTEMD: Floor((DOMAIN,), STDLIB),
     SETTINGS: Floor((SETTINGS, DOMAIN, PROCESSES, LOGS), never=FOR_PEOPLE | {"aiohttp", "asyncpg"}),
     ADAPTERS: Floor((PORTS, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
     APP: Floor((APP, DOMAIN, PORTS, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
-    WIRING: Floor((ADAPTERS, APP, DOMAIN, PORTS, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
-    DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
+    CHECKS: Floor((ADAPTERS, PORTS, SETTINGS), never=FOR_PEOPLE),
+    WIRING: Floor((CHECKS, ADAPTERS, APP, DOMAIN, PORTS, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
+    DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS, SYSTEMD), never=FOR_PEOPLE),
     DEMO: Floor((DEMO, DOMAIN, PORTS, PROCESSES, INTERFACES, SETTINGS, LOGS, DAEMON), never=frozenset({"rich"})),
+    DOCTOR: Floor(
+        (DOCTOR, WIRING, APP, DOMAIN, PORTS, INTERFACES, SETTINGS, LOGS, SYSTEMD, PROCESSES), never=FOR_PEOPLE
+    ),
+    OFFLINE: Floor((WIRING, APP, DOMAIN, PORTS, INTERFACES, SETTINGS), never=FOR_PEOPLE),
     "bluegreen.__main__": Floor(
-        (DEMO, DAEMON, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
+        (DEMO, DAEMON, OFFLINE, DOCTOR, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
     ),
 }
 """Everyone may import `bluegreen` itself: it holds nothing but the version."""
@@ -172,7 +180,7 @@ def test_every_package_has_its_floor_and_no_file_stands_beside_them() -> None:
 
 
 def test_only_wiring_may_import_adapters() -> None:
-    assert [name for name, floor in FLOORS.items() if ADAPTERS in floor.ours] == [WIRING]
+    assert [name for name, floor in FLOORS.items() if ADAPTERS in floor.ours] == [CHECKS, WIRING]
 
 
 BROKEN = {

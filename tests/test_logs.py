@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,14 @@ def test_on_a_terminal_a_line_is_for_people_and_cannot_move_the_cursor() -> None
     assert "runner.failed" in stream.getvalue()
     assert "\x1b[2J" not in stream.getvalue()
     assert "\\x1b[2Jgone" in stream.getvalue()
+
+
+def test_on_a_terminal_the_fields_stand_in_the_order_in_which_they_were_told() -> None:
+    stream = Terminal()
+    configure("console", stream=stream)
+    structlog.get_logger("bluegreen").info("phase.ended", phase="STARTING", outcome="done", attempt=1)
+    line = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert line.rstrip().endswith("phase=STARTING outcome=done attempt=1")
 
 
 def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:

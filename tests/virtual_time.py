@@ -46,12 +46,24 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._skipping.skipped
 
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in which nothing runs, as after SIGSTOP: what was due meanwhile is late."""
+        self._skipping.skipped += seconds
+
 
 class VirtualClock:
-    """The Clock port on the running loop's time."""
+    """The Clock port on the running loop's time. `ahead`: how far somebody set the wall clock; `slept`: how long the
+    machine was suspended."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+        self.slept = 0.0
 
     def now(self) -> datetime:
-        return EPOCH + timedelta(seconds=self.monotonic())
+        return EPOCH + timedelta(seconds=self.monotonic()) + self.ahead
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
+
+    def suspended(self) -> float:
+        return self.slept

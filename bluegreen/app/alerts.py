@@ -20,16 +20,19 @@ class AlertIntake(Desk):
 
     def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
         super().__init__(engine, reconciler)
-        self._alerts: dict[str, None] = {}
+        self._alerts: dict[str, bool] = {}
 
     async def alert(self, alert: Alert) -> AlertAnswer:
-        """Take in an alert: cut back where it counts, record it in any case. Acts first, writes after."""
+        """Take in an alert: cut back where it counts, record it in any case. Acts first, writes after.
+
+        One that was only recorded, and counts when it is sent again (automation was paused), cuts back then.
+        """
         key = f"{alert.hook}:{alert.fingerprint}:{alert.starts_at.isoformat()}:{alert.firing}"
-        if key in self._alerts:
-            return AlertAnswer(key, AlertEffect.DUPLICATE, "this alert was taken in before")
-        self._remember_alert(key)
         run = self._engine.run
         reason = why_not_back(alert, run)
+        if key in self._alerts and (reason or self._alerts[key]):
+            return AlertAnswer(key, AlertEffect.DUPLICATE, "this alert was taken in before")
+        self._remember_alert(key, acted=not reason)
         text = f"alert from {alert.hook}: {alert.summary or alert.labels.get('alertname', alert.fingerprint)}"
         if run is not None and not reason:
             run.orders.halt(Stop(Cause.ALERT, text))
@@ -37,8 +40,8 @@ class AlertIntake(Desk):
             await run.page("alert-held", f"{text}; {run.deployment.new} stays: {reason}", next="bluegreen status")
         return await self._record_alert(key, alert, run, reason)
 
-    def _remember_alert(self, key: str) -> None:
-        self._alerts[key] = None
+    def _remember_alert(self, key: str, *, acted: bool) -> None:
+        self._alerts[key] = acted
         if len(self._alerts) > ALERTS_REMEMBERED:
             self._alerts.pop(next(iter(self._alerts)))
 
@@ -106,6 +109,8 @@ def _why_not_now(run: Run) -> str:
         return "a rollback is only taken back by an operator"
     if deployment.plan.live_is_down:
         return f"{deployment.old} was down when this began: there is no way back"
+    if run.pause.active():
+        return run.pause.reason
     if run.watch.standby.lost:
         return f"there is no way back: {deployment.old} does not answer"
     return ""

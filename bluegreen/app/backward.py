@@ -4,12 +4,14 @@ from contextlib import suppress
 from dataclasses import replace
 
 from bluegreen.app import planning
+from bluegreen.app.damage import instead_of
 from bluegreen.app.desk import SETTLE, Desk, because
+from bluegreen.app.endings import close_card
 from bluegreen.app.orders import Stop
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.errors import JournalFailed, WrongPhase
+from bluegreen.domain.errors import JournalFailed, NotFound, WrongPhase
 from bluegreen.domain.phases import Phase
 
 SETTLE_BEFORE_CUTBACK = 1.0
@@ -34,13 +36,18 @@ class Backward(Desk):
         return await self._stop(run, "cutback", caller, reason, force=force)
 
     async def resolve(self, id: str, caller: Caller, reason: str) -> Deployment:
-        """Settle a STRANDED deployment that was put right by hand: what Caddy serves now is what is wanted."""
+        """Settle a STRANDED deployment that was put right by hand, or accept that traffic was moved outside with
+        nothing running: what Caddy serves now is what is wanted."""
         async with self._engine.lock:
             await self._engine.let_settle(SETTLE)
             deployment = await self.deployment(id)
             run = self._engine.run
             if run is not None and run.deployment.id == deployment.id:
                 return await self._resolve_reverting(run, caller, reason)
+            if deployment.phase.final and run is None and self._reconciler.drift.now is not None:
+                await self._want_what_is()
+                await self._audit(caller, "resolve", deployment, reason, deployment.phase)
+                return deployment
             if deployment.phase is not Phase.STRANDED or deployment.settled:
                 raise WrongPhase(
                     f"{deployment.id} is {deployment.phase}: nothing to settle", next=("bluegreen status",)
@@ -50,6 +57,8 @@ class Backward(Desk):
             event = self._engine.news.event("deployment.resolved", deployment=deployment.id, reason=reason)
             self._engine.news.heard(*await self._world.journal.save(settled, event))
             await self._audit(caller, "resolve", settled, reason, deployment.phase)
+            with suppress(JournalFailed):  # the failsafe does not act on it in any case
+                await close_card(self._world, settled)
             return settled
 
     async def _stop(self, run: Run, verb: str, caller: Caller, reason: str, *, force: bool) -> Deployment:
@@ -61,11 +70,12 @@ class Backward(Desk):
             )
         if not deployment.phase.ignores_abort:
             run.orders.halt(Stop(Cause.OPERATOR, f"{verb} by {caller.who}{because(reason)}", force))
+        row = self._row(caller, verb, deployment, reason, deployment.phase)
         try:
-            await self._engine.remember_orders(run)
+            await self._engine.remember_orders(run, row)
+            await self._told(row)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
-        await self._audit_if_possible(caller, verb, deployment, reason, deployment.phase)
         return run.deployment
 
     async def _cutback_stranded(self, caller: Caller, reason: str) -> Deployment:
@@ -73,7 +83,10 @@ class Backward(Desk):
         async with self._engine.lock:
             with suppress(JournalFailed):
                 await self._engine.let_settle(SETTLE_BEFORE_CUTBACK)
-            deployment = await self.deployment("current")
+            try:
+                deployment = await self.deployment("current")
+            except NotFound as exc:
+                raise await instead_of(self._world, exc) from exc
             if deployment.phase is not Phase.STRANDED or deployment.settled:
                 raise _nothing_to_cut_back(deployment)
             stop = Stop(Cause.OPERATOR, f"cutback by {caller.who}{because(reason)}", force=True)
@@ -90,8 +103,9 @@ class Backward(Desk):
             )
         await self._want_what_is()
         run.orders.resolve(f"settled by {caller.who}{because(reason)}")
-        await self._engine.remember_orders(run)
-        await self._audit(caller, "resolve", run.deployment, reason, run.deployment.phase)
+        row = self._row(caller, "resolve", run.deployment, reason, run.deployment.phase)
+        await self._engine.remember_orders(run, row)
+        await self._told(row)
         return run.deployment
 
     async def _audit_if_possible(

@@ -17,6 +17,7 @@ PAST = {
     "rollback": "rolled_back",
     "retry": "retried",
     "resolve": "resolved",
+    "supersede": "superseded",
 }
 """The verbs of operators as the events they become."""
 
@@ -66,10 +67,8 @@ class Desk:
                 next=next or (f"bluegreen watch {deployment.id}", f"bluegreen abort {deployment.id}"),
                 deployment=deployment.id,
             )
-        if self._engine.stopping is not None:
-            raise DeploymentInProgress(
-                f"{self._engine.stopping} is just being stopped after its inspection", next=("try again in a moment",)
-            )
+        if self._engine.by_hand:
+            raise DeploymentInProgress(self._engine.by_hand, next=("try again when that has ended",))
         latest = await self._world.journal.deployments(1)
         if latest and latest[0].blocks_others:
             raise DeploymentInProgress(

@@ -1,13 +1,15 @@
 """What follows from a deployment's end: what is wanted now, what is quarantined, what is told. Harmless twice."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bluegreen.app import environments
+from bluegreen.app import environments, marks
+from bluegreen.app.arithmetic import FACT
 from bluegreen.app.news import News
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError
-from bluegreen.domain.phases import Phase
+from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour
 
@@ -26,6 +28,27 @@ async def settle(world: World, deployment: Deployment) -> None:
     await world.journal.forget("order", deployment.id)
     await world.journal.forget("watch", deployment.id)
     await world.journal.keep("ended", deployment.id, deployment.phase)
+    await marks.settle(world, deployment)
+    await _conclude_open(world, deployment)
+    await world.journal.prune(world.keep_deployments)
+
+
+async def _conclude_open(world: World, deployment: Deployment) -> None:
+    """An effect that nobody knew was looked at on the way to the end: nothing is left open, but where the end itself
+    says that nobody knows."""
+    if deployment.phase is Phase.STRANDED and not deployment.settled:
+        return
+    for intent in await world.journal.intents(deployment.id):
+        if intent.outcome is None:
+            note = f"the deployment ended {deployment.phase} before this was answered"
+            await world.journal.conclude(intent.id, Outcome.ABORTED, note)
+
+
+async def close_card(world: World, deployment: Deployment) -> None:
+    """The way back by the card alone is over: a person settled the deployment. Raises JournalFailed."""
+    card = await world.cards.read()
+    if card is not None and card.deployment == deployment.id and card.open:
+        await world.cards.write(replace(card, open=False, failsafe=False, written_at=world.clock.now()))
 
 
 async def _settle_live(world: World, deployment: Deployment) -> None:
@@ -96,6 +119,6 @@ def outcome_notice(world: World, deployment: Deployment) -> Notice:
             "cause": deployment.cause,
             "seconds": round(seconds, 1),
             "next": list(deployment.next),
-            **deployment.facts,
+            **{key: value for key, value in deployment.facts.items() if key != FACT},
         },
     )

@@ -1,24 +1,30 @@
 """One deployment at a time: started, resumed after a restart, carried to its end, and its end settled."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
+from structlog.contextvars import bound_contextvars
+
+from bluegreen.app import damage, leftovers, marks
 from bluegreen.app.endings import inspected_long_enough, outcome_notice, settle, stop_inspected
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
-from bluegreen.app.orders import Orders, Stop
+from bluegreen.app.orders import Orders, Passed, Stop
+from bluegreen.app.pausing import Pause
 from bluegreen.app.pipeline import carry
+from bluegreen.app.requests import Paused
 from bluegreen.app.restart import take_up, take_up_card, take_up_trial, take_up_way_back
 from bluegreen.app.run import Run
-from bluegreen.app.switch import write_card
+from bluegreen.app.switch import refresh_card, write_card
 from bluegreen.app.waiting import woken
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import JournalFailed, JournalUnwritable
 from bluegreen.domain.phases import Phase
-from bluegreen.domain.records import Record
-from bluegreen.domain.traffic import Colour
+from bluegreen.domain.records import AuditRow, Fact, Record
+from bluegreen.domain.traffic import Colour, Mark
 
 
 class Engine:
@@ -26,25 +32,52 @@ class Engine:
 
     def __init__(self, world: World, news: News, outbox: Outbox, watch: Watch) -> None:
         self.world, self.news, self.outbox, self.watch = world, news, outbox, watch
+        self.pause = Pause(world.journal, world.clock)
+        self.watch.quiet = self.pause.active
         self.run: Run | None = None
         self.lock = asyncio.Lock()
-        self.stopping: Colour | None = None
-        """The colour that is being stopped after its inspection."""
+        self.by_hand = ""
+        """What is being done outside of any deployment, in words; nothing else begins meanwhile."""
+        self.damaged = ""
+        """Why the journal does not know the past, in words; empty where it does."""
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._left: Run | None = None
 
     async def prepare(self) -> None:
         """Read what an earlier daemon left: before the sources run, since a trial takes up their positions."""
+        await self.pause.read()
+        await self._look_at_journal()
         latest = await self.world.journal.deployments(1)
-        if not latest:
-            return
-        deployment = latest[0]
+        mark = await marks.read(self.world, self.news)
+        if latest and marks.reopens(mark, latest[0]):
+            latest = (latest[0].reopen(self.world.clock.now()),)
+        elif mark is not None and (not latest or latest[0].phase.final or latest[0].id != mark.deployment):
+            await marks.put_away(self.world, self.news, mark, latest[0] if latest else None)
+        if latest:
+            await self._prepare(latest[0], mark)
+
+    async def _look_at_journal(self) -> None:
+        """Whether it is whole, and takes writes."""
+        try:
+            self.damaged = await damage.look(self.world, self.outbox)
+            await self._try_disk()
+        except JournalFailed as exc:
+            self.news.failed(exc)
+
+    async def _try_disk(self) -> None:
+        """Write, so that a disk that takes writes again is known while nothing else is written."""
+        await self.world.journal.keep("daemon", "wrote", self.world.clock.now().isoformat())
+        self.news.unwritten = ""
+
+    async def _prepare(self, deployment: Deployment, mark: Mark | None) -> None:
         if deployment.phase.final and await self.world.journal.fact("ended", deployment.id) == deployment.phase:
             return
         if not deployment.phase.final:
             deployment = await take_up_trial(self.world, self.news, self.watch, deployment.resumed())
         orders = Orders.from_json(await self.world.journal.fact("order", deployment.id))
+        if mark is not None:
+            marks.obey(mark, deployment, orders)
         self.run = self._left = self._make_run(deployment, orders)
 
     async def work(self) -> None:
@@ -75,6 +108,7 @@ class Engine:
         self.news.heard(*await self.world.journal.save(deployment, event, *records))
         self._launch(self._make_run(deployment, Orders()))
         await self._forget_inspections()
+        self.damaged = await damage.lift(self.world, self.news) if deployment.plan.force else self.damaged
         return deployment
 
     async def reopen(self, deployment: Deployment, stop: Stop | None = None) -> Deployment:
@@ -101,25 +135,64 @@ class Engine:
         except TimeoutError as exc:
             raise JournalUnwritable(f"the end of {run.deployment.id} cannot be written down yet") from exc
 
+    async def gone(self, run: Run, seconds: float) -> bool:
+        """Wait until a deployment has ended and its end is written down; False where that takes longer."""
+        if self.run is run:
+            await woken(self._idle, seconds)
+        return self.run is not run
+
     async def end_inspections(self) -> None:
-        """Stop what was left running for inspection, when its time is over; until cancelled."""
+        """Stop what was left running for inspection, when its time is over; until cancelled. First, what a backup by
+        hand left when the daemon was killed in it is removed."""
+        untidy = await leftovers.there(self.world, self.news)
         while True:
             await asyncio.sleep(1.0)
+            await self._end_pause()
+            if self.run is None and self.news.unwritten:
+                with suppress(JournalFailed):
+                    await self._try_disk()
             async with self.lock:
-                self.stopping = None if self.run is not None else await self._inspected()
-            if self.stopping is not None:
-                await self._end_inspection(self.stopping)
-                self.stopping = None
+                colour = None if self.run is not None or self.by_hand else await self._inspected()
+                tidying = untidy and colour is None and self.run is None and not self.by_hand
+                if tidying:
+                    self.by_hand = leftovers.REMOVING
+                if colour is not None:
+                    self.by_hand = f"{colour} is just being stopped after its inspection"
+            if tidying:
+                await leftovers.remove(self.world, self.news)
+                self.by_hand, untidy = "", False
+            if colour is not None:
+                await self._end_inspection(colour)
+                self.by_hand = ""
 
-    async def promote(self, run: Run) -> None:
-        """Pass the gate: written first, so that what is refused has no effect. Raises JournalUnwritable."""
-        kept = {**run.orders.to_json(), "promoted": True}
-        await self.world.journal.keep("order", run.deployment.id, kept)
-        run.orders.promote()
+    async def promote(self, run: Run, row: AuditRow, passed: Passed | None = None) -> None:
+        """Pass the gate, or what the phase of `passed` waits for: written first, with its line in the audit, so that
+        what is refused has no effect. Raises JournalUnwritable."""
+        promoted = Orders.from_json(run.orders.to_json())
+        promoted.promote(passed)
+        await self.world.journal.audit(row, Fact("order", run.deployment.id, promoted.to_json()))
+        run.orders.promote(passed)
 
-    async def remember_orders(self, run: Run) -> None:
-        """Make the orders of a deployment durable. Raises JournalUnwritable."""
-        await self.world.journal.keep("order", run.deployment.id, run.orders.to_json())
+    async def tell_pause(self, paused: Paused) -> None:
+        """Say that nothing moves by itself, also on the card."""
+        until = paused.until.isoformat() if paused.until else ""
+        await self._tell_card()
+        await self.news.tell("automation.paused", by=paused.by, reason=paused.reason, until=until, **self._about())
+
+    async def tell_resumed(self, paused: Paused, *, by: str, reason: str) -> None:
+        """Say that things move by themselves again, also on the card."""
+        seconds = (self.world.clock.now() - paused.since).total_seconds()
+        await self._tell_card()
+        await self.news.tell("automation.resumed", by=by, reason=reason, seconds=round(seconds), **self._about())
+
+    async def remember_orders(self, run: Run, row: AuditRow | None = None) -> None:
+        """Make the orders of a deployment durable, with the line in the audit of whoever gave them. Raises
+        JournalUnwritable."""
+        kept = run.orders.to_json()
+        if row is None:
+            await self.world.journal.keep("order", run.deployment.id, kept)
+        else:
+            await self.world.journal.audit(row, Fact("order", run.deployment.id, kept))
 
     async def _take_up(self, run: Run) -> None:
         if run.deployment.phase.final:
@@ -133,14 +206,15 @@ class Engine:
         self._ready.set()
 
     def _make_run(self, deployment: Deployment, orders: Orders) -> Run:
-        return Run(self.world, deployment, self.news, self.outbox, self.watch, orders)
+        return Run(self.world, deployment, self.news, self.outbox, self.watch, orders, self.pause)
 
     async def _carry(self, run: Run) -> None:
-        await carry(run)
-        self.watch.close()
-        run.deployment = _settled_by_hand(run.deployment, run.orders)
-        await self.outbox.post(outcome_notice(self.world, run.deployment))
-        await self._settle(run)
+        with bound_contextvars(deployment=run.deployment.id):  # also on the lines of those who know of none
+            await carry(run)
+            self.watch.close()
+            run.deployment = _settled_by_hand(run.deployment, run.orders)
+            await self.outbox.post(outcome_notice(self.world, run.deployment))
+            await self._settle(run)
 
     async def _settle(self, run: Run) -> None:
         """Until the end is durable nothing else starts: a lost outcome would be found again as unfinished. Only the
@@ -160,7 +234,8 @@ class Engine:
     async def _write_end(self, run: Run) -> None:
         await self.world.journal.save(run.deployment)
         if run.card is not None and run.card.open:
-            await write_card(run, open=False)
+            unsettled = run.deployment.phase is Phase.STRANDED and not run.deployment.settled
+            await write_card(run, open=unsettled, failsafe=False)  # then a person may still go back by the card alone
         await settle(self.world, run.deployment)
 
     async def _forget_inspections(self) -> None:
@@ -172,7 +247,31 @@ class Engine:
         except JournalFailed as exc:
             self.news.failed(exc)
 
+    async def _end_pause(self) -> None:
+        """Tell that a pause came to its end by itself. Its effect ended with its time, whatever the journal says."""
+        paused = self.pause.let_go() if self.pause.over else None
+        if paused is None:
+            return
+        try:
+            await self.pause.end()
+        except JournalFailed as exc:
+            self.news.failed(exc)
+        await self.tell_resumed(paused, by="the clock", reason="the time of the pause is over")
+
+    async def _tell_card(self) -> None:
+        try:
+            if self.run is not None:
+                await refresh_card(self.run)
+        except JournalFailed as exc:
+            await self.news.tell("card.not_written", reason=exc.detail, severity="warning")
+
+    def _about(self) -> dict[str, str]:
+        """The deployment that an event is about, where one runs."""
+        return {"deployment": self.run.deployment.id, "phase": self.run.deployment.phase} if self.run else {}
+
     async def _inspected(self) -> Colour | None:
+        if self.pause.active():
+            return None
         try:
             return await inspected_long_enough(self.world)
         except JournalFailed as exc:
@@ -180,7 +279,7 @@ class Engine:
             return None
 
     async def _end_inspection(self, colour: Colour) -> None:
-        """Outside of the lock, since `down` may take minutes; meanwhile `stopping` refuses new deployments."""
+        """Outside of the lock, since `down` may take minutes; meanwhile `by_hand` refuses new deployments."""
         try:
             await stop_inspected(self.world, self.news, colour)
         except JournalFailed as exc:

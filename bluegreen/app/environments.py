@@ -27,7 +27,9 @@ async def refuse_live(world: World, colour: Colour, action: str) -> None:
             f"{colour} is not {action}: where the traffic is cannot be read ({exc.detail})", next=exc.next
         ) from exc
     if any(_dials(world, service.dials, colour) for service in traffic.services):
-        raise LiveColourProtected(f"{colour} is not {action}: Caddy dials it ({traffic.describe()})")
+        raise LiveColourProtected(
+            f"{colour} is not {action}: Caddy dials it ({traffic.describe()})", next=("bluegreen status",)
+        )
 
 
 def _dials(world: World, dials: tuple[str, ...], colour: Colour) -> bool:

@@ -1,13 +1,15 @@
 """Forward: plan, deploy, promote; and the deployments that begin from what was: rollback and retry."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import msgspec
 
 from bluegreen.app import planning
-from bluegreen.app.desk import SETTLE, Desk, instead
+from bluegreen.app.desk import SETTLE, because, instead
+from bluegreen.app.orders import Passed
 from bluegreen.app.requests import Caller, DeployRequest, PlanRequest
+from bluegreen.app.superseding import Superseding
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import NotFound, PlanStale, RequestRefused, WrongPhase
 from bluegreen.domain.phases import Phase
@@ -16,13 +18,19 @@ from bluegreen.domain.records import Fact, Json
 
 PASSED_GATE = (Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING, Phase.CONTRACTING)
 
+ENDED_BY_FULL = (Phase.AWAITING, Phase.CANARYING, Phase.WATCHING, Phase.STANDING_BY)
+"""Phases that `promote --full` ends. SWITCHING ends by its proof alone."""
 
-class Forward(Desk):
+NEEDS_REASON = "a full promotion cuts a watch short: it needs a reason, for the audit"
+
+
+class Forward(Superseding):
     """Use cases that move a release towards its users. Each may be asked twice."""
 
     async def plan(self, request: PlanRequest, caller: Caller) -> Plan:
         """Plan a deployment and keep the plan; nothing is done."""
         plan = await planning.make_plan(self._world, request, Kind.DEPLOY, caller.who)
+        plan = self._with_pause(self._superseding(plan) if request.supersede else plan)
         await self._world.journal.keep("plan", plan.id, {"plan": msgspec.to_builtins(plan), "request": asdict(request)})
         return plan
 
@@ -31,7 +39,13 @@ class Forward(Desk):
         return msgspec.convert((await self._kept_plan(id))["plan"], Plan)
 
     async def deploy(self, request: DeployRequest, caller: Caller, idempotency_key: str = "") -> Deployment:
-        """Start a deployment of a plan, exactly, or of a release. The same key answers the same deployment."""
+        """Start a deployment of a plan, exactly, or of a release. The same key answers the same deployment.
+
+        Superseding, it is refused with `superseding` while the running one ends: ask again, with the same key.
+        """
+        known = await self._known(idempotency_key, request)
+        if known is None and await self._ends_another(request):
+            await self._make_room(await self._plan_for(request, caller), idempotency_key, caller)
         async with self._engine.lock:
             known = await self._known(idempotency_key, request)
             if known is not None:
@@ -40,19 +54,29 @@ class Forward(Desk):
             plan = await self._plan_for(request, caller)
             return await self._start(plan, caller, "deploy", key=idempotency_key, request=request)
 
-    async def promote(self, id: str, caller: Caller, reason: str = "") -> Deployment:
-        """Pass the gate; nothing to do where it was passed."""
+    async def _ends_another(self, request: DeployRequest) -> bool:
+        if self._engine.run is None:
+            return False
+        return request.supersede or (request.plan != "" and (await self.stored_plan(request.plan)).supersedes != "")
+
+    async def promote(self, id: str, caller: Caller, reason: str = "", *, full: bool = False) -> Deployment:
+        """Pass the gate; nothing to do where it was passed. `full` also ends what a later phase still waits for, but
+        never skips the watch, and needs a reason."""
+        if full and not reason:
+            raise RequestRefused(NEEDS_REASON, next=(f"bluegreen promote {id} --full --reason '...'",))
         run = await self._running(id, "promote")
         deployment = run.deployment
-        if deployment.phase in PASSED_GATE:
-            return deployment
-        if deployment.phase is not Phase.AWAITING:
+        if deployment.phase is not Phase.AWAITING and deployment.phase not in PASSED_GATE:
             raise WrongPhase(
                 f"{deployment.id} is in {deployment.phase}: there is nothing to promote",
                 next=(f"bluegreen watch {deployment.id}",),
             )
-        await self._engine.promote(run)
-        await self._audit(caller, "promote", run.deployment, reason, deployment.phase)
+        if deployment.phase not in (ENDED_BY_FULL if full else (Phase.AWAITING,)):
+            return deployment
+        passed = Passed(deployment.phase, f"promoted by {caller.who}{because(reason)}") if full else None
+        row = self._row(caller, "promote", deployment, reason, deployment.phase)
+        await self._engine.promote(run, row, passed)
+        await self._told(row)
         return deployment  # as it was promoted: by now it may be further on its way
 
     async def rollback(self, release: str, caller: Caller, reason: str = "") -> Deployment:
@@ -90,7 +114,8 @@ class Forward(Desk):
         if not request.plan:
             if request.release is None:
                 raise RequestRefused("a deployment needs a release or a plan", next=("bluegreen plan RELEASE",))
-            return await planning.make_plan(self._world, request.release, Kind.DEPLOY, caller.who)
+            made = await planning.make_plan(self._world, request.release, Kind.DEPLOY, caller.who)
+            return self._with_pause(made)
         kept = await self._kept_plan(request.plan)
         plan = msgspec.convert(kept["plan"], Plan)
         again = await planning.make_plan(self._world, PlanRequest(**kept["request"]), Kind.DEPLOY, caller.who)
@@ -100,6 +125,14 @@ class Forward(Desk):
                 f"the plan {plan.id} does not hold any more: {why}", next=(f"bluegreen plan {plan.release.version}",)
             )
         return plan
+
+    def _with_pause(self, plan: Plan) -> Plan:
+        """The plan, warning that nothing will go on by itself."""
+        paused = self._engine.pause.reason
+        if not paused:
+            return plan
+        warning = f"automation is {paused}: it goes no further than the gate by itself"
+        return replace(plan, warnings=(*plan.warnings, warning))
 
     async def _kept_plan(self, id: str) -> Mapping[str, Json]:
         kept = await self._world.journal.fact("plan", id)

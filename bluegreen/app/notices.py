@@ -5,12 +5,14 @@ where the journal refuses, it is sent all the same and de-duplicated in memory.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from bluegreen.app.news import redacted
 from bluegreen.domain.errors import JournalFailed, NotifierFailed
 from bluegreen.domain.records import Json, Notice
 from bluegreen.finishing import to_the_end
@@ -18,6 +20,8 @@ from bluegreen.ports import Journal, Notifier
 
 ATTEMPTS = 5
 QUEUE = 1000
+REMEMBERED = 10_000
+"""Keys of notices known in memory, for when the journal refuses; the latest."""
 
 log = structlog.get_logger("bluegreen")
 
@@ -25,18 +29,28 @@ log = structlog.get_logger("bluegreen")
 class Outbox:
     """Keeps notices until every receiver that wants them has them."""
 
-    def __init__(self, journal: Journal, notifiers: tuple[Notifier, ...]) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, notifiers: tuple[Notifier, ...], redact: Callable[[str], str] = str) -> None:
+        """`redact` blanks out secrets in a text."""
+        self._journal, self._redact = journal, redact
         self._queues = {notifier.name: asyncio.Queue[Notice](QUEUE) for notifier in notifiers}
         self._notifiers = notifiers
-        self._posted: set[str] = set()
+        self._posted: dict[str, None] = {}
         self._waiting: dict[str, set[str]] = {}
+        self.undeliverable = {notifier.name: 0 for notifier in notifiers}
+        """Notices given up since the start of the daemon, by receiver."""
+
+    def undelivered(self) -> dict[str, int]:
+        """Notices that wait to be delivered, by receiver."""
+        waiting = [receiver for receivers in self._waiting.values() for receiver in receivers]
+        return {notifier.name: waiting.count(notifier.name) for notifier in self._notifiers}
 
     async def post(self, notice: Notice) -> bool:
         """Queue a notice; False where this key was posted before. Never waits for a receiver."""
         if notice.key in self._posted:
             return False
-        self._posted.add(notice.key)
+        self._remember(notice.key)
+        facts: dict[str, Json] = redacted(notice.facts, self._redact)
+        notice = replace(notice, text=self._redact(notice.text), facts=facts)
         waiting = [notifier.name for notifier in self._notifiers if notifier.wants(notice)]
         try:
             new = await self._journal.claim("notice", notice.key, _kept(notice, waiting))
@@ -59,8 +73,13 @@ class Outbox:
     async def _take_up(self) -> None:
         """Queue what an earlier daemon left undelivered."""
         for key, kept in (await self._journal.facts("notice")).items():
-            self._posted.add(key)
+            self._remember(key)
             self._queue(_from_json(kept["notice"]), kept["waiting"])
+
+    def _remember(self, key: str) -> None:
+        self._posted[key] = None
+        if len(self._posted) > REMEMBERED:
+            self._posted.pop(next(iter(self._posted)))
 
     def _queue(self, notice: Notice, receivers: list[str]) -> None:
         if not receivers or notice.key in self._waiting:
@@ -69,7 +88,13 @@ class Outbox:
         for name in receivers:
             queue = self._queues.get(name)
             if queue is None or queue.full():
-                log.error("notice.dropped", receiver=name, key=notice.key, text=notice.text)
+                log.error(
+                    "notice.dropped",
+                    deployment=notice.deployment,
+                    receiver=name,
+                    key=notice.key,
+                    text=notice.text,
+                )
             else:
                 queue.put_nowait(notice)
 
@@ -80,7 +105,15 @@ class Outbox:
             try:
                 await _send(notifier, notice)
             except NotifierFailed as exc:
-                log.error("notice.failed", receiver=notifier.name, key=notice.key, reason=exc.detail, text=notice.text)
+                self.undeliverable[notifier.name] += 1
+                log.error(
+                    "notice.failed",
+                    deployment=notice.deployment,
+                    receiver=notifier.name,
+                    key=notice.key,
+                    reason=exc.detail,
+                    text=notice.text,
+                )
             else:
                 log.info("notice.sent", receiver=notifier.name, key=notice.key, deployment=notice.deployment)
             await to_the_end(self._settle(notifier.name, notice), f"settle:{notifier.name}")
@@ -92,7 +125,9 @@ class Outbox:
         try:
             await self._journal.keep("notice", notice.key, _kept(notice, waiting))
         except JournalFailed as exc:
-            log.error("notice.unsettled", receiver=receiver, key=notice.key, reason=exc.detail)
+            log.error(
+                "notice.unsettled", deployment=notice.deployment, receiver=receiver, key=notice.key, reason=exc.detail
+            )
         if not waiting:
             self._waiting.pop(notice.key, None)
 

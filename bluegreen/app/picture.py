@@ -28,7 +28,9 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         phase_seconds_left=seconds_left(run) if run else None,
         watch=watch_status(run) if run else None,
         troubles=troubles(engine, reconciler),
-        doing=run.doing if run else "",
+        doing=run.doing if run else engine.by_hand,
+        pause=engine.pause.now,
+        drift=reconciler.drift.now,
     )
 
 
@@ -37,6 +39,8 @@ def troubles(engine: Engine, reconciler: Reconciler) -> tuple[str, ...]:
     found = []
     if engine.news.unwritten:
         found.append(f"state-unwritable: {engine.news.unwritten}")
+    if engine.damaged:
+        found.append(f"state-damaged: {engine.damaged}")
     if reconciler.error:
         found.append(f"{reconciler.code}: {reconciler.error}")
     silent = engine.watch.silent(engine.world.terms.silent_after)

@@ -6,11 +6,12 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import uuid4
 
+from bluegreen.app import damage
 from bluegreen.app.requests import PlanRequest
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError, GateRefused, RequestRefused
-from bluegreen.domain.migrations import MigrationPhase
+from bluegreen.domain.migrations import Migration, MigrationPhase
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind, Plan, PlanStep, Release, Terms
 from bluegreen.domain.traffic import Colour
@@ -23,12 +24,20 @@ UNKNOWN = "unknown"
 
 async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> Plan:
     """Plan a deployment. Raises RequestRefused, GateRefused or BalancerError with what to do instead."""
+    if request.live_is_down and not request.reason:
+        raise RequestRefused(
+            "live-is-down needs a reason: it gives up the automatic way back",
+            next=(f"bluegreen deploy {request.release} --live-is-down --reason '...'",),
+        )
     release = world.read_release(request.release)
     live = await live_colour(world)
     live_release = await release_on(world, live)
+    await damage.refuse(world, request, kind)
     await _refuse_quarantined(world, release, request)
     terms = _terms(world, request, kind)
-    pending, warnings = await _pending(world, release, kind)
+    migrations, warnings = await _pending(world, release, kind)
+    pending = tuple(migration.label for migration in migrations)
+    steps = tuple(_steps(world, release, live, terms, kind, pending))
     if live_release == UNKNOWN:
         warnings.append(f"which release {live} runs is not known: set [environments.{live}] release")
     elif live_release == release.version:
@@ -43,9 +52,9 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         live=live,
         live_release=live_release,
         terms=terms,
-        steps=tuple(_steps(world, release, live, terms, kind, pending)),
+        steps=steps,
         warnings=tuple(warnings),
-        digest=_digest(world, release, live, live_release, terms, pending),
+        digest=_digest(world, release, live, live_release, terms, migrations, steps),
         created_at=now,
         expires_at=now + GOOD_FOR,
         live_is_down=request.live_is_down,
@@ -108,18 +117,18 @@ def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
     return replace(world.terms, auto_promote=auto, contract=request.contract)
 
 
-async def _pending(world: World, release: Release, kind: Kind) -> tuple[tuple[str, ...], list[str]]:
-    """Labels of the expand migrations to come, and warnings; a database that is away is PREPARING's to refuse."""
-    labels: list[str] = []
+async def _pending(world: World, release: Release, kind: Kind) -> tuple[tuple[Migration, ...], list[str]]:
+    """The expand migrations to come, and warnings; a database that is away is PREPARING's to refuse."""
+    found: list[Migration] = []
     warnings: list[str] = []
     if kind is Kind.ROLLBACK:
         return (), warnings
     for name, database in world.databases.items():
         try:
-            labels += [migration.label for migration in await database.pending(MigrationPhase.EXPAND, release)]
+            found += await database.pending(MigrationPhase.EXPAND, release)
         except BluegreenError as exc:
             warnings.append(f"{name}: pending migrations cannot be listed: {exc.detail}")
-    return tuple(labels), warnings
+    return tuple(found), warnings
 
 
 def _steps(
@@ -161,10 +170,17 @@ def _time(seconds: float) -> str:
 
 
 def _digest(
-    world: World, release: Release, live: Colour, live_release: str, terms: Terms, pending: tuple[str, ...]
+    world: World,
+    release: Release,
+    live: Colour,
+    live_release: str,
+    terms: Terms,
+    migrations: tuple[Migration, ...],
+    steps: tuple[PlanStep, ...],
 ) -> str:
-    """What a plan depends on: where one of these changed, the plan is stale."""
-    basis = [asdict(release), live, live_release, asdict(terms), pending]
+    """What a plan depends on, and all that it showed: where one of these changed, the plan is stale."""
+    pending = [(migration.label, migration.checksum) for migration in migrations]
+    basis = [asdict(release), live, live_release, asdict(terms), pending, [step.text for step in steps]]
     addresses = {name: asdict(service) for name, service in world.services.items()}
     text = json.dumps([basis, addresses], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

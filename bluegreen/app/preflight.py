@@ -15,13 +15,18 @@ from bluegreen.domain.tolerance import history_needed
 RESERVED_CONNECTIONS = 3
 """Postgres keeps these for superusers by default (superuser_reserved_connections)."""
 
+MIB = 1 << 20
+
+STATE_ROOM = 8 * MIB
+"""Bytes that must be free where the journal is: several times what one deployment writes."""
+
 Check = Callable[[Run], Awaitable[None]]
 
 
 async def preflight(run: Run) -> None:
     """Raise StepFailed naming everything that speaks against this deployment."""
     problems: list[BluegreenError] = []
-    for check in (_traffic, _addresses, _databases, _migrations):
+    for check in (_traffic, _addresses, _state, _databases, _migrations):
         await _collect(run, check, problems)
     for check in (_live_smoke, _live_signals):
         await _collect(run, _soft(run, check), problems)
@@ -62,6 +67,16 @@ async def _traffic(run: Run) -> None:
 
 async def _addresses(run: Run) -> None:
     await run.world.balancer.validate()
+
+
+async def _state(run: Run) -> None:
+    free = await run.world.journal.room()
+    if free < STATE_ROOM:
+        raise StepFailed(
+            f"the state directory has {free / MIB:.1f} MiB free, and {STATE_ROOM / MIB:g} MiB are needed for what a"
+            " deployment writes down",
+            next=("df -h   (the directory of [daemon] state_dir)",),
+        )
 
 
 async def _databases(run: Run) -> None:

@@ -2,19 +2,23 @@
 
 Before the switch, users on anything but the old colour end the deployment; from the switch to the first stop of the
 old colour, users on anything but the new one end it by REVERTING; after that stop the new colour is restored, since it
-is the only one left. With nothing running, drift is told and left to people.
+is the only one left. With nothing running, drift.py decides. Right dials without our stamp are stamped again.
 """
 
 import asyncio
 from dataclasses import dataclass
 
+from bluegreen.app import marks
+from bluegreen.app.drift import AGAIN_AFTER, IdleDrift
 from bluegreen.app.engine import Engine
 from bluegreen.app.orders import Stop
+from bluegreen.app.restoring import put_back
 from bluegreen.app.run import Run
+from bluegreen.app.stamps import Stamps
+from bluegreen.app.switch import claim_generation
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.errors import BalancerError, JournalFailed, RouteAmbiguous, RouteNotFound
+from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import AFTER_WATCH, BEFORE_SWITCH, Phase
-from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour, Traffic
 
 INTERVAL = 1.0
@@ -26,49 +30,64 @@ ON_NEW = frozenset({Phase.WATCHING, Phase.STANDING_BY})
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a look saw: the colour that serves (None: neither, both, or a route that is gone), in words, and the highest
-    of our stamps."""
+    of our stamps. `traffic` None: a route is gone."""
 
     colour: Colour | None
     text: str
     generation: int
+    traffic: Traffic | None
 
 
 class Reconciler:
-    """Looks once a second. `traffic` and `error` are what the last look saw."""
+    """Looks once a second. `traffic` and `error` are what the last look saw, `drift` what it means with nothing
+    running."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._world = engine.world
+        self.drift = IdleDrift(engine)
+        self._stamps = Stamps(engine)
         self.traffic: Traffic | None = None
         self.error = "not looked yet"
         self.code = "starting"
         self._told = ""
+        self._again_at = float("-inf")
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look and act until cancelled."""
         while True:
-            await self.look()
+            await self.step()
             await asyncio.sleep(INTERVAL)
 
     async def look(self) -> Traffic | None:
-        """Read where traffic is and act on a difference; None where it cannot be read.
+        """Read where traffic is; None where it cannot be read, or where a route is gone. Nothing is done about it."""
+        await self._read()
+        return self.traffic
+
+    async def step(self) -> None:
+        """Read where traffic is and act on a difference.
 
         An endpoint that does not answer says nothing, and nothing is done. A route that is gone says much: users are
         sent where nobody knows.
         """
         before = self._moment()
+        seen = await self._read()
+        if seen is None or self._moment() != before:
+            return
+        try:
+            await self._compare(seen)
+        except JournalFailed as exc:
+            self._engine.news.failed(exc)
+
+    async def _read(self) -> Seen | None:
         try:
             self.traffic, self.error = await self._world.balancer.observe(), ""
-            seen = Seen(self.traffic.colour, self.traffic.describe(), self.traffic.highest_generation)
-        except (RouteNotFound, RouteAmbiguous) as exc:
-            self.traffic, self.error, self.code = None, exc.detail, exc.code
-            seen = Seen(None, exc.detail, 0)
         except BalancerError as exc:
             self.traffic, self.error, self.code = None, exc.detail, exc.code
-            return None
-        if self._moment() == before:
-            await self._compare(seen)
-        return self.traffic
+            gone = isinstance(exc, RouteNotFound | RouteAmbiguous)
+            return Seen(None, exc.detail, 0, None) if gone else None
+        traffic = self.traffic
+        return Seen(traffic.colour, traffic.describe(), traffic.highest_generation, traffic)
 
     def _moment(self) -> tuple[Run | None, Phase | None]:
         """A look that a phase change overtook is compared with nothing: it saw another moment."""
@@ -77,49 +96,92 @@ class Reconciler:
 
     async def _compare(self, seen: Seen) -> None:
         run = self._engine.run
-        if run is None:
-            self._engine.watch.moved(seen.colour)
-            try:
-                await self._compare_idle(seen)
-            except JournalFailed as exc:
-                self._engine.news.failed(exc)
-        else:
+        if run is not None:
+            self.drift.forget()
             await self._compare_running(run, seen)
+        else:
+            self._engine.watch.moved(seen.colour)
+            await self._compare_idle(seen)
+
+    async def _compare_idle(self, seen: Seen) -> None:
+        wanted = await self._world.journal.fact("wanted", "colour")
+        if wanted is None:
+            return
+        right = seen.colour == wanted
+        if right and seen.traffic is not None and self._stamps.known(seen.traffic):
+            await self.drift.over(Colour(wanted))
+        elif await self._is_stranded():  # people are at work
+            self.drift.forget()
+        elif right:
+            await self.drift.over(Colour(wanted))
+            await self._stamp(seen, None)
+        else:
+            await self.drift.compare(Colour(wanted), seen.text, seen.traffic)
+
+    async def _is_stranded(self) -> bool:
+        latest = await self._world.journal.deployments(1)
+        return bool(latest) and latest[0].blocks_others
 
     async def _compare_running(self, run: Run, seen: Seen) -> None:
         phase = run.deployment.phase
         if phase in BEFORE_SWITCH:
             self._engine.watch.moved(seen.colour)
-            self._expect(run, seen, run.deployment.old)
+            await self._expect(run, seen, run.deployment.old)
         elif phase in ON_NEW or (phase in AFTER_WATCH and not run.deployment.stopped):
-            self._expect(run, seen, run.deployment.new)
+            await self._expect(run, seen, run.deployment.new)
         elif phase in AFTER_WATCH and seen.colour is not run.deployment.new:
             await self._restore(run, seen)
 
-    def _expect(self, run: Run, seen: Seen, colour: Colour) -> None:
-        if seen.colour is not colour:
-            reason = f"traffic was moved outside bluegreen, it should be on {colour}: {seen.text}"
+    async def _expect(self, run: Run, seen: Seen, colour: Colour) -> None:
+        if run.attempts.begun:
+            return  # on the way back: what is seen is our own
+        if seen.colour is colour:
+            await self._stamp(seen, run)
+            return
+        reason = f"traffic was moved outside bluegreen, it should be on {colour}: {seen.text}"
+        marked = await marks.order_for(self._world, run.deployment)
+        if marked is not None:
+            run.orders.halt(marked)
+        elif self._engine.pause.active():
+            await run.page("moved-held", f"{reason}; nothing is done: {self._engine.pause.reason}")
+        else:
             run.orders.halt(Stop(Cause.MOVED_OUTSIDE, reason))
+
+    async def _stamp(self, seen: Seen, run: Run | None) -> None:
+        if seen.traffic is not None and seen.colour is not None:
+            await self._stamps.ensure(seen.traffic, seen.colour, run)
 
     async def _restore(self, run: Run, seen: Seen) -> None:
         """The old colour is stopped: only the new one can serve."""
-        await run.page("restored", f"traffic left {run.deployment.new} while the old colour is stopped: {seen.text}")
-        run.generation = max(run.generation, seen.generation) + 1
+        new, clock = run.deployment.new, self._world.clock
+        text = f"traffic left {new} while {run.deployment.old} is stopped: {seen.text}"
+        if self._engine.pause.active():
+            await run.page("moved-held", f"{text}; nothing is done: {self._engine.pause.reason}")
+            return
+        await run.page("restored", text)
+        if clock.monotonic() < self._again_at:
+            return
+        self._again_at = clock.monotonic() + AGAIN_AFTER
         try:
-            await self._world.balancer.switch(run.deployment.new, run.generation)
-        except BalancerError as exc:
-            await run.tell("traffic.not_restored", reason=exc.detail, severity="critical")
+            generation = await self._claim(run, seen.generation)
+            await put_back(self._world, new, generation)
+        except BluegreenError as exc:
+            if exc.detail != self._told:
+                self._told = exc.detail
+                await run.tell("traffic.not_restored", to=new, reason=exc.detail, severity="critical")
+                await run.page(
+                    "not-restored", f"traffic cannot be put back on {new}: {exc.detail}", next="bluegreen status"
+                )
+            return
+        self._told, self._again_at = "", float("-inf")
+        await run.tell("traffic.restored", to=new, generation=generation, severity="warning")
+        await self._world.journal.keep("generation", "served", generation)
 
-    async def _compare_idle(self, found: Seen) -> None:
-        wanted = await self._world.journal.fact("wanted", "colour")
-        seen = "" if wanted is None or found.colour == wanted else found.text
-        if seen == self._told:
-            return
-        self._told = seen
-        if not seen:
-            await self._engine.news.tell("traffic.as_wanted", wanted=wanted)
-            return
-        await self._engine.news.tell("traffic.drifted", wanted=wanted, seen=seen, severity="warning")
-        now = self._world.clock.now()
-        text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, Caddy says {seen}"
-        await self._engine.outbox.post(Notice(f"drift:{now.isoformat()}", "traffic.drifted", "warning", text, now))
+    async def _claim(self, run: Run, seen: int) -> int:
+        """The next generation, also where the journal does not take it: users are on a colour that is stopped."""
+        try:
+            return await claim_generation(run, seen)
+        except JournalFailed as exc:
+            self._engine.news.failed(exc)
+            run.generation = max(run.generation, seen) + 1
+            return run.generation

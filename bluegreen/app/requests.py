@@ -28,14 +28,16 @@ class PlanRequest:
     live_is_down: bool = False
     force: bool = False
     reason: str = ""
+    supersede: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """Either the id of a plan, to be applied exactly, or a release to be planned now."""
+    """Either the id of a plan, to be applied exactly, or a release to be planned now. `supersede`: end what runs."""
 
     plan: str = ""
     release: PlanRequest | None = None
+    supersede: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,88 @@ class WatchStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalLine:
+    """One signal's arithmetic: `rate` None where nothing was seen; `odds` its part of the account's; `more_bad` bad
+    events in a row that would cut (None: no number would); `missing` events until it may be called good (None: never).
+    """
+
+    signal: str
+    n: int
+    bad: int
+    rate: float | None
+    tolerated: float
+    odds: float
+    more_bad: int | None
+    missing: int | None
+    critical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLine:
+    """One fixed limit: `broken` cuts whatever the odds say."""
+
+    name: str
+    value: float
+    limit: float
+    samples: int
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The arithmetic of a verdict at `at`, after `watched` seconds: now (`current`), or when that phase was left. It
+    cuts where `odds` reach `odds_needed` with at least `min_bad` bad events, or where a limit is broken."""
+
+    deployment: str
+    release: str
+    phase: str
+    at: datetime
+    current: bool
+    verdict: str
+    reason: str
+    watched: float
+    odds: float
+    odds_needed: float
+    min_bad: int
+    signals: tuple[SignalLine, ...]
+    limits: tuple[LimitLine, ...]
+    silent: tuple[str, ...]
+    way_back: str
+    held: str
+    paused: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Who paused the automation, why, since when and until when (None: until `resume`)."""
+
+    by: str
+    reason: str
+    since: datetime
+    until: datetime | None = None
+
+    def describe(self) -> str:
+        """`paused by uid 1000 (ann): counting the money`."""
+        return f"paused by {self.by}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Nothing runs, and users are not on `wanted`: what Caddy says in one line, the difference line by line, commands
+    to type, and what is done about it."""
+
+    wanted: Colour
+    seen: str
+    since: datetime
+    difference: tuple[str, ...]
+    next: tuple[str, ...]
+    doing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, in words."""
+    """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, or what is
+    done by hand, in words."""
 
     project: str
     version: str
@@ -80,6 +162,8 @@ class Status:
     watch: WatchStatus | None
     troubles: tuple[str, ...]
     doing: str = ""
+    pause: Paused | None = None
+    drift: Drift | None = None
 
 
 @dataclass(frozen=True, slots=True)

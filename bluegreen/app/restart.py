@@ -10,7 +10,7 @@ from bluegreen.app.run import Run
 from bluegreen.app.waiting import delays, woken
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
-from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import BalancerError, JournalFailed, JournalUnreadable, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Intent
@@ -21,6 +21,8 @@ PAGE_AFTER = 8
 """Failed looks (about 16 s) after which a human is called, while the looks go on."""
 
 TRIAL_PHASES = frozenset({Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
+
+WATCHED = frozenset({Phase.WATCHING, Phase.STANDING_BY})
 
 
 async def take_up_trial(world: World, news: News, watch: Watch, deployment: Deployment) -> Deployment:
@@ -39,7 +41,7 @@ async def take_up_trial(world: World, news: News, watch: Watch, deployment: Depl
         await news.tell("evidence.unusable", deployment=deployment.id, reason=str(exc), severity="warning")
         whole = False
     if watch.trial is None:
-        watch.open(deployment.new, deployment.plan.terms)
+        watch.open(deployment.new, deployment.plan)
     return deployment if whole else replace(deployment, elapsed=0.0)
 
 
@@ -53,8 +55,16 @@ async def take_up(run: Run) -> None:
     if reads and traffic is None:
         run.resumed = Decision(Resume.FAIL, "it was ordered before Caddy could be read")
     else:
-        run.resumed = resume(run.deployment, await _switch_intent(run), traffic)
+        run.resumed = _unless_paused(run, resume(run.deployment, await _switch_intent(run), traffic))
     await _tell(run, run.resumed)
+
+
+def _unless_paused(run: Run, decision: Decision) -> Decision:
+    """What somebody else moved while a release was watched is not answered during a pause: the reconciler tells it, and
+    acts after `resume`."""
+    if run.deployment.phase not in WATCHED or decision.cause is not Cause.MOVED_OUTSIDE or not run.pause.active():
+        return decision
+    return Decision(Resume.RUN_AGAIN, f"{decision.reason}; automation is {run.pause.reason}")
 
 
 async def take_up_way_back(run: Run) -> None:

@@ -4,21 +4,16 @@ Nothing here needs Postgres, a state disk or a receiver of notices. Its deadline
 given up helps nobody. It fails only where the old colour cannot serve, or somebody else keeps writing.
 """
 
-import asyncio
-
-from bluegreen.app import switch
+from bluegreen.app import stuck, switch
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.app.waiting import delays
 from bluegreen.domain.deployments import Answer
-from bluegreen.domain.errors import BalancerError, BluegreenError, ForeignChange, JournalFailed
+from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed
 from bluegreen.domain.phases import Outcome, Phase
 
 LANDING_SECONDS = 5.0
 """Seconds within which the front door should show the old colour again."""
-
-PAGE_AFTER = 3
-"""Failed attempts after which a human is called, while the attempts go on."""
 
 
 async def reverting(run: Run) -> Answer:
@@ -40,33 +35,32 @@ async def reverting(run: Run) -> Answer:
         await run.page("both-bad", f"users are back on {run.deployment.old}, and not all is well: {landing.detail}")
     await _settle(run)
     await switch.close_card(run)
-    await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation)
+    facts = {**run.way_back.facts(), **run.watch.users()}
+    await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation, **facts)
     return Answer(Outcome.DONE, f"{run.deployment.old} serves every service again")
 
 
 async def _go_back(run: Run) -> Answer | None:
-    """Write the way back until it is read back; None when it is so, an answer where it is given up."""
-    foreign = 0
-    for attempt, delay in enumerate(delays(), start=1):
+    """Write the way back until it is read back; None when it is so, an answer where it is given up.
+
+    What the front door shows does not end it: a write that got no answer may still land, and only a write of ours
+    that is read back shuts it out.
+    """
+    for delay in delays():
         if run.returned:
             return None
         if run.orders.resolved:
             return _stranded(run, run.orders.resolved)
+        if run.attempts.beaten:
+            return _stranded(run, "somebody else keeps changing Caddy's configuration: the way back lost three times")
         try:
             await switch.back(run)
-            continue
-        except ForeignChange as exc:
-            foreign += 1
-            if foreign == switch.FOREIGN_WRITERS:
-                return _stranded(run, f"somebody else keeps changing Caddy's configuration: {exc.detail}")
-            error: BalancerError = exc
         except BalancerError as exc:
-            foreign, error = 0, exc
-        await run.tell("cutback.attempt_failed", attempt=attempt, reason=error.detail, severity="warning")
-        if attempt == PAGE_AFTER or _late(run):
-            await _page(run, error)
-        await asyncio.sleep(delay)
-    return None
+            run.attempts.missed(exc)
+            await switch.tell_missed(run, exc)
+            if not run.attempts.beaten:
+                await stuck.wait(run, exc, delay)
+    raise AssertionError  # the delays have no end
 
 
 async def _prove_untouched(run: Run) -> Answer:
@@ -91,17 +85,10 @@ async def _settle(run: Run) -> None:
     try:
         await run.conclude_open(Outcome.FAILED, "taken back")
         await run.world.journal.keep("generation", "last", run.generation)
+        await run.world.journal.keep("generation", "served", run.generation)
         await run.world.journal.keep("wanted", "colour", run.deployment.old)
     except JournalFailed as exc:
         run.news.failed(exc)
-
-
-async def _page(run: Run, error: BluegreenError) -> None:
-    await run.page(
-        "cutback-stuck",
-        f"traffic should go back to {run.deployment.old} and cannot: {error.detail}. bluegreen keeps trying",
-        next="systemctl restart caddy",
-    )
 
 
 def _stranded(run: Run, reason: str) -> Answer:
@@ -114,8 +101,3 @@ def _commands(run: Run) -> tuple[str, ...]:
         "bluegreen cutback --force",
         f"bluegreen resolve {run.deployment.id} --reason '...'",
     )
-
-
-def _late(run: Run) -> bool:
-    left = run.seconds_left()
-    return left is not None and left <= 0

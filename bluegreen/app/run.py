@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+from bluegreen.app.attempts import Attempts
 from bluegreen.app.boundaries import Boundary
-from bluegreen.app.news import News
+from bluegreen.app.news import News, redacted
 from bluegreen.app.notices import Outbox
+from bluegreen.app.numbers import WayBack, summary, with_phase
 from bluegreen.app.orders import Orders
+from bluegreen.app.pausing import Pause
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.checks import Target
@@ -37,6 +40,7 @@ class Run:
         outbox: Outbox,
         watch: Watch,
         orders: Orders,
+        pause: Pause,
         resumed: Decision | None = None,
     ) -> None:
         self.world = world
@@ -45,19 +49,25 @@ class Run:
         self.outbox = outbox
         self.watch = watch
         self.orders = orders
+        self.pause = pause
         self.resumed = resumed
         """What recovery decided for the first attempt after a restart; None later and on a fresh start."""
         self.card: Card | None = None
+        self.writing_card = asyncio.Lock()
         self.generation = 0
         self.returned = False
         """True once the way back was written and read back in this life of the daemon."""
+        self.attempts = Attempts()
         self.doing = ""
         """What the step waits for, in words: the reason of a deadline that passes."""
         self.held = ""
         """Why the watch does not end by itself, in words; empty where it does."""
+        self.way_back = WayBack()
+        self.switch_began: float | None = None
+        """When the forward write began (monotonic); None before it, and after a restart."""
         self.never = asyncio.Event()
         """Is never set: for waits that nothing may cut short."""
-        self._entered = world.clock.monotonic()
+        self._entered = self._now
 
     @property
     def way_back_closed(self) -> bool:
@@ -81,8 +91,9 @@ class Run:
 
     @property
     def elapsed(self) -> float:
-        """Seconds in this phase, restarts of the daemon not counted."""
-        return self.deployment.elapsed + self.world.clock.monotonic() - self._entered
+        """Seconds in this phase. Restarts of the daemon do not count, nor time in which it should have watched and was
+        stopped."""
+        return self.deployment.elapsed + self._now - self._entered
 
     def seconds_left(self) -> float | None:
         """Seconds to this phase's deadline; None where the phase ends by itself."""
@@ -91,7 +102,11 @@ class Run:
 
     def count_on(self) -> None:
         """Count the phase's time on from what was saved: until now nobody was at work."""
-        self._entered = self.world.clock.monotonic()
+        self._entered = self._now
+
+    def begin_anew(self) -> None:
+        """Count the phase's time from now on, as if it was entered now."""
+        self._count_from(0.0)
 
     def note(self, text: str) -> None:
         """Say what the step waits for."""
@@ -101,8 +116,9 @@ class Run:
         """Take on the next phase and save it with its event; False where the journal refused."""
         spent = self.elapsed
         previous = self.deployment
-        self._entered = self.world.clock.monotonic()
+        self._entered = self._now
         self.doing, self.held, self.resumed = "", "", None
+        deployment = self._masked(with_phase(deployment, previous.phase, spent, self.watch.users()))
         event = self.news.event(
             "deployment.ended" if deployment.phase.final else "phase.entered",
             deployment=deployment.id,
@@ -111,17 +127,17 @@ class Run:
             seconds=round(spent, 3),
             release=deployment.plan.release.version,
             reason=deployment.reason,
+            attempt=previous.attempt,
             **facts,
+            **(summary(deployment) if deployment.phase.final else {}),
         )
         return await self._save(deployment, event)
 
     async def update(self, *records: Event | Intent, **changes: Any) -> None:
         """Save changes within the phase, with intents and events, all or nothing. Raises JournalUnwritable."""
-        now, spent = self.world.clock.monotonic(), self.elapsed
-        changes = {"elapsed": spent, **changes}
+        self._count_from(self.elapsed)
         told = await self.world.journal.save(replace(self.deployment, **changes), *records)
         self.deployment = replace(self.deployment, **changes)  # not what was saved: a warning may have come meanwhile
-        self._entered = now
         self.news.heard(*told)
 
     async def tick(self) -> None:
@@ -130,6 +146,10 @@ class Run:
             await self.update()
         except JournalFailed as exc:
             self.news.failed(exc)
+
+    def event(self, name: str, **facts: Json) -> Event:
+        """An event of this deployment, not yet told."""
+        return self.news.event(name, deployment=self.deployment.id, phase=self.deployment.phase, **facts)
 
     async def tell(self, name: str, **facts: Json) -> bool:
         """Tell an event of this deployment."""
@@ -145,17 +165,20 @@ class Run:
     async def keep_output(self, name: str, output: str) -> None:
         """Keep what a command printed, for `bluegreen logs`."""
         if output.strip():
-            await self.tell("command.finished", command=name, output=self.world.redact(output[-OUTPUT_KEPT:]))
+            whole = self.world.redact(output)  # before it is cut, or the cut might leave half a secret
+            await self.tell("command.finished", command=name, output=whole[-OUTPUT_KEPT:])
 
-    async def page(self, key: str, text: str, **facts: Json) -> None:
-        """Call a human, once for each key in this deployment."""
+    async def page(self, key: str, text: str, **facts: Json) -> bool:
+        """Call a human, once for each key in this deployment; False where that was done before."""
         notice = self.notice(key, "critical", text, **facts)
-        if await self.outbox.post(notice):
+        called = await self.outbox.post(notice)
+        if called:
             await self.tell("human.paged", text=text, severity="critical", **facts)
+        return called
 
     def notice(self, key: str, severity: str, text: str, **facts: Json) -> Notice:
         """A notice of this deployment; the same key calls again once the deployment has moved on."""
-        id, text = self.deployment.id, self.world.redact(text)
+        id = self.deployment.id
         unique = f"{id}:{len(self.deployment.path)}:{key}"
         return Notice(unique, key, severity, text, self.world.clock.now(), id, facts)
 
@@ -190,6 +213,25 @@ class Run:
         for intent in await self.world.journal.intents(self.deployment.id):
             if intent.outcome is None:
                 await self.world.journal.conclude(intent.id, outcome, note)
+
+    @property
+    def _now(self) -> float:
+        """Monotonic seconds without those in which nobody watched."""
+        return self.world.clock.monotonic() - self.watch.attention.lost
+
+    def _count_from(self, elapsed: float) -> None:
+        self.deployment = replace(self.deployment, elapsed=elapsed)
+        self._entered = self._now
+
+    def _masked(self, deployment: Deployment) -> Deployment:
+        """Without secrets in what was found out: events and notices are masked where they are made and posted."""
+        redact = self.world.redact
+        return replace(
+            deployment,
+            reason=redact(deployment.reason),
+            next=tuple(map(redact, deployment.next)),
+            facts=redacted(deployment.facts, redact),
+        )
 
     async def _save(self, deployment: Deployment, event: Event) -> bool:
         self.deployment = deployment

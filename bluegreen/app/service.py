@@ -6,22 +6,27 @@ from bluegreen.app import picture
 from bluegreen.app.alerts import AlertIntake
 from bluegreen.app.backward import Backward
 from bluegreen.app.engine import Engine
+from bluegreen.app.explaining import Explaining
 from bluegreen.app.forward import Forward
+from bluegreen.app.handiwork import Handiwork
+from bluegreen.app.holding import Holding
 from bluegreen.app.reconcile import Reconciler
+from bluegreen.app.reloading import Reloading, Renewal
 from bluegreen.app.requests import Status
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
 
 
-class Service(Forward, Backward, AlertIntake):
+class Service(Forward, Backward, Holding, Explaining, Handiwork, Reloading, AlertIntake):
     """One object, one method a use case. An id may be "current": the running deployment, else the last one.
 
     Every refusal is a RequestRefused of `domain.errors` whose `next` names the command to type.
     """
 
-    def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
+    def __init__(self, engine: Engine, reconciler: Reconciler, renewal: Renewal | None = None) -> None:
         super().__init__(engine, reconciler)
+        self._renewal = renewal
         self._started_at = engine.world.clock.now()
 
     async def status(self) -> Status:
@@ -39,6 +44,10 @@ class Service(Forward, Backward, AlertIntake):
     async def events(self, after: int, deployment: str = "", limit: int = 1000) -> tuple[Event, ...]:
         """Stored events above `after`, oldest first."""
         return await self._world.journal.events(after, deployment, limit)
+
+    async def newest(self) -> int:
+        """The number of the last event so far."""
+        return await self._engine.news.newest()
 
     def follow(self, after: int, deployment: str = "") -> AsyncIterator[Event]:
         """Events above `after`, first those stored, then as they come; never ends by itself."""

@@ -8,7 +8,7 @@ from bluegreen.app import environments, preflight, reverting, schema, switch
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
 from bluegreen.app.waiting import Left, until
-from bluegreen.app.watching import watch
+from bluegreen.app.watching import watch, way_back_watched
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BalancerError, BluegreenError, LiveColourProtected, StepFailed
 from bluegreen.domain.phases import Outcome, Phase
@@ -75,15 +75,19 @@ async def testing(run: Run) -> Answer:
 
 async def awaiting(run: Run) -> Answer:
     """Wait until an operator promotes, unless promotion is automatic."""
-    if run.deployment.plan.terms.auto_promote:
+    automatic = run.deployment.plan.terms.auto_promote
+    if automatic and not run.pause.active():
         return done("promotion is automatic")
     id, version = run.deployment.id, run.deployment.plan.release.version
     gate = run.notice("gate", "info", f"{version} is ready on {run.deployment.new}: bluegreen promote {id}")
     await run.outbox.post(gate)
+    await run.tell("gate.reached", release=version, colour=run.deployment.new, next=[f"bluegreen promote {id}"])
     run.note("nobody promoted it")
     while (await until(asyncio.sleep(REMEMBER), name="awaiting", stop=run.orders.promoted)).left is not Left.STOPPED:
         await run.tick()
-    return done("promoted")
+        if automatic and not run.pause.active():
+            return done("promotion is automatic, and nothing is paused any more")
+    return done(run.orders.why_over(Phase.AWAITING) or "promoted")
 
 
 async def canarying(run: Run) -> Answer:
@@ -101,7 +105,8 @@ async def switching(run: Run) -> Answer:
         await require_smoke(run.world, run.new_target)
         work = switch.forward(run)
     stop = run.watch.regressed if run.deployment.plan.trusts_live else run.never
-    ended = await until(work, name="switch", stop=stop)
+    async with way_back_watched(run):
+        ended = await until(work, name="switch", stop=stop)
     if ended.left is Left.ENDED:
         return done(f"{run.deployment.new} serves every service, proved through the front door")
     judgement = run.watch.judge(run.deployment.plan.terms)
@@ -143,6 +148,8 @@ async def contracting(run: Run) -> Answer:
     """Run the contract migrations that are due, if they are allowed."""
     if rolls_back(run):
         return done("a rollback changes no schema")
+    if run.orders.superseded:
+        return done(f"{run.orders.superseded}: contract migrations stay pending")
     if not (run.deployment.plan.terms.contract or run.world.contracts_after_standby):
         return done("contract migrations were not asked for")
     labels = await schema.apply_contract(run)

@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from bluegreen.app.attempts import FOREIGN_WRITERS
 from bluegreen.app.boundaries import Boundary
+from bluegreen.app.numbers import cost_of_switch
 from bluegreen.app.run import Run
 from bluegreen.app.world import World
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import (
+    BalancerError,
     BalancerUnreachable,
     BluegreenError,
     ChangeRefused,
@@ -28,10 +31,8 @@ from bluegreen.domain.errors import (
     StepFailed,
 )
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.traffic import Colour, Traffic
-
-FOREIGN_WRITERS = 3
-"""Foreign changes in a row after which we give up: somebody else is at work."""
+from bluegreen.domain.records import Json
+from bluegreen.domain.traffic import Card, Colour, Traffic
 
 REACH_BALANCER = 10.0
 """Seconds in which an unreachable balancer is asked again before the first forward write."""
@@ -54,15 +55,19 @@ async def forward(run: Run) -> None:
     generation = await _next_generation(run)
     run.card = await run.world.balancer.card(run.deployment.old, generation)
     await write_card(run, open=True)
-    run.watch.open(run.deployment.new, run.deployment.plan.terms)
+    run.watch.open(run.deployment.new, run.deployment.plan)
     await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
-    intent = run.intent("switch", {"to": run.deployment.new, "generation": generation})
-    intended = run.news.event("traffic.switch_intended", deployment=run.deployment.id, phase=run.deployment.phase)
+    write: dict[str, Json] = {"to": run.deployment.new, "generation": generation}
+    intent = run.intent("switch", write)
+    run.switch_began = run.world.clock.monotonic()
+    intended = run.event("traffic.switch_intended", **write)
     await run.update(intent, intended, moved=True, moved_at=run.world.clock.now())
     await run.reached(Boundary.AFTER_INTENT)
     try:
         await _write_forward(run, generation)
     except NOTHING_WRITTEN as exc:
+        if not await _without_effect(run, exc, generation):
+            raise
         run.watch.close()
         await run.world.journal.conclude(intent.id, Outcome.FAILED, exc.detail)
         await run.update(moved=False)
@@ -75,7 +80,7 @@ async def forward(run: Run) -> None:
 async def confirm_resumed(run: Run) -> None:
     """Go on with the proof of a switch that took effect before a restart."""
     if run.watch.trial is None:
-        run.watch.open(run.deployment.new, run.deployment.plan.terms)
+        run.watch.open(run.deployment.new, run.deployment.plan)
     run.watch.moved(run.deployment.new)
     await confirm_forward(run)
 
@@ -91,7 +96,9 @@ async def confirm_forward(run: Run, generation: int | None = None) -> None:
     await prove(run.world, run.deployment.new, PROOF_SECONDS)
     await run.conclude_open(Outcome.DONE)
     await run.world.journal.keep("wanted", "colour", run.deployment.new)
-    await run.tell("traffic.switched", to=run.deployment.new, generation=traffic.generation)
+    await run.world.journal.keep("generation", "served", traffic.generation)
+    cost = cost_of_switch(run.watch.tally, run.switch_began, run.world.clock)
+    await run.tell("traffic.switched", to=run.deployment.new, generation=traffic.generation, **cost)
     await persist(run, run.deployment.new)
 
 
@@ -99,8 +106,22 @@ async def act_first(run: Run) -> None:
     """One attempt at the way back, before anything is written down. What fails here is tried again in REVERTING."""
     try:
         await back(run)
-    except BluegreenError as exc:
-        await run.tell("cutback.attempt_failed", reason=exc.detail, severity="warning")
+    except BalancerError as exc:
+        run.attempts.missed(exc)
+        await tell_missed(run, exc)
+
+
+async def tell_missed(run: Run, error: BalancerError) -> None:
+    """Tell an attempt at the way back that failed, and remember its generation: what may land late is not used again.
+
+    Both as far as the journal takes it.
+    """
+    if run.attempts.worth_telling(error.detail):
+        await run.tell("cutback.attempt_failed", attempt=run.attempts.failed, reason=error.detail, severity="warning")
+    try:
+        await run.world.journal.keep("generation", "last", run.generation)
+    except JournalFailed as exc:
+        run.news.failed(exc)
 
 
 async def back(run: Run) -> None:
@@ -108,6 +129,7 @@ async def back(run: Run) -> None:
 
     Needs the balancer alone: no journal, no database. Raises a BalancerError where it is not proved.
     """
+    run.attempts.begun = True
     run.generation = max(run.generation, run.card.generation if run.card else 0) + 1
     old = run.deployment.old
     with suppress(ConnectionLost):  # settled by the read below
@@ -117,6 +139,7 @@ async def back(run: Run) -> None:
         run.generation = max(run.generation, traffic.highest_generation)
         raise ChangeUnknown(f"the way back was written but is not what Caddy says: {traffic.describe()}")
     run.returned = True
+    run.way_back.write(run.world.clock)
     run.watch.moved(old)
 
 
@@ -133,12 +156,24 @@ async def write_card(run: Run, *, open: bool, failsafe: bool = True) -> None:
     written forward. Raises JournalUnwritable."""
     if run.card is None:
         return
+    async with run.writing_card:
+        await _write_card(run, run.card, open=open, failsafe=failsafe)
+
+
+async def refresh_card(run: Run) -> None:
+    """Say on an open card whether the failsafe may act now; a closed one stays as it is. Raises JournalUnwritable."""
+    async with run.writing_card:
+        if run.card is not None and run.card.open:
+            await _write_card(run, run.card, open=True, failsafe=not run.watch.standby.lost)
+
+
+async def _write_card(run: Run, card: Card, *, open: bool, failsafe: bool) -> None:
     card = replace(
-        run.card,
+        card,
         deployment=run.deployment.id,
-        generation=max(run.card.generation, run.generation),
+        generation=max(card.generation, run.generation),
         open=open,
-        failsafe=failsafe and run.deployment.plan.trusts_live,
+        failsafe=failsafe and run.deployment.plan.trusts_live and not run.pause.active(),
         written_at=run.world.clock.now(),
     )
     await run.world.cards.write(card)
@@ -231,11 +266,22 @@ async def _next_generation(run: Run) -> int:
 
 
 async def claim_generation(run: Run, seen: int) -> int:
-    """Take the next generation and remember it in the journal. Raises JournalUnwritable."""
+    """Take the next generation and remember it in the journal, before it is used. Raises JournalUnwritable."""
     known = await run.world.journal.fact("generation", "last") or 0
-    run.generation = max(known, seen, run.generation) + 1
-    await run.world.journal.keep("generation", "last", run.generation)
-    return run.generation
+    run.generation = generation = max(known, seen, run.generation) + 1
+    await run.world.journal.keep("generation", "last", generation)
+    return generation
+
+
+async def _without_effect(run: Run, exc: BluegreenError, generation: int) -> bool:
+    """Whether a write that was refused had none: an answer is believed where a read does not show our stamp."""
+    if not isinstance(exc, ChangeRefused):
+        return True
+    try:
+        traffic = await run.world.balancer.observe()
+    except BalancerError:
+        return False
+    return traffic.highest_generation < generation
 
 
 async def _write_forward(run: Run, generation: int) -> None:

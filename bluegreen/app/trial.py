@@ -9,6 +9,7 @@ from typing import Self
 
 from bluegreen.domain.account import Account, WatchRules
 from bluegreen.domain.evidence import Judgement, Streak, judge
+from bluegreen.domain.outlook import more_bad_to_cut
 from bluegreen.domain.plans import Terms
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Measured
@@ -58,9 +59,17 @@ class Trial:
             self._streak(batch.key).observe(n=n, bad=bad)
         return bad > 0
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """(events, bad ones) of each signal so far."""
+        return {signal: (row.n, row.bad) for signal, row in self._account.rows.items()}
+
     def judge(self, silent: frozenset[str]) -> Judgement:
         """The verdict as of now."""
         return judge(self._account, [streak.reading() for streak in self._streaks.values()], silent=silent)
+
+    def more_bad_to_cut(self, signal: str) -> int | None:
+        """Bad events of a signal in a row that would convict now; None where no number of them does."""
+        return more_bad_to_cut(self._account, signal)
 
     def to_json(self) -> Json:
         """All of it, for the journal."""

@@ -4,10 +4,13 @@ The trial runs on through both phases. What a verdict leads to stands here; how 
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from bluegreen.app.attention import Interruption
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready
-from bluegreen.app.switch import write_card
+from bluegreen.app.switch import refresh_card
 from bluegreen.app.waiting import woken
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BluegreenError, JournalFailed
@@ -27,22 +30,40 @@ CHECK_STANDBY = 1.0
 
 async def watch(run: Run, seconds: float) -> Answer:
     """Watch the new colour until this phase has lasted `seconds` without a regression, or one is found."""
+    run.watch.tick()
+    run.watch.attention.begin()
+    interruptions: asyncio.Queue[Interruption] = asyncio.Queue()
     async with asyncio.TaskGroup() as group:
         aside = [
             group.create_task(_check_standby(run), name="watch:standby"),
             group.create_task(_keep_evidence(run), name="watch:evidence"),
-            group.create_task(_tick(run), name="watch:clock"),
+            group.create_task(_tick(run, interruptions), name="watch:clock"),
+            group.create_task(_tell_interruptions(run, interruptions), name="watch:interruptions"),
         ]
         try:
             return await _decide(run, seconds)
         finally:
+            run.watch.looked_at = None
+            run.watch.attention.end()
             for task in aside:
                 task.cancel()
+
+
+@asynccontextmanager
+async def way_back_watched(run: Run) -> AsyncIterator[None]:
+    """While this lasts the old colour is probed: already during the switch its fitness to take users back counts."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_check_standby(run), name="switch:standby")
+        try:
+            yield
+        finally:
+            task.cancel()
 
 
 async def _decide(run: Run, seconds: float) -> Answer:
     """Wait for whatever comes first: a regression, or the end of the window with a verdict that lets it end."""
     while True:
+        run.watch.looked_at = run.world.clock.monotonic()
         judgement = run.watch.judge(run.deployment.plan.terms)
         if judgement is None:
             return Answer(Outcome.FAILED, "nothing is on trial: the evidence was lost", Cause.INTERNAL)
@@ -54,24 +75,43 @@ async def _decide(run: Run, seconds: float) -> Answer:
 
 async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
     if judgement.verdict is Verdict.REGRESSED:
-        return await _regressed(run, judgement)
+        return await _regressed(run, judgement) or _ordered_on(run, judgement)
     run.held = ""
     run.watch.regressed.clear()
-    if run.elapsed < seconds:
+    if run.elapsed < seconds or not run.watch.caught_up():
+        return _ordered_on(run, judgement)
+    return _ordered_on(run, judgement) or await _window_passed(run, judgement)
+
+
+def _ordered_on(run: Run, judgement: Judgement) -> Answer | None:
+    """A person decided that the phase is over; the verdict of that moment is kept with it."""
+    why = run.orders.why_over(run.deployment.phase)
+    if not why:
         return None
-    return await _window_passed(run, judgement)
+    return Answer(Outcome.DONE, f"{why} ({judgement.describe()})", facts={"verdict": judgement.describe()})
 
 
 async def _regressed(run: Run, judgement: Judgement) -> Answer | None:
     """Go back, unless only a person may decide that: then the phase is held and a person is called."""
     reason = "; ".join(judgement.reasons)
     held = _why_not_back(run)
-    if not held:
+    if not held and not run.pause.active():
         return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": judgement.describe()})
-    run.held = f"{held}: {reason}"
     run.watch.regressed.clear()
+    if not held:
+        await _withhold(run, f"{run.deployment.new} is worse ({reason})")
+        return None
+    run.held = f"{held}: {reason}"
     await run.page("regressed-held", f"{run.deployment.new} is worse ({reason}), and {held}", next="bluegreen cutback")
     return None
+
+
+async def _withhold(run: Run, reason: str) -> None:
+    """Say what would be done now, were it not paused; once is enough, the status says it all the while."""
+    run.held = f"{run.pause.reason}; would have cut back: {reason}"
+    text = f"{reason}, which would have been cut back, but automation is {run.pause.reason}"
+    if await run.page("cutback-withheld", text, next="bluegreen cutback"):
+        await run.tell("cutback.withheld", reason=reason, paused=run.pause.reason, severity="warning")
 
 
 def _why_not_back(run: Run) -> str:
@@ -92,9 +132,21 @@ async def _window_passed(run: Run, judgement: Judgement) -> Answer | None:
     if judgement.no_traffic and terms.on_no_traffic == "hold":
         await _hold(run, "no-traffic", "no user came to the new colour, only our own probes")
         return None
+    if run.pause.active():
+        await _wait_for_resume(run)
+        return None
     if judgement.verdict is Verdict.UNDECIDED and run.deployment.phase is Phase.WATCHING:
         await run.warn(f"the window passed undecided: {'; '.join(judgement.reasons)}")
     return Answer(Outcome.DONE, judgement.describe(), facts={"verdict": judgement.describe()})
+
+
+async def _wait_for_resume(run: Run) -> None:
+    """The window is over, and a person said that nothing goes on by itself; the deadline only pages."""
+    run.held = f"{run.pause.reason}; the time of {run.deployment.phase} is over"
+    left = run.seconds_left()
+    if left is not None and left <= 0:
+        text = f"{run.deployment.phase} waits past its deadline: automation is {run.pause.reason}"
+        await run.page("paused", text, next="bluegreen resume --reason '...'")
 
 
 async def _blind(run: Run, reason: str) -> Answer | None:
@@ -104,7 +156,10 @@ async def _blind(run: Run, reason: str) -> Answer | None:
         run.held = f"blind ({reason}), waiting for data"
         return None
     if run.deployment.plan.terms.on_blind == "cutback" and not _why_not_back(run):
-        return Answer(Outcome.FAILED, f"blind: {reason}", Cause.BLIND)
+        if not run.pause.active():
+            return Answer(Outcome.FAILED, f"blind: {reason}", Cause.BLIND)
+        await _withhold(run, f"nobody can tell how users of {run.deployment.new} fare ({reason})")
+        return None
     await _hold(run, "blind", f"nobody can tell how users fare: {reason}")
     return None
 
@@ -114,10 +169,26 @@ async def _hold(run: Run, key: str, text: str) -> None:
     await run.page(key, f"{run.deployment.new} is live but the watch does not end: {text}", next="bluegreen cutback")
 
 
-async def _tick(run: Run) -> None:
+async def _tick(run: Run, interruptions: asyncio.Queue[Interruption]) -> None:
     while True:
         await asyncio.sleep(TICK)
-        run.watch.tick()
+        interruption = run.watch.tick()
+        if interruption is None:
+            continue
+        if interruption.slept:
+            run.begin_anew()  # more than our own process stood still
+        interruptions.put_nowait(interruption)
+
+
+async def _tell_interruptions(run: Run, interruptions: asyncio.Queue[Interruption]) -> None:
+    """Beside the clock: a journal that hangs must not look like another interruption."""
+    while True:
+        interruption = await interruptions.get()
+        seconds = round(interruption.seconds, 1)
+        if interruption.slept:
+            await run.tell("watch.restarted", seconds=seconds, reason="the machine was suspended", severity="warning")
+        else:
+            await run.tell("watch.interrupted", seconds=seconds, reason="the daemon did not run", severity="warning")
 
 
 async def _keep_evidence(run: Run) -> None:
@@ -133,15 +204,15 @@ async def _keep_evidence(run: Run) -> None:
 
 async def _check_standby(run: Run) -> None:
     """Watch the way back: is the old colour still fit to take users? The card tells the failsafe."""
-    standby = run.watch.standby
     while True:
-        was = str(standby)
+        failure = ""
         try:
             await require_ready(run.world, run.old_target)
         except BluegreenError as exc:
-            standby.checked(exc.detail)
-        else:
-            standby.checked("")
+            failure = exc.detail
+        standby = run.watch.standby  # a trial that begins brings a new one
+        was = str(standby)
+        standby.checked(failure)
         if str(standby) != was:
             await _standby_changed(run, was)
         await asyncio.sleep(CHECK_STANDBY)
@@ -153,6 +224,6 @@ async def _standby_changed(run: Run, was: str) -> None:
     if standby.lost:
         await run.page("no-way-back", f"no way back: {run.deployment.old} does not answer: {standby.detail}")
     try:
-        await write_card(run, open=True, failsafe=not standby.lost)
+        await refresh_card(run)
     except JournalFailed as exc:
         await run.tell("card.not_written", reason=exc.detail, severity="warning")

@@ -29,6 +29,8 @@ class World:
     `terms` are those of the next plan; `connection_budgets` the connections one colour may open, by database;
     `redact` blanks out secrets in a text that came from outside (a command's output, an answer);
     `contracts_after_standby` the migration sources whose contract files run without being asked for;
+    `keep_deployments`: so many stay in the journal, the latest;
+    `restores_drift`: traffic that others moved while nothing runs is moved back, and not only told;
     `at_boundary` is told of the moments between which a crash must be harmless (boundaries.py);
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
@@ -53,6 +55,8 @@ class World:
     clock: Clock
     redact: Callable[[str], str] = str
     at_boundary: AtBoundary = pass_on
+    restores_drift: bool = False
+    keep_deployments: int = 200
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""

@@ -15,6 +15,9 @@ RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 DEFAULT_EPHEMERAL = 32_768
 ATTEMPTS = 10_000
 
+turn, turns = 0, 1
+"""Of `turns` processes that look for ports side by side, which one this is: none takes what another just found free."""
+
 
 def free_ports(n: int) -> tuple[int, ...]:
     """`n` different TCP ports of 127.0.0.1 that nobody listens on now; OSError when there are too few."""
@@ -24,7 +27,7 @@ def free_ports(n: int) -> tuple[int, ...]:
             if len(ports) == n:
                 return tuple(ports)
             port = random.randrange(LOWEST, _first_ephemeral())
-            if _hold(port, held):
+            if port % turns == turn and _hold(port, held):
                 ports.append(port)
     raise OSError(f"no {n} free TCP ports between {LOWEST} and {_first_ephemeral()} on 127.0.0.1")
 

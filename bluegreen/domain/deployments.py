@@ -23,13 +23,17 @@ class Cause(StrEnum):
     BLIND = "blind"
     MOVED_OUTSIDE = "moved-outside"
     RESTARTED = "restarted-during-switch"
+    FAILSAFE = "failsafe"
+    """The daemon could not run while a release was watched. Nobody judged the release."""
+    SENT_BACK = "sent-back"
+    """bluegreen had sent users back and ended before it could write down why: somebody or something judged it."""
     GATE = "gate-refused"
     INTERNAL = "internal-error"
 
     @property
     def quarantines(self) -> bool:
         """True where the release itself is to blame or was judged by a person (rule 12)."""
-        return self in (Cause.OPERATOR, Cause.ALERT, Cause.REGRESSED)
+        return self in (Cause.OPERATOR, Cause.ALERT, Cause.REGRESSED, Cause.SENT_BACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,12 @@ class NotifierFailed(OutsideError):
     code = "notifier-failed"
 
 
+class HookFailed(OutsideError):
+    """The listener for alerts did not take a test."""
+
+    code = "hook-failed"
+
+
 class JournalFailed(OutsideError):
     """The journal failed; what it keeps is safe, and traffic does not depend on it."""
 

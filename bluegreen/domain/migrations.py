@@ -62,6 +62,36 @@ class Applied:
         return f"{self.source}/{self.version}.{self.phase}"
 
 
+PENDING = "pending"
+"""The state of a migration that the ledger does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationState:
+    """One migration, and what the ledger says of it: `state` is pending, running, done, failed, interrupted or
+    skipped. `file` is empty for a command, and where the file is gone since; `changed`: the file is not the one that
+    was applied. `at` is when it ended, `deployment` which one ran it last."""
+
+    database: str
+    source: str
+    version: str
+    phase: MigrationPhase
+    kind: MigrationKind
+    state: str = PENDING
+    file: str = ""
+    at: datetime | None = None
+    deployment: str = ""
+    statements_total: int = 0
+    statements_done: int = 0
+    error: str = ""
+    changed: bool = False
+
+    @property
+    def label(self) -> str:
+        """How people name it."""
+        return f"{self.source}/{self.version}.{self.phase}"
+
+
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
     """What a database answers when asked how it is. Sizes in bytes; connections are counts of the server."""
@@ -81,7 +111,8 @@ class DatabaseFacts:
 @dataclass(frozen=True, slots=True)
 class Backup:
     """A dump that exists and was verified. `size` in bytes, `sha256` of the file, `verified` the level reached,
-    `rows` the compared row counts summed over all tables."""
+    `rows` the compared row counts summed over all tables; `deployment` and `release` are what it was taken for.
+    `id` is its name for people and for the API: letters, digits, `.`, `_` and `-`."""
 
     id: str
     database: str
@@ -93,3 +124,5 @@ class Backup:
     rows: int
     taken_at: datetime
     seconds: float
+    deployment: str = ""
+    release: str = ""

@@ -63,7 +63,8 @@ class PlanStep:
 class Plan:
     """What a deployment would do, made for one state of the world (`digest`) and good until `expires_at`.
 
-    `migrations` are the labels of the expand migrations it will apply, in order.
+    `migrations` are the labels of the expand migrations it will apply, in order; `supersedes` is the id of a deployment
+    that is ended first.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Plan:
     reason: str = ""
     requested_by: str = ""
     migrations: tuple[str, ...] = ()
+    supersedes: str = ""
 
     @property
     def trusts_live(self) -> bool:

@@ -39,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """Who did what, from where, why, and what it changed."""
+    """Who did what, from where, why, and what it changed. `seq` is given by the journal and only grows."""
 
     at: datetime
     who: str
@@ -49,6 +49,7 @@ class AuditRow:
     reason: str
     before: str
     after: str
+    seq: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,13 @@ class Fact:
 
 Record = Event | Intent | AuditRow | Fact
 """What can be stored together with a deployment, all or nothing."""
+
+
+FACTS_KEPT: Mapping[str, int] = {"plan": 500, "alert": 10_000, "notice": 2_000, "idempotency": 1_000}
+"""Of these kinds of facts so many are kept, the latest: they come without end."""
+
+EVENTS_KEPT = 10_000
+"""Events of no deployment that are kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def resume(deployment: Deployment, switch: Intent | None, traffic: Traffic | Non
     if deployment.phase in (Phase.CANARYING, Phase.SWITCHING):
         return _while_switching(deployment, switch, _known(traffic))
     if deployment.phase in (Phase.WATCHING, Phase.STANDING_BY):
-        return _while_watching(deployment, _known(traffic))
+        return _while_watching(deployment, switch, _known(traffic))
     return Decision(Resume.RUN_AGAIN, f"{deployment.phase} is run again: its step converges")
 
 
@@ -69,9 +69,14 @@ def _while_switching(deployment: Deployment, switch: Intent | None, traffic: Tra
     return _fail(Cause.RESTARTED, f"daemon restarted during the switch, and now {traffic.describe()}")
 
 
-def _while_watching(deployment: Deployment, traffic: Traffic) -> Decision:
+def _while_watching(deployment: Deployment, switch: Intent | None, traffic: Traffic) -> Decision:
+    """Only bluegreen writes generations: a later one on the old colour is a way back whose reason was not saved."""
     if traffic.colour is deployment.new:
         return Decision(Resume.RUN_AGAIN, "the new colour serves: the watch goes on")
+    switched = int(switch.detail.get("generation", 0)) if switch is not None else 0
+    if traffic.colour is deployment.old and switched < (traffic.generation or 0):
+        reason = f"users had been sent back (generation {traffic.generation}); why was lost with the daemon that did it"
+        return _fail(Cause.SENT_BACK, reason)
     return _fail(Cause.MOVED_OUTSIDE, f"while the daemon was down, traffic was moved: {traffic.describe()}")
 
 

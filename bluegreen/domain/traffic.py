@@ -91,7 +91,9 @@ class Card:
     """The cutback card: all that is needed to send users back to `colour`, without journal or database.
 
     `open` from the first forward write to the end of STANDING_BY; `failsafe` is False where only an operator
-    may go back (kind rollback, the old colour known dead).
+    may go back (kind rollback, paused, the old colour known dead, STRANDED). How to reach the balancer, too, stands
+    here, since the configuration may be what is broken: `timeout` in seconds for a request, the user its socket belongs
+    to, the uid of the daemon, whether a TCP address of another machine is meant. No command: root would run it.
     """
 
     deployment: str
@@ -104,3 +106,21 @@ class Card:
     open: bool
     failsafe: bool
     written_at: datetime
+    timeout: float = 5.0
+    socket_owner: str = "caddy"
+    daemon_uid: int | None = None
+    allow_remote_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a cutback without the daemon leaves for the next one: which deployment was taken back to which colour,
+    under which generation, by whom and when. `failsafe`: nobody asked for it but the failsafe unit."""
+
+    deployment: str
+    colour: Colour
+    generation: int
+    by: str
+    at: datetime
+    failsafe: bool = False
+    reason: str = ""

@@ -11,7 +11,7 @@ from bluegreen.app.service import Service
 from bluegreen.domain import deployments as domain
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
-from bluegreen.interfaces import models, requests
+from bluegreen.interfaces import models, models_steering, requests
 from bluegreen.interfaces.bodies import read_json
 from bluegreen.interfaces.problems import Problem
 from bluegreen.interfaces.streams import begin, stream
@@ -46,6 +46,11 @@ async def deployment(request: web.Request) -> web.Response:
     return _deployment(await _service(request).deployment(_id(request)))
 
 
+async def explain(request: web.Request) -> web.Response:
+    """The arithmetic of a deployment's verdict: now, or as it was last."""
+    return _shown(models_steering.Explanation.model_validate(await _service(request).explain(_id(request))))
+
+
 async def logs(request: web.Request) -> web.Response:
     """A deployment's story: its events, with what its commands printed."""
     query = requests.LogQuery.model_validate(dict(request.query))
@@ -61,13 +66,14 @@ async def deployment_events(request: web.Request) -> web.StreamResponse:
     query = requests.FollowQuery.model_validate(dict(request.query))
     after = begin(request, query.after)
     found = await _service(request).deployment(_id(request))
-    return await stream(request, _service(request).follow(after, found.id))
+    return await stream(request, _service(request).follow(after, found.id), request[CALLER].who)
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Everything that happens, from the beginning of the journal or from Last-Event-ID."""
-    query = requests.FollowQuery.model_validate(dict(request.query))
-    return await stream(request, _service(request).follow(begin(request, query.after)))
+    """Everything that happens: from now on, or after the number that `after` or Last-Event-ID names."""
+    query = requests.FollowAllQuery.model_validate(dict(request.query))
+    now = await _service(request).newest() if query.after is None else query.after
+    return await stream(request, _service(request).follow(begin(request, now)), request[CALLER].who)
 
 
 async def environment_logs(request: web.Request) -> web.Response:
@@ -121,7 +127,7 @@ async def plan(request: web.Request) -> web.Response:
 async def deploy(request: web.Request) -> web.Response:
     """Start a deployment of a plan or a release; with an Idempotency-Key, once however often it is asked."""
     body = requests.DeployRequest.model_validate(await read_json(request))
-    wanted = DeployRequest(plan=body.plan or "", release=body.wanted())
+    wanted = DeployRequest(plan=body.plan or "", release=body.wanted(), supersede=body.supersede)
     key = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_LENGTH or not key.isprintable():
         detail = f"Idempotency-Key must be printable, at most {KEY_LENGTH} characters."
@@ -131,9 +137,10 @@ async def deploy(request: web.Request) -> web.Response:
 
 async def promote(request: web.Request) -> web.Response:
     """Pass the gate: let users meet the new release."""
-    body = requests.ReasonRequest.model_validate(await read_json(request))
+    body = requests.PromoteRequest.model_validate(await read_json(request))
     await _require_match(request)
-    return _deployment(await _service(request).promote(_id(request), request[CALLER], body.reason))
+    promoted = await _service(request).promote(_id(request), request[CALLER], body.reason, full=body.full)
+    return _deployment(promoted)
 
 
 async def abort(request: web.Request) -> web.Response:
@@ -162,10 +169,31 @@ async def cutback(request: web.Request) -> web.Response:
     return _deployment(await _service(request).cutback(request[CALLER], body.reason, force=body.force))
 
 
+async def pause(request: web.Request) -> web.Response:
+    """Let nothing move by itself; what operators order works all the while."""
+    body = requests.PauseRequest.model_validate(await read_json(request))
+    paused = await _service(request).pause(request[CALLER], body.reason, body.seconds)
+    return _shown(models_steering.Pause(pause=models.Paused.model_validate(paused)))
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Let things move by themselves again; harmless where nothing is paused."""
+    body = requests.ResumeRequest.model_validate(await read_json(request))
+    ended = await _service(request).resume(request[CALLER], body.reason)
+    return _shown(models_steering.Pause(pause=None, ended=models.Paused.model_validate(ended) if ended else None))
+
+
 async def rollback(request: web.Request) -> web.Response:
     """Return to an earlier release: a deployment of its own."""
     body = requests.RollbackRequest.model_validate(await read_json(request))
     return _started(await _service(request).rollback(body.release or "", request[CALLER], body.reason))
+
+
+async def reload(request: web.Request) -> web.Response:
+    """Begin again with the configuration as it stands now; refused while a deployment runs, or where it is wrong."""
+    requests.ReloadRequest.model_validate(await read_json(request))
+    warnings = await _service(request).reload(request[CALLER])
+    return _shown(models.Reload(warnings=warnings), 202)
 
 
 def _service(request: web.Request) -> Service:

@@ -12,18 +12,23 @@ from aiohttp.typedefs import Handler
 from bluegreen.app.requests import Caller
 from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
-from bluegreen.interfaces import answers, openapi, streams
+from bluegreen.interfaces import answers, openapi, streams, upkeep
 from bluegreen.interfaces import models as m
+from bluegreen.interfaces import models_steering as ms
+from bluegreen.interfaces import models_upkeep as mu
 from bluegreen.interfaces import requests as r
 from bluegreen.interfaces.answers import CALLER, SERVICE
-from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets
+from bluegreen.interfaces.bodies import REDACT, Redact
+from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets, send_in_time
+from bluegreen.interfaces.hook_door import HookDoor
+from bluegreen.interfaces.metrics import EXPOSITION, Exposition, metrics, nothing
 from bluegreen.interfaces.peers import UNMAPPED, Access, Grants, Peer, Right, name_of
 from bluegreen.interfaces.problems import Problem, answer_problems
 from bluegreen.interfaces.routes import Route
 
 log = structlog.get_logger(__name__)
 
-DEFAULT = Budgets()
+DEFAULT, NO_DOOR = Budgets(), HookDoor()
 
 GRANTS = web.AppKey("grants", Grants)
 
@@ -35,39 +40,67 @@ ROUTES = (
     Route("GET", "/v1/status", answers.status, READ, m.Status),
     Route("GET", "/v1/deployments", answers.deployments, READ, m.Deployments, query=r.PageQuery),
     Route("GET", ONE, answers.deployment, READ, m.Deployment),
+    Route("GET", f"{ONE}/explain", answers.explain, READ, ms.Explanation),
     Route("GET", f"{ONE}/logs", answers.logs, READ, m.Events, query=r.LogQuery),
     Route("GET", f"{ONE}/events", answers.deployment_events, READ, m.Event, query=r.FollowQuery, stream=True),
-    Route("GET", "/v1/events", answers.events, READ, m.Event, query=r.FollowQuery, stream=True),
+    Route("GET", "/v1/events", answers.events, READ, m.Event, query=r.FollowAllQuery, stream=True),
     Route("GET", f"{COLOUR}/logs", answers.environment_logs, READ, m.Output, query=r.OutputQuery),
     Route("GET", "/v1/plans/{id}", answers.stored_plan, READ, m.Plan),
     Route("POST", "/v1/plans", answers.plan, OPERATE, m.Plan, r.PlanRequest, status=201),
     Route("POST", "/v1/deployments", answers.deploy, OPERATE, m.Deployment, r.DeployRequest, status=202),
-    Route("POST", f"{ONE}/promote", answers.promote, OPERATE, m.Deployment, r.ReasonRequest),
+    Route("POST", f"{ONE}/promote", answers.promote, OPERATE, m.Deployment, r.PromoteRequest),
     Route("POST", f"{ONE}/abort", answers.abort, OPERATE, m.Deployment, r.ReasonRequest),
     Route("POST", f"{ONE}/retry", answers.retry, OPERATE, m.Deployment, r.RetryRequest, status=202),
     Route("POST", f"{ONE}/resolve", answers.resolve, OPERATE, m.Deployment, r.ResolveRequest),
     Route("POST", "/v1/cutback", answers.cutback, CUTBACK, m.Deployment, r.CutbackRequest),
+    Route("POST", "/v1/pause", answers.pause, OPERATE, ms.Pause, r.PauseRequest),
+    Route("POST", "/v1/resume", answers.resume, OPERATE, ms.Pause, r.ResumeRequest),
     Route("POST", "/v1/rollback", answers.rollback, OPERATE, m.Deployment, r.RollbackRequest, status=202),
+    Route("GET", "/v1/migrations", upkeep.migrations, READ, mu.Migrations),
+    Route("GET", "/v1/backups", upkeep.backups, READ, mu.Backups),
+    Route("POST", "/v1/backups", upkeep.back_up, OPERATE, mu.Backups, r.ReasonRequest, status=201),
+    Route("POST", "/v1/backups/{backup}/verify", upkeep.verify_backup, OPERATE, mu.Backup, r.EmptyRequest),
+    Route("POST", f"{COLOUR}/up", upkeep.start_colour, OPERATE, mu.ByHand, r.UpRequest),
+    Route("POST", f"{COLOUR}/down", upkeep.stop_colour, OPERATE, mu.ByHand, r.ReasonRequest),
+    Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.EmptyRequest),
+    Route("GET", "/v1/notify", upkeep.receivers, READ, mu.Receivers),
+    Route("POST", "/v1/notify/{name}/test", upkeep.test_receiver, OPERATE, mu.Delivery, r.EmptyRequest),
+    Route("POST", "/v1/hooks/{name}/test", upkeep.test_hook, OPERATE, mu.HookTest, r.EmptyRequest),
+    Route("GET", "/v1/audit", upkeep.audit, ADMIN, mu.Audit, query=r.AuditQuery),
     Route("GET", "/v1/config", answers.configuration, ADMIN, None),
+    Route("POST", "/v1/reload", answers.reload, ADMIN, m.Reload, r.ReloadRequest, status=202),
     Route("GET", "/v1/openapi.json", answers.openapi_document, ANYBODY, None),
     Route("GET", "/healthz", answers.healthy, ANYBODY, None),
     Route("GET", "/readyz", answers.ready, ANYBODY, m.Ready),
+    Route("GET", "/metrics", metrics, ANYBODY, None, text=True),
 )
 # fmt: on
 
 
 def make_api(
-    service: Service, *, access: Access, configuration: Mapping[str, Json], budgets: Budgets = DEFAULT
+    service: Service,
+    *,
+    access: Access,
+    configuration: Mapping[str, Json],
+    budgets: Budgets = DEFAULT,
+    door: HookDoor = NO_DOOR,
+    exposition: Exposition = nothing,
+    redact: Redact = str,
 ) -> web.Application:
     """The application, to be served by `listening.serve_api`. `configuration` is shown to admins as it is:
-    its secrets must be masked. Raises ConfigurationError for an entry of `access` that has no such form."""
-    app = web.Application(middlewares=[answer_problems], client_max_size=BODY_LIMIT)
+    its secrets must be masked; `door` is where alerts come in, for `bluegreen hook test`; `exposition` gives what
+    `GET /metrics` answers; `redact` blanks out secrets in what callers send. Raises ConfigurationError for an entry of
+    `access` that has no such form."""
+    app = web.Application(middlewares=[send_in_time, answer_problems], client_max_size=BODY_LIMIT)
     app[SERVICE] = service
     app[BUDGETS] = budgets
+    app[REDACT] = redact
+    app[upkeep.DOOR] = door
+    app[EXPOSITION] = exposition
     app[GRANTS] = Grants.resolve(access)
     app[answers.CONFIGURATION] = configuration
     app[answers.OPENAPI] = openapi.document(ROUTES)
-    app[streams.OPEN_STREAMS] = set()
+    app[streams.OPEN_STREAMS] = {}
     app.on_shutdown.append(_end_streams)
     for name in app[GRANTS].unknown:
         log.warning("access.unknown_name", entry=name)
@@ -115,6 +148,10 @@ def _refusal(peer: Peer, who: str, needed: Right) -> Problem:
 def _peer(request: web.Request) -> Peer:
     transport = request.transport
     connection = transport.get_extra_info("socket") if transport is not None else None
+    gone = Problem(400, "caller-gone", "The caller went away.", close=True)
     if connection is None:
-        raise ConnectionResetError("the caller is gone")
-    return Peer.of(connection)
+        raise gone
+    try:
+        return Peer.of(connection)
+    except OSError as exc:
+        raise gone from exc

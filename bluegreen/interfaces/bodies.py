@@ -6,12 +6,19 @@ keys, lone surrogates and numbers beyond a float, and raises RecursionError on d
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from bluegreen.app.news import redacted
 from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS
 from bluegreen.interfaces.problems import Problem
+
+Redact = Callable[[str], str]
+
+REDACT: web.AppKey[Redact] = web.AppKey("redact")
+"""Blanks out secrets in what callers send: a password in a reason would stay in the audit for ever."""
 
 
 async def read(request: web.Request) -> bytes:
@@ -26,12 +33,13 @@ async def read(request: web.Request) -> bytes:
     except web.HTTPRequestEntityTooLarge as exc:
         detail = f"The body is larger than {BODY_LIMIT // 1024} KiB."
         raise Problem(413, "body-too-large", detail, close=True) from exc
-    except web.RequestPayloadError as exc:
+    except (web.RequestPayloadError, ConnectionError) as exc:
         raise Problem(400, "malformed", "The body broke off.", close=True) from exc
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
-    """The body as a JSON object; no body at all is an empty object. Problem 400, 408, 413 or 415."""
+    """The body as a JSON object, secrets blanked out; no body at all is an empty object. Problem 400, 408, 413 or
+    415."""
     body = await read(request)
     if not body:
         return {}
@@ -42,7 +50,8 @@ async def read_json(request: web.Request) -> dict[str, Any]:
             f"The body must be application/json, not {request.content_type}.",
             commands=("curl -H 'Content-Type: application/json' ...",),
         )
-    return parse(body)
+    document: dict[str, Any] = redacted(parse(body), request.app[REDACT])
+    return document
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -1,76 +1,26 @@
-"""The API's routes, called over the Unix socket.
-
-A reply keeps the document as it came (for `-o json`) and reads it into the domain's dataclasses on demand.
-msgspec does that, not pydantic: a verb must start fast.
-"""
+"""The API's routes, called over the Unix socket. How a call is made: connection.py."""
 
 import asyncio
-import errno
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from http import HTTPStatus
-from pathlib import Path
 from time import monotonic
-from typing import Any, Generic, Self, TypeVar
+from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import msgspec
 
-from bluegreen.app.requests import PlanRequest, Status
+from bluegreen.app.requests import Explanation, Paused, PlanRequest, Status
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.plans import Plan
 from bluegreen.domain.records import Event
+from bluegreen.interfaces.connection import ClientError, Reply, SocketDenied, Unreachable
+from bluegreen.interfaces.upkeep_calls import UpkeepCalls
 
-BUDGET = 60.0
-"""Seconds that one answer may take; a plan looks at Postgres and Caddy."""
-
-CONNECT_BUDGET = 5.0
-
-STREAM_SILENCE = 40.0
-"""Seconds without even a heartbeat after which a stream is opened anew."""
+__all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
 
 PATIENCE = 60.0
 """Seconds for which a stream waits for a daemon that restarts."""
-
-LONGEST_LINE = 1024 * 1024
-"""Bytes of one event: it may hold what a command printed."""
-
-T = TypeVar("T")
-
-
-class ClientError(Exception):
-    """The daemon did not do what was asked. `code` is the problem's, `next` are commands to type."""
-
-    def __init__(self, detail: str, *, code: str = "error", status: int = 0, next: tuple[str, ...] = ()) -> None:
-        super().__init__(detail)
-        self.detail, self.code, self.status, self.next = detail, code, status, next
-
-
-class Unreachable(ClientError):
-    """No answer came: nobody listens, or the connection broke."""
-
-
-class SocketDenied(ClientError):
-    """The kernel does not let us connect."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply(Generic[T]):
-    """An answer: the document as it came, and as an object."""
-
-    document: Any
-    kind: type[T]
-
-    @property
-    def value(self) -> T:
-        """The document as an object; ClientError where the daemon is of another version."""
-        try:
-            return msgspec.convert(self.document, self.kind, strict=False)
-        except msgspec.ValidationError as exc:
-            detail = f"The daemon answers in a way that this program does not know: {exc}."
-            raise ClientError(detail, code="version", next=("bluegreen --version",)) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +32,13 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """What is doubtful in the configuration with which the daemon begins again."""
+
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """Events in order; `after` leads to the next ones."""
 
@@ -89,24 +46,16 @@ class Story:
     after: int
 
 
-class Client:
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Whether nothing moves by itself now; `ended` is the pause that `resume` ended."""
+
+    pause: Paused | None
+    ended: Paused | None = None
+
+
+class Client(UpkeepCalls):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
-
-    def __init__(self, socket: Path) -> None:
-        self.socket = socket
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            "http://localhost",
-            connector=aiohttp.UnixConnector(str(self.socket)),
-            read_bufsize=LONGEST_LINE,
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
 
     # --- reading
 
@@ -121,6 +70,10 @@ class Client:
     async def deployments(self, limit: int, cursor: str = "") -> Reply[Page]:
         """Deployments, the latest first."""
         return await self._get("/v1/deployments", Page, limit=limit, cursor=cursor)
+
+    async def explain(self, id: str) -> Reply[Explanation]:
+        """The arithmetic of a deployment's verdict."""
+        return await self._get(f"/v1/deployments/{id}/explain", Explanation)
 
     async def logs(self, id: str, after: int = 0, phase: str = "") -> Reply[Story]:
         """What happened in a deployment, a bounded number of events."""
@@ -141,18 +94,32 @@ class Client:
         """Ask what a deployment would do."""
         return await self._post("/v1/plans", Plan, msgspec.to_builtins(request))
 
-    async def deploy(self, plan: str) -> Reply[Deployment]:
-        """Start the deployment of a plan; asked again with the same key where the connection breaks."""
-        key = {"Idempotency-Key": uuid4().hex}
+    async def deploy(self, plan: str, *, supersede: bool = False, key: str = "") -> Reply[Deployment]:
+        """Start the deployment of a plan; asked again with the same key where the connection breaks.
+
+        With `supersede`, ClientError with the fact `superseding` while the running one ends: ask again, same key.
+        """
+        headers = {"Idempotency-Key": key or uuid4().hex}
+        body = {"plan": plan, "supersede": True} if supersede else {"plan": plan}
         try:
-            return await self._post("/v1/deployments", Deployment, {"plan": plan}, key)
+            return await self._post("/v1/deployments", Deployment, body, headers)
         except Unreachable:
             await asyncio.sleep(1.0)
-            return await self._post("/v1/deployments", Deployment, {"plan": plan}, key)
+            return await self._post("/v1/deployments", Deployment, body, headers)
 
-    async def promote(self, id: str, reason: str = "") -> Reply[Deployment]:
-        """Pass the gate."""
-        return await self._post(f"/v1/deployments/{id}/promote", Deployment, {"reason": reason})
+    async def promote(self, id: str, reason: str = "", *, full: bool = False) -> Reply[Deployment]:
+        """Pass the gate; with `full` also what a later phase waits for."""
+        body = {"reason": reason, "full": True} if full else {"reason": reason}
+        return await self._post(f"/v1/deployments/{id}/promote", Deployment, body)
+
+    async def pause(self, reason: str, seconds: float | None = None) -> Reply[Pause]:
+        """Let nothing move by itself."""
+        until = {} if seconds is None else {"seconds": seconds}
+        return await self._post("/v1/pause", Pause, {"reason": reason, **until})
+
+    async def resume(self, reason: str) -> Reply[Pause]:
+        """Let things move by themselves again."""
+        return await self._post("/v1/resume", Pause, {"reason": reason})
 
     async def abort(self, id: str, reason: str = "") -> Reply[Deployment]:
         """Give up, or cut back."""
@@ -175,6 +142,10 @@ class Client:
         """Say that a STRANDED deployment was settled by hand."""
         return await self._post(f"/v1/deployments/{id}/resolve", Deployment, {"reason": reason})
 
+    async def reload(self) -> Reply[Renewed]:
+        """Have the configuration read again; the daemon that answers then may still be the old one."""
+        return await self._post("/v1/reload", Renewed, {})
+
     # --- following
 
     async def follow(self, id: str, after: int = 0) -> AsyncGenerator[Reply[Event], None]:
@@ -185,7 +156,7 @@ class Client:
         delay, lost_at = 0.1, monotonic()
         while True:
             try:
-                async with aclosing(self._stream(f"/v1/deployments/{id}/events", after)) as events:
+                async with aclosing(self._stream(f"/v1/deployments/{id}/events", Event, after)) as events:
                     async for event in events:
                         after, delay = event.document["seq"], 0.1
                         yield event
@@ -195,82 +166,3 @@ class Client:
                     raise
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
-
-    async def _stream(self, path: str, after: int) -> AsyncGenerator[Reply[Event], None]:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_BUDGET, sock_read=STREAM_SILENCE)
-        try:
-            async with self._open.get(path, headers={"Last-Event-ID": str(after)}, timeout=timeout) as answer:
-                await _refuse_problem(answer)
-                async for document in _documents(answer.content):
-                    yield Reply(document, Event)
-        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise _unanswered(exc, self.socket) from exc
-
-    async def _get(self, path: str, kind: type[T], **query: str | int) -> Reply[T]:
-        return await self._ask("GET", path, kind, params=query)
-
-    async def _post(self, path: str, kind: type[T], body: Any, headers: Mapping[str, str] | None = None) -> Reply[T]:
-        return await self._ask("POST", path, kind, json=body, headers=headers)
-
-    async def _ask(self, method: str, path: str, kind: type[T], **request: Any) -> Reply[T]:
-        timeout = aiohttp.ClientTimeout(total=BUDGET, sock_connect=CONNECT_BUDGET)
-        try:
-            async with self._open.request(method, path, timeout=timeout, **request) as answer:
-                await _refuse_problem(answer)
-                return Reply(_decode(await answer.read()), kind)
-        except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise _unanswered(exc, self.socket) from exc
-
-    @property
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise RuntimeError("use `async with Client(...)`")
-        return self._session
-
-
-async def _documents(content: aiohttp.StreamReader) -> AsyncIterator[Any]:
-    """The data of each server-sent event."""
-    data: list[bytes] = []
-    async for raw in content:
-        line = raw.rstrip(b"\r\n")
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-        elif not line and data:
-            yield _decode(b"\n".join(data))
-            data = []
-
-
-async def _refuse_problem(answer: aiohttp.ClientResponse) -> None:
-    """Raise the problem that an answer tells."""
-    if answer.status < HTTPStatus.BAD_REQUEST:
-        return
-    problem = _decode(await answer.read())
-    raise ClientError(
-        str(problem.get("detail", answer.reason)),
-        code=str(problem.get("code", "error")),
-        status=answer.status,
-        next=tuple(str(command) for command in problem.get("next", ())),
-    )
-
-
-def _decode(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise ClientError("What answers at this socket is not bluegreen.", code="version") from exc
-
-
-def _unanswered(exc: Exception, socket: Path) -> ClientError:
-    """Why no answer came, in words."""
-    reason = exc.errno if isinstance(exc, OSError) else None
-    if reason in (errno.EACCES, errno.EPERM):
-        return SocketDenied(f"You may not connect to {socket}.", code="denied", next=(f"ls -l {socket}", "id"))
-    if isinstance(exc, aiohttp.ClientConnectorError):
-        detail = f"The daemon does not run: nobody listens on {socket}."
-        commands = ("systemctl status bluegreen", "bluegreen --socket PATH status")
-        return Unreachable(detail, code="not-running", next=commands)
-    if isinstance(exc, TimeoutError):
-        detail = "The daemon did not answer in time; what was asked may still happen."
-    else:
-        detail = "The daemon went away before it answered; what was asked may still happen."
-    return Unreachable(detail, code="no-answer", next=("systemctl status bluegreen", "bluegreen status"))

@@ -4,7 +4,8 @@ Outside facts: Alertmanager sends `Authorization: Bearer` or Basic, cannot sign,
 of alerts, each with status, labels, startsAt and fingerprint, again and again while they fire
 (prometheus.io/docs/alerting/latest/configuration, webhook_config). `hmac.compare_digest` raises TypeError
 for a non-ASCII str, so only bytes are compared. Who cannot prove the token is told nothing, not even whether
-the name exists, and no body of theirs is read.
+the name exists, and no body of theirs is read. Alertmanager drops a message that is answered with a 4xx
+(notify/webhook retries 5xx alone), so that no limit may stand before an alert that cuts back.
 """
 
 import base64
@@ -25,15 +26,21 @@ from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
 from bluegreen.app.service import Service
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.interfaces import models
-from bluegreen.interfaces.bodies import read
+from bluegreen.interfaces.bodies import Redact, read
 from bluegreen.interfaces.buckets import Buckets
-from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets
+from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets, send_in_time
 from bluegreen.interfaces.problems import Problem, answer_problems
 
 DEFAULT = Budgets()
 
 RATE, BURST = 5.0, 50
-"""Requests a second that one sender may make for long, and at once."""
+"""Requests without the token that one sender may make for long a second, and at once."""
+
+ALERTS_RATE, ALERTS_BURST = 5.0, 500
+"""Alerts that one sender may have recorded for long a second, and at once: what the journal grows by."""
+
+TEXT, LABELS = 200, 32
+"""Characters of a text, and labels, that are kept of an alert."""
 
 REMEMBERED = 4096
 """Ids of generic messages without a time, whose first arrival is remembered as their time."""
@@ -88,15 +95,16 @@ class GenericMessage(msgspec.Struct, rename="camel"):
 class Hooks:
     """The one route, and what it remembers of its senders."""
 
-    def __init__(self, service: Service, rules: Mapping[str, HookRules]) -> None:
+    def __init__(self, service: Service, rules: Mapping[str, HookRules], redact: Redact) -> None:
         for name, hook in rules.items():
             if not hook.token:
                 key = f"hooks.{name}.token"
                 raise ConfigurationError(f"{key} is empty: anybody could post", key=key)
-        self._service = service
+        self._service, self._redact = service, redact
         self._rules = rules
         self._nobody = HookRules("generic", secrets.token_hex())
-        self._buckets = Buckets(RATE, BURST)
+        self._knocks = Buckets(RATE, BURST)
+        self._records = Buckets(ALERTS_RATE, ALERTS_BURST)
         self._arrivals: dict[tuple[str, str], datetime] = {}
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -104,38 +112,80 @@ class Hooks:
         name = request.match_info["name"]
         hook = self._authenticate(request, name)
         alerts = self._understand(name, hook, await read(request))
-        alerts.sort(key=lambda alert: not (alert.firing and alert.matches))
-        return _answer([await self._service.alert(alert) for alert in alerts])
+        urgent = [alert for alert in alerts if self._counts(alert)]
+        others = [alert for alert in alerts if not self._counts(alert)]
+        wait = self._records.take((request.remote, name), cost=len(others))
+        if wait and not urgent:
+            raise TooMany(wait)
+        taken = urgent if wait else [*urgent, *others]
+        return _answer([await self._service.alert(alert) for alert in taken])
+
+    def _counts(self, alert: Alert) -> bool:
+        """Whether it would send the traffic back now."""
+        return self._service.foresee(alert)[0] is AlertEffect.CUTBACK
 
     def _authenticate(self, request: web.Request, name: str) -> HookRules:
         """The hook whose token the caller has; else Problem 401, or 429 for one who knocks too often."""
         hook = self._rules.get(name, self._nobody)
-        proved = _proves(hook, request)
-        sender = request.remote or ""
-        wait = self._buckets.take((sender, name if proved else ""))
+        if _proves(hook, request):
+            return hook
+        wait = self._knocks.take(request.remote)
         if wait:
             raise TooMany(wait)
-        if not proved:
-            raise Problem(401, "unauthorized", "The token is missing or wrong.", close=True)
-        return hook
+        raise Problem(401, "unauthorized", "The token is missing or wrong.", close=True)
 
     def _understand(self, name: str, hook: HookRules, body: bytes) -> list[Alert]:
         if hook.kind == "alertmanager":
             message = _decode(body, AlertmanagerMessage)
-            return [_of_alertmanager(name, hook, alert) for alert in message.alerts]
+            return [self._of_alertmanager(name, hook, alert) for alert in message.alerts]
         return [self._of_generic(name, hook, _decode(body, GenericMessage))]
 
+    def _of_alertmanager(self, name: str, hook: HookRules, alert: AlertmanagerAlert) -> Alert:
+        fingerprint = self._id(alert.fingerprint) or _fingerprint(alert.labels)
+        firing, summary = alert.status == "firing", alert.annotations.get("summary", "")
+        return self._alert(name, hook, fingerprint, alert.starts_at, alert.labels, summary, firing=firing)
+
     def _of_generic(self, name: str, hook: HookRules, message: GenericMessage) -> Alert:
+        fingerprint = self._id(message.id) or _fingerprint(message.labels, message.summary)
+        starts_at = message.starts_at or self._arrival(name, fingerprint if message.id else "")
+        firing = message.status == "firing"
+        return self._alert(name, hook, fingerprint, starts_at, message.labels, message.summary, firing=firing)
+
+    def _alert(
+        self,
+        name: str,
+        hook: HookRules,
+        fingerprint: str,
+        starts_at: datetime,
+        labels: Mapping[str, str],
+        summary: str,
+        *,
+        firing: bool,
+    ) -> Alert:
         return Alert(
             hook=name,
-            fingerprint=message.id or _fingerprint(message.labels, message.summary),
-            starts_at=message.starts_at or self._arrival(name, message.id),
-            firing=message.status == "firing",
-            labels=message.labels,
-            matches=_matches(hook, message.labels),
+            fingerprint=fingerprint,
+            starts_at=starts_at,
+            firing=firing,
+            labels=self._kept(hook, labels),
+            matches=all(labels.get(key) == value for key, value in hook.match.items()),
             effect=hook.effect,
-            summary=message.summary,
+            summary=self._text(summary),
         )
+
+    def _kept(self, hook: HookRules, labels: Mapping[str, str]) -> dict[str, str]:
+        """The labels that are kept, each of bounded length: first those that decide."""
+        decide = {*hook.match, "colour", "color", "alertname"}
+        first = sorted(labels, key=lambda label: (label not in decide, label))
+        return {self._text(label): self._text(labels[label]) for label in first[:LABELS]}
+
+    def _text(self, text: str) -> str:
+        """A text from outside: without secrets (before it is cut, or half of one might stay), and bounded."""
+        return self._redact(text)[:TEXT]
+
+    def _id(self, id: str) -> str:
+        """An alert's own name, as it is where it is short: thousands of them are remembered."""
+        return self._redact(id) if len(id) <= TEXT else _hash(id)
 
     def _arrival(self, name: str, message: str) -> datetime:
         """Now; for an id that was here before, its first arrival: the message is sent again, not anew."""
@@ -161,11 +211,14 @@ class TooMany(Problem):
         return answer
 
 
-def make_hooks(service: Service, hooks: Mapping[str, HookRules], *, budgets: Budgets = DEFAULT) -> web.Application:
-    """The application, for `listening.serve_hooks`. Raises ConfigurationError for a hook without a token."""
-    app = web.Application(middlewares=[answer_problems], client_max_size=BODY_LIMIT)
+def make_hooks(
+    service: Service, hooks: Mapping[str, HookRules], *, budgets: Budgets = DEFAULT, redact: Redact = str
+) -> web.Application:
+    """The application, for `listening.serve_hooks`; `redact` blanks out secrets in what senders say. Raises
+    ConfigurationError for a hook without a token."""
+    app = web.Application(middlewares=[send_in_time, answer_problems], client_max_size=BODY_LIMIT)
     app[BUDGETS] = budgets
-    app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks).receive)
+    app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks, redact).receive)
     return app
 
 
@@ -200,26 +253,12 @@ def _decode(body: bytes, kind: type[Message]) -> Message:
         raise Problem(400, "malformed", "The body is not valid JSON.") from exc
 
 
-def _of_alertmanager(name: str, hook: HookRules, alert: AlertmanagerAlert) -> Alert:
-    return Alert(
-        hook=name,
-        fingerprint=alert.fingerprint or _fingerprint(alert.labels),
-        starts_at=alert.starts_at,
-        firing=alert.status == "firing",
-        labels=alert.labels,
-        matches=_matches(hook, alert.labels),
-        effect=hook.effect,
-        summary=alert.annotations.get("summary", ""),
-    )
-
-
-def _matches(hook: HookRules, labels: Mapping[str, str]) -> bool:
-    return all(labels.get(key) == value for key, value in hook.match.items())
-
-
 def _fingerprint(labels: Mapping[str, str], summary: str = "") -> str:
     """Names an alert that has no name of its own."""
-    text = json.dumps([sorted(labels.items()), summary])
+    return _hash(json.dumps([sorted(labels.items()), summary]))
+
+
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,8 +1,7 @@
-"""Listens: the operators' Unix socket of our own making, and the alert hooks' TCP port.
+"""Listens: the operators' Unix socket, passed to us or of our own making, and the alert hooks' TCP port.
 
 Outside facts: asyncio silently removes a socket that stands at its path, so that a second daemon would steal it;
-aiohttp keeps a connection without a request for 3,630 s unless told otherwise; a burst of 200 parallel connects
-overflows the default backlog of 128 (all measured, aiohttp 3.14).
+aiohttp keeps a connection without a request for 3,630 s unless told otherwise (both measured, aiohttp 3.14).
 """
 
 import os
@@ -12,11 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
+from bluegreen.interfaces.crowd import Listening
 
-BACKLOG = 1024
+log = structlog.get_logger(__name__)
+
 KEEP_ALIVE = 5.0
 """Seconds a connection is kept that has no request: before its first whole head, and after an answer."""
 
@@ -31,11 +33,19 @@ HIGHEST_PORT = 65_535
 
 
 @asynccontextmanager
-async def serve_api(app: web.Application, path: Path, *, idle: float = KEEP_ALIVE) -> AsyncIterator[None]:
+async def serve_api(
+    app: web.Application, path: Path, *, idle: float = KEEP_ALIVE, passed: socket.socket | None = None
+) -> AsyncIterator[None]:
     """Answer on a Unix socket of our own at `path` until the block ends; the socket is removed then.
 
-    The caller holds the daemon's lock. Raises ConfigurationError, AlreadyRunning where the path is not ours.
+    With `passed`, a socket that listens already (systemd's), on that one; it is closed, and its path stays. The caller
+    holds the daemon's lock. Raises ConfigurationError, AlreadyRunning where the path is not ours.
     """
+    if passed is not None:
+        _warn_of_another_path(passed, path)
+        async with _served(app, passed, idle):
+            yield
+        return
     with _unix_socket(path) as listening:
         async with _served(app, listening, idle):
             path.chmod(SOCKET_MODE)  # noqa: ASYNC240 - one call on a tmpfs, once
@@ -48,7 +58,26 @@ async def serve_hooks(app: web.Application, listen: str, *, idle: float = KEEP_A
 
     Raises ConfigurationError where that address cannot be had.
     """
-    with _tcp_socket(listen) as listening:
+    async with _serve_tcp(app, listen, "hooks.listen", idle) as bound:
+        yield bound
+
+
+@asynccontextmanager
+async def serve_metrics(app: web.Application, listen: str) -> AsyncIterator[tuple[str, int]]:
+    """The same for the listener of Prometheus. Raises ConfigurationError."""
+    async with _serve_tcp(app, listen, "metrics.listen", KEEP_ALIVE) as bound:
+        yield bound
+
+
+def require_free(listen: str, key: str) -> None:
+    """Bind `listen` for a moment, without accepting anybody. Raises ConfigurationError where it cannot be had."""
+    with _tcp_socket(listen, key):
+        pass
+
+
+@asynccontextmanager
+async def _serve_tcp(app: web.Application, listen: str, key: str, idle: float) -> AsyncIterator[tuple[str, int]]:
+    with _tcp_socket(listen, key) as listening:
         async with _served(app, listening, idle):
             host, port = listening.getsockname()[:2]
             yield host, port
@@ -56,20 +85,20 @@ async def serve_hooks(app: web.Application, listen: str, *, idle: float = KEEP_A
 
 @asynccontextmanager
 async def _served(app: web.Application, listening: socket.socket, idle: float) -> AsyncIterator[None]:
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        keepalive_timeout=idle,
-        lingering_time=1.0,
-        auto_decompress=False,  # a compressed body would be a way around the size limit
-        shutdown_timeout=STOP_BUDGET,
-    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_BUDGET)
     await runner.setup()
     try:
-        await web.SockSite(runner, listening, backlog=BACKLOG).start()
+        await Listening(runner, listening, idle=idle).start()
         yield
     finally:
         await runner.cleanup()
+
+
+def _warn_of_another_path(passed: socket.socket, path: Path) -> None:
+    """The verbs look where they were told, or at the default; the unit decides where we listen."""
+    listens = passed.getsockname()
+    if listens != str(path):
+        log.warning("socket.elsewhere", listens=listens, configured=str(path), note="bluegreen.socket decides")
 
 
 @contextmanager
@@ -95,8 +124,9 @@ def _unix_socket(path: Path) -> Iterator[socket.socket]:
 
 
 def _make_way(path: Path) -> None:
-    """Remove a dead socket of our own user; refuse whatever else stands there."""
+    """Remove a dead socket of our own user; refuse whatever else stands there, and a directory that is anybody's."""
     try:
+        _refuse_open_directory(path)
         found = path.lstat()
     except FileNotFoundError:
         return
@@ -110,6 +140,13 @@ def _make_way(path: Path) -> None:
         command = f"bluegreen --socket {path} status"
         raise AlreadyRunning(f"another program answers on {path}", next=(command,))
     path.unlink(missing_ok=True)
+
+
+def _refuse_open_directory(path: Path) -> None:
+    mode = path.parent.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        why = f"everybody may write in {path.parent}, and could put a socket of their own in its place"
+        raise _unusable(path, why)
 
 
 def _answers(path: Path) -> bool:
@@ -137,7 +174,7 @@ def _unusable(path: Path, why: str) -> ConfigurationError:
 
 
 @contextmanager
-def _tcp_socket(listen: str) -> Iterator[socket.socket]:
+def _tcp_socket(listen: str, key: str) -> Iterator[socket.socket]:
     host, _, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -146,16 +183,14 @@ def _tcp_socket(listen: str) -> Iterator[socket.socket]:
             raise OSError(f"{port} is no port")
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
     except OSError as exc:
-        raise ConfigurationError(
-            f'hooks.listen: "{listen}" is no ADDRESS:PORT such as "127.0.0.1:9095"', key="hooks.listen"
-        ) from exc
+        raise ConfigurationError(f'{key}: "{listen}" is no ADDRESS:PORT such as "127.0.0.1:9095"', key=key) from exc
     family, kind, _, _, address = found[0]
     with socket.socket(family, kind) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind(address)
         except OSError as exc:
-            detail = f"hooks.listen: cannot listen on {listen}: {exc.strerror}"
-            raise ConfigurationError(detail, next=("ss -ltnp",), key="hooks.listen") from exc
+            detail = f"{key}: cannot listen on {listen}: {exc.strerror}"
+            raise ConfigurationError(detail, next=("ss -ltnp",), key=key) from exc
         listening.setblocking(False)
         yield listening

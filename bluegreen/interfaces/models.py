@@ -91,6 +91,7 @@ class Plan(Answer):
     reason: str
     requested_by: str
     migrations: tuple[str, ...]
+    supersedes: str
 
 
 class Deployment(Answer):
@@ -166,6 +167,26 @@ class WatchStatus(Answer):
     held: str
 
 
+class Drift(Answer):
+    """Nothing runs, and users are not on the colour that is wanted; `difference` reads like a diff."""
+
+    wanted: Colour
+    seen: str
+    since: Time
+    difference: tuple[str, ...]
+    next: tuple[str, ...]
+    doing: str
+
+
+class Paused(Answer):
+    """Who paused the automation, why, since when, and until when (null: until `resume`)."""
+
+    by: str
+    reason: str
+    since: Time
+    until: Time | None
+
+
 class Status(Answer):
     """Where the traffic is, and whether anything moves."""
 
@@ -181,6 +202,8 @@ class Status(Answer):
     watch: WatchStatus | None
     troubles: tuple[str, ...]
     doing: str
+    pause: Paused | None
+    drift: Drift | None
 
 
 class Event(Answer):
@@ -206,6 +229,12 @@ class Output(Answer):
 
     colour: Colour
     text: str
+
+
+class Reload(Answer):
+    """The configuration is in order and the daemon begins again with it; `warnings` are the configuration's."""
+
+    warnings: tuple[str, ...]
 
 
 class Ready(Answer):

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, from the table of routes and the models that also validate."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -8,10 +9,11 @@ from pydantic.json_schema import models_json_schema
 
 from bluegreen import __version__
 from bluegreen.interfaces import models
+from bluegreen.interfaces.peers import Right
 from bluegreen.interfaces.problems import CONTENT_TYPE
 from bluegreen.interfaces.routes import PARAMETERS, Route
 
-JSON, EVENTS = "application/json", "text/event-stream"
+JSON, EVENTS, TEXT = "application/json", "text/event-stream", "text/plain"
 REF = "#/components/schemas/{model}"
 
 
@@ -35,13 +37,33 @@ def _operation(route: Route) -> dict[str, Any]:
         "x-right": route.right.name.lower(),
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": {
-            str(route.status): _content(route.answer, EVENTS if route.stream else JSON),
-            "default": _content(models.Problem, CONTENT_TYPE),
+            str(route.status): _answer(route),
+            **{str(status): _refusal(status) for status in _refusals(route)},
         },
     }
     if route.body is not None:
         operation["requestBody"] = {"content": {JSON: {"schema": _ref(route.body)}}}
     return operation
+
+
+def _refusals(route: Route) -> list[int]:
+    """The statuses with which a route may refuse; beside them only 405, and 500 for a bug of ours."""
+    statuses = {400, 503}
+    if route.right > Right.NONE:
+        statuses |= {403}
+    if route.parameters or route.body is not None:
+        statuses |= {404, 409}
+    if route.query is not None:
+        statuses |= {422}
+    if route.body is not None:
+        statuses |= {408, 412, 413, 415, 422}
+    if route.stream:
+        statuses |= {429}
+    return sorted(statuses)
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    return _content(models.Problem, CONTENT_TYPE) | {"description": HTTPStatus(status).phrase}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
@@ -68,6 +90,12 @@ def _content(model: type[BaseModel] | None, media: str) -> dict[str, Any]:
     schema = _ref(model) if model is not None else {"type": "object"}
     description = ((model.__doc__ if model else "") or "An object.").strip()
     return {"description": description, "content": {media: {"schema": schema}}}
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    if route.text:
+        return {"description": route.summary, "content": {TEXT: {"schema": {"type": "string"}}}}
+    return _content(route.answer, EVENTS if route.stream else JSON)
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from bluegreen.domain.errors import (
     BluegreenError,
     ConfigurationError,
+    LiveColourProtected,
     NotFound,
     NotPermitted,
     OutsideError,
@@ -31,6 +32,7 @@ STATUS: tuple[tuple[type[BluegreenError], int], ...] = (
     (PlanStale, 412),
     (ReleaseInvalid, 422),
     (RequestRefused, 409),
+    (LiveColourProtected, 409),
     (ConfigurationError, 422),
     (OutsideError, 503),
 )

@@ -5,7 +5,7 @@ Written to be read at three in the morning: where the traffic is comes first, wh
 
 from datetime import datetime
 
-from bluegreen.app.requests import Status, WatchStatus
+from bluegreen.app.requests import Drift, Paused, Status, WatchStatus
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Plan
@@ -21,6 +21,10 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
     """Where the traffic is, whether anything moves, and what to type."""
     status = cleaned(status)
     lines = [_headline(status)]
+    if status.drift is not None:
+        lines += drift_lines(status.drift)
+    if status.pause is not None:
+        lines.append(pause_line(status.pause, status.now))
     if status.deployment is not None:
         lines += _deployment_now(status.deployment, status)
     if status.watch is not None:
@@ -32,8 +36,8 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
 
 
 def headline(status: Status) -> str:
-    """The first line of `status` alone."""
-    return _headline(cleaned(status))
+    """The first line of `status` alone, and whether automation is paused."""
+    return _headline(cleaned(status)) + ("; automation is paused" if status.pause else "")
 
 
 def stamped(status: Status) -> str:
@@ -45,14 +49,19 @@ def moving(status: Status) -> str:
     """What must change before those who append lines are told again: not the seconds that are left."""
     deployment = status.deployment
     standing = (deployment.id, deployment.phase, deployment.settled) if deployment else ()
-    return repr((_where(status), standing, status.troubles))
+    drifted = (status.drift.wanted, status.drift.doing) if status.drift else ()
+    by_hand = status.doing if deployment is None or not deployment.blocks_others else ""
+    return repr((_where(status), standing, status.troubles, drifted, status.pause, by_hand))
 
 
 def _headline(status: Status) -> str:
     where, glyph = _where(status)
     deployment = status.deployment
+    if status.drift is not None:
+        moved = strong("moved outside bluegreen")
+        return f"{mark(text.WARNING)} {where}; it was {moved}: {status.drift.wanted} is wanted"
     if deployment is None or not deployment.blocks_others:
-        return f"{glyph} {where}; nothing is moving"
+        return f"{glyph} {where}; {status.doing or 'nothing is moving'}"
     if deployment.phase is Phase.STRANDED:
         return f"{mark(text.FAILED)} {where}; deployment {deployment.id} is {strong('STRANDED')}: it needs you"
     left = f", {duration(status.phase_seconds_left)} left" if status.phase_seconds_left is not None else ""
@@ -95,6 +104,19 @@ def _deployment_now(deployment: Deployment, status: Status) -> list[str]:
     return lines + why(deployment) + warnings(deployment.warnings)
 
 
+def drift_lines(drift: Drift) -> list[str]:
+    """What Caddy dials and should not, like a diff, and what is done about it."""
+    lines = [remark(text.WARNING, "drift", f"since {text.moment(drift.since)}; {drift.doing or 'it was just seen'}")]
+    return lines + [paragraph("", line) for line in drift.difference or (drift.seen,)]
+
+
+def pause_line(paused: Paused, now: datetime) -> str:
+    """Who paused the automation, since when, until when, and why."""
+    until = text.until(paused.until, now) if paused.until is not None else "somebody resumes"
+    said = f"by {paused.by} since {text.until(paused.since, now)} until {until}: {paused.reason}"
+    return remark(text.WARNING, "paused", said)
+
+
 def watch_lines(watch: WatchStatus) -> list[str]:
     """The verdict and its arithmetic, the way back, and why the watch does not end."""
     watch = cleaned(watch)
@@ -129,6 +151,8 @@ def _next_of(status: Status) -> tuple[str, ...]:
     deployment = status.deployment
     if deployment is not None and deployment.blocks_others:
         return next_of(deployment)
+    if status.drift is not None:
+        return status.drift.next
     if status.traffic is None:
         return ("systemctl status caddy", "journalctl -u bluegreen -p warning")
     if status.traffic.colour is None or status.troubles:

@@ -35,11 +35,14 @@ def started_lines(deployment: Deployment) -> list[str]:
     return [first, *commands((f"bluegreen watch {shown.id}", f"bluegreen abort {shown.id}"))]
 
 
-def promoted_lines(deployment: Deployment) -> list[str]:
-    """The gate is passed."""
+def promoted_lines(deployment: Deployment, *, full: bool = False) -> list[str]:
+    """The gate is passed; with `full`, what the phase waited for."""
     shown = cleaned(deployment)
     first = f"{mark(text.DONE)} {shown.id} is promoted: users go to {version(shown)} on {shown.new}"
-    if shown.phase is not Phase.AWAITING:
+    if full and shown.phase in (Phase.WATCHING, Phase.STANDING_BY):
+        kept = "the old colour is kept" if shown.phase is Phase.WATCHING else f"{shown.old} is being stopped"
+        first = f"{mark(text.DONE)} {shown.phase} of {shown.id} is over: {kept}"
+    elif shown.phase is not Phase.AWAITING:
         first = f"{text.NOTHING} {shown.id} was promoted already; it is in {shown.phase}"
     return [first, *commands((f"bluegreen watch {shown.id}", "bluegreen cutback"))]
 

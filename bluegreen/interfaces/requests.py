@@ -14,6 +14,10 @@ Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*
 """Why, on one line; for the audit."""
 
 
+LONGEST_PAUSE = 30 * 86_400
+"""Seconds."""
+
+
 class Request(BaseModel):
     """What stands in a body."""
 
@@ -34,6 +38,14 @@ class Terms(Request):
     live_is_down: bool = False
     force: bool = False
     reason: Reason = ""
+    supersede: bool = False
+
+    @model_validator(mode="after")
+    def _reasons(self) -> Self:
+        for flag in ("force", "live_is_down"):
+            if getattr(self, flag) and not self.reason:
+                raise ValueError(f'"{flag}" needs a "reason": it goes into the audit')
+        return self
 
 
 class PlanRequest(Terms):
@@ -56,7 +68,7 @@ class DeployRequest(Terms):
     def _one_of_both(self) -> Self:
         if (self.plan is None) == (self.release is None):
             raise ValueError('give either "plan" or "release"')
-        if self.plan is not None and self.model_fields_set != {"plan"}:
+        if self.plan is not None and not self.model_fields_set <= {"plan", "supersede"}:
             raise ValueError("the terms of a plan were fixed when it was made")
         return self
 
@@ -69,6 +81,31 @@ class ReasonRequest(Request):
     """An order that may carry its reason."""
 
     reason: Reason = ""
+
+
+class PromoteRequest(ReasonRequest):
+    """`full` also ends what a later phase still waits for, and needs a reason."""
+
+    full: bool = False
+
+    @model_validator(mode="after")
+    def _full_needs_a_reason(self) -> Self:
+        if self.full and not self.reason:
+            raise ValueError('"full" needs a "reason": it cuts a watch short')
+        return self
+
+
+class PauseRequest(Request):
+    """Why nothing moves by itself, and for how many seconds at most; absent: until it is resumed."""
+
+    reason: Annotated[Reason, Field(min_length=1)]
+    seconds: Annotated[float, Field(gt=0, le=LONGEST_PAUSE, strict=False)] | None = None
+
+
+class ResumeRequest(Request):
+    """Why things move by themselves again."""
+
+    reason: Annotated[Reason, Field(min_length=1)]
 
 
 class CutbackRequest(ReasonRequest):
@@ -93,6 +130,27 @@ class RetryRequest(Request):
     """Nothing to say."""
 
 
+class ReloadRequest(Request):
+    """Nothing to say."""
+
+
+class EmptyRequest(Request):
+    """Nothing to say."""
+
+
+class UpRequest(ReasonRequest):
+    """With the named release; absent: the one that the colour last ran."""
+
+    release: ReleaseName | None = None
+
+
+class AuditQuery(Query):
+    """One page of the audit: `cursor` is the one that the page before gave, 0 for the latest."""
+
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: int = Field(default=0, ge=0, le=2**62)
+
+
 class PageQuery(Query):
     """One page of a list: `cursor` is the one that the page before gave."""
 
@@ -112,6 +170,13 @@ class OutputQuery(Query):
     """How many lines from the end."""
 
     lines: int = Field(default=200, ge=1, le=10_000)
+
+
+class FollowAllQuery(Query):
+    """Where to begin: not given, with what comes from now on; 0, with the oldest that is kept. The header Last-Event-ID
+    wins."""
+
+    after: int | None = Field(default=None, ge=0, le=2**62)
 
 
 class FollowQuery(Query):

@@ -11,13 +11,16 @@ from bluegreen.interfaces.peers import Right
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PARAMETERS = {"id": "[A-Za-z0-9._:-]{1,128}", "colour": "blue|green"}
+NAME = "[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
+
+PARAMETERS = {"id": "[A-Za-z0-9._:-]{1,128}", "colour": "blue|green", "name": NAME, "backup": "[A-Za-z0-9._-]{1,255}"}
 """What may stand in the path; anything else is a 404."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method and path: its right, what it takes (`body`, `query`), what it gives (`answer`, `status`)."""
+    """One method and path: its right, what it takes (`body`, `query`), what it gives (`answer`, `status`); with `text`
+    it gives plain text."""
 
     method: str
     path: str
@@ -28,6 +31,7 @@ class Route:
     query: type[BaseModel] | None = None
     status: int = 200
     stream: bool = False
+    text: bool = False
 
     @property
     def pattern(self) -> str:

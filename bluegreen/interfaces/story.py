@@ -13,7 +13,7 @@ from bluegreen.interfaces.text import clean, cleaned, clock, duration, mark
 
 GLYPHS = {Outcome.DONE: text.DONE, Outcome.FAILED: text.FAILED, Outcome.ABORTED: text.STOPPED}
 
-HIDDEN = frozenset({"severity", "output", "command"})
+HIDDEN = frozenset({"severity", "output", "command", "phase_seconds"})
 """Facts that are told in other ways than key=value."""
 
 PHASE_EVENTS = frozenset({"phase.entered", "deployment.ended"})

@@ -6,6 +6,7 @@ Last-Event-ID.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import structlog
@@ -20,7 +21,11 @@ from bluegreen.interfaces.problems import Problem
 
 log = structlog.get_logger(__name__)
 
-OPEN_STREAMS: web.AppKey[set[EventSourceResponse]] = web.AppKey("open_streams")
+OPEN_STREAMS: web.AppKey[dict[EventSourceResponse, str]] = web.AppKey("open_streams")
+"""The streams that are open, and whose each is."""
+
+STREAMS = 32
+"""Streams that one user may hold open: more are a program gone wrong, and would shut that user's orders out."""
 
 
 def begin(request: web.Request, after: int) -> int:
@@ -33,12 +38,15 @@ def begin(request: web.Request, after: int) -> int:
     return int(last)
 
 
-async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.StreamResponse:
-    """Send events until the client goes or the daemon stops."""
+async def stream(request: web.Request, events: AsyncIterator[Event], who: str) -> web.StreamResponse:
+    """Send events until the client goes or the daemon stops; Problem 429 where `who` holds too many streams."""
     open_streams = request.app[OPEN_STREAMS]
+    if Counter(open_streams.values())[who] >= STREAMS:
+        detail = f"{who} holds {STREAMS} streams open already."
+        raise Problem(429, "too-many-streams", detail, commands=("ss -xp | grep bluegreen",))
     budgets = request.app[BUDGETS]
     async with sse_response(request, ping_interval=budgets.heartbeat, send_timeout=budgets.send) as response:
-        open_streams.add(response)
+        open_streams[response] = who
         try:
             await _pump_while_connected(response, events)
         except* (ConnectionError, TimeoutError):
@@ -46,7 +54,7 @@ async def stream(request: web.Request, events: AsyncIterator[Event]) -> web.Stre
         except* BluegreenError as failures:  # the head is sent: an answer with a problem cannot follow it
             log.warning("stream.broken_off", reason=str(failures.exceptions[0]))
         finally:
-            open_streams.discard(response)
+            open_streams.pop(response, None)
     return response
 
 

@@ -6,8 +6,19 @@ the manual (`bluegreen config docs`), and nothing that is secret leaves this pac
 
 from bluegreen.settings.credentials import Secret, revealed
 from bluegreen.settings.loading import load
-from bluegreen.settings.manual import Entry, documentation, documented, masked
+from bluegreen.settings.manual import Entry, documentation, documented, json_schema, masked
 from bluegreen.settings.model import Settings
 from bluegreen.settings.releases import read_release
 
-__all__ = ["Entry", "Secret", "Settings", "documentation", "documented", "load", "masked", "read_release", "revealed"]
+__all__ = [
+    "Entry",
+    "Secret",
+    "Settings",
+    "documentation",
+    "documented",
+    "json_schema",
+    "load",
+    "masked",
+    "read_release",
+    "revealed",
+]

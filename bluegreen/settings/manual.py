@@ -55,6 +55,12 @@ def documented(key: str) -> list[Entry]:
     )
 
 
+def json_schema() -> dict[str, Any]:
+    """The configuration as JSON Schema (2020-12), for editors; what the rules between keys refuse it does not know."""
+    schema = Settings.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "bluegreen.toml"}
+
+
 def manual_page(key: str) -> str:
     """The longest beginning of a key that `documented` knows; "" where even its section is unknown."""
     parts = key.split(".")

@@ -14,7 +14,7 @@ from bluegreen.settings.environment import DELIMITER, PREFIX, Environment
 from bluegreen.settings.rules import broken
 from bluegreen.settings.sections import Access, Caddy, Daemon
 from bluegreen.settings.sections_data import Backup, Database, Migration, Releases
-from bluegreen.settings.sections_outside import Hooks, Notify
+from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
 from bluegreen.settings.sections_stack import Environments, Service, Smoke
 from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, Watch, phase_deadlines
 from bluegreen.settings.values import Name
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     deadlines: Deadlines = Deadlines()
     watch: Watch = Watch()
     retire: Retire = Retire()
+    metrics: Metrics = Metrics()
     hooks: Hooks = Hooks()
     notify: tuple[Notify, ...] = ()
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema
 
 
 class Section(BaseModel):
@@ -31,6 +32,36 @@ class Shape:
     word: str
     example: object = field(hash=False)
 
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """As it is written in the file, where that is not what the program holds (pydantic asks for this)."""
+        written = WRITTEN.get(self.word)
+        return dict(written) if written is not None else handler(core_schema)
+
+
+SECRET = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"credential": {"type": "string"}},
+            "required": ["credential"],
+            "additionalProperties": False,
+        },
+    ]
+}
+WRITTEN: Mapping[str, Mapping[str, Any]] = {
+    "duration": {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|[smhd]))+$"},
+    "size": {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?([KMGT]i?)?B$"},
+    "percentage": {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"},
+    "HTTP status, or a list of them": {
+        "anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]
+    },
+    "secret": SECRET,
+    "secret connection string": SECRET,
+    "secret URL": SECRET,
+    "text or credential": SECRET,
+}
+"""Types that the file writes in another way than the program holds them, as JSON Schema."""
 
 PLAIN = {
     str: Shape("text", "text"),

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from bluegreen.settings.argv import Argv
 from bluegreen.settings.section import Section, Shape, as_written
 from bluegreen.settings.shown import quoted
 from bluegreen.settings.values import FilePath, Grant, Period, is_loopback
@@ -55,6 +56,13 @@ class Daemon(Section):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The lowest level that is logged."
     )
+    keep_deployments: int = Field(
+        default=200,
+        ge=10,
+        le=10_000,
+        description="How many deployments the journal keeps, the latest, each with its events and what its commands "
+        "printed (at most some 64 KiB each). Those before are forgotten when one ends; the audit is kept for ever.",
+    )
 
 
 class Access(Section):
@@ -73,8 +81,8 @@ class Access(Section):
     )
     admin: tuple[Grant, ...] = Field(
         default=(),
-        description="Who may also read the configuration (secrets are masked). Empty: root and the daemon's own user "
-        "alone.",
+        description="Who may also read the configuration (secrets are masked) and the audit, and reload the daemon. "
+        "Empty: root and the daemon's own user alone.",
     )
 
 
@@ -119,6 +127,20 @@ class Caddy(Section):
         default=False,
         description="Whether `admin` may be a TCP address of another machine. It is plain HTTP without "
         "authentication; an ssh-forwarded socket is the better way. true is warned about at every start.",
+    )
+    on_drift: Literal["alert", "restore"] = Field(
+        default="alert",
+        description="What to do when nothing is deployed and somebody else moves the traffic. "
+        '"alert": people are told, with the difference and what to type. "restore": it is moved back at once, where '
+        "the colour that should serve is ready. Traffic that was moved to a colour that does not answer is moved back "
+        "in either case.",
+    )
+    reload: Argv | None = Field(
+        default=None,
+        description="Makes Caddy read its Caddyfile, and so the snippets, again. It is run when a cutback failed three "
+        "times through `admin`, after the snippets were brought to the old colour, and gets 5 s. Not set: nothing is "
+        "run, and people are called.",
+        examples=[["systemctl", "reload", "caddy.service"]],
     )
 
     @property

@@ -7,13 +7,26 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from bluegreen.settings.argv import Argv
 from bluegreen.settings.credentials import Token, WebAddress
 from bluegreen.settings.section import Section, Shape, as_written
-from bluegreen.settings.values import EventPattern, Name, Period, check_address
+from bluegreen.settings.shown import quoted
+from bluegreen.settings.values import EventPattern, Name, Period, check_address, is_loopback
 
 
 def _listener(value: str) -> str:
     return check_address(value) if value else value
 
 
+def _loopback_listener(value: str) -> str:
+    if value and not is_loopback(check_address(value).rpartition(":")[0]):
+        raise ValueError(
+            f"{quoted(value)} is not on loopback, and whoever reaches it may read it: write an address such as "
+            '"127.0.0.1:9191", and let a proxy with authentication or the Prometheus agent of this machine pass it on'
+        )
+    return value
+
+
+LoopbackListener = Annotated[
+    str, AfterValidator(_loopback_listener), Shape('loopback address, or "" for off', "127.0.0.1:9191")
+]
 Listener = Annotated[str, AfterValidator(_listener), Shape('address, or "" for off', "127.0.0.1:9119")]
 
 
@@ -60,6 +73,17 @@ class Hooks(Section):
     def named(self) -> dict[str, Hook]:
         """The senders by their name."""
         return dict(self.__pydantic_extra__)
+
+
+class Metrics(Section):
+    """Numbers for Prometheus: always at GET /metrics on the socket, and where this listens."""
+
+    listen: LoopbackListener = Field(
+        default="",
+        description='TCP address of a listener that answers GET /metrics and GET /healthz and nothing else. "": off, '
+        "they are on the socket alone. It asks nobody who they are, so it must be on loopback.",
+        examples=["127.0.0.1:9191"],
+    )
 
 
 class Notify(Section):

@@ -29,8 +29,8 @@ class Daemon:
     def __init__(self, outside: Outside) -> None:
         self.outside = outside
         world = outside.world()
-        self.news = News(world.journal, world.clock)
-        self.outbox = Outbox(world.journal, world.notifiers)
+        self.news = News(world.journal, world.clock, world.redact)
+        self.outbox = Outbox(world.journal, world.notifiers, world.redact)
         self.watch = Watch(world.clock, world.sources)
         self.engine = Engine(world, self.news, self.outbox, self.watch)
         self.reconciler = Reconciler(self.engine)

@@ -16,6 +16,7 @@ from bluegreen.adapters.notifiers.memory import MemoryNotifier
 from bluegreen.adapters.runners.memory import MemoryRunner
 from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
+from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
 from bluegreen.domain.errors import JournalUnwritable, ReleaseInvalid
 from bluegreen.domain.plans import Release, Terms
@@ -48,9 +49,15 @@ class Users:
         self.failing: dict[Colour, float] = {}
         self.silent = False
         self.missing = False
+        self.behind = False
         self.heard_at: float | None = None
         self.got = dict.fromkeys(Colour, 0)
         self.got_bad = dict.fromkeys(Colour, 0)
+
+    @property
+    def caught_up_at(self) -> float | None:
+        """Now, unless there is more in the log than was read: `behind`."""
+        return None if self.behind else asyncio.get_running_loop().time()
 
     def position(self) -> Json:
         return 0
@@ -105,8 +112,8 @@ class Journal(MemoryJournal):
     async def record(self, event: Any) -> Any:
         return await self._outside.tell(f"journal {event.name}", super().record(event))
 
-    async def audit(self, row: Any) -> None:
-        await self._outside.tell("journal audit", super().audit(row))
+    async def audit(self, row: Any, *facts: Any) -> None:
+        await self._outside.tell("journal audit", super().audit(row, *facts))
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
         await self._outside.tell(f"journal keep {kind}", super().keep(kind, key, value))
@@ -185,9 +192,12 @@ class Outside:
         self.journal = Journal(self)
         self.cards = Cards(self)
         self.terms = terms()
+        self.keep_deployments = 200
         self.contracts_after_standby: frozenset[str] = frozenset()
         self.connection_budgets: dict[str, int] = {}
         self.releases: dict[Colour, str] = {BLUE: "1.0.0"}
+        self.at_boundary: AtBoundary = pass_on
+        self.restores_drift = False
         self.with_databases = True
         self.with_smoke = True
 
@@ -223,6 +233,9 @@ class Outside:
             journal=self.journal,
             cards=self.cards,
             clock=self.clock,
+            at_boundary=self.at_boundary,
+            restores_drift=self.restores_drift,
+            keep_deployments=self.keep_deployments,
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:

@@ -212,9 +212,11 @@ async def test_with_the_old_colour_stopped_the_new_one_is_restored_and_people_ar
             await asyncio.sleep(0.1)
         move(outside, BLUE, "api")
         ended = await daemon.end()
+        names = await named(daemon)
     assert ended.phase is P.LIVE
     assert outside.serving() == {GREEN}
     assert pages(outside) == ["restored"]
+    assert names.count("traffic.restored") == 1
 
 
 async def test_drift_is_told_once_repaired_by_nobody_and_its_end_is_told(outside: Outside) -> None:
@@ -231,7 +233,7 @@ async def test_drift_is_told_once_repaired_by_nobody_and_its_end_is_told(outside
         await asyncio.sleep(5)
         names = await named(daemon)
     assert (names.count("traffic.drifted"), names.count("traffic.as_wanted")) == (1, 1)
-    assert outside.balancer.written == [(GREEN, 1)]
+    assert outside.balancer.written == [(GREEN, 1), (GREEN, 2)], "only stamped again, once it was where it should be"
 
 
 async def test_before_anything_was_ever_deployed_no_colour_is_wanted_and_nothing_drifts(outside: Outside) -> None:

@@ -1,6 +1,7 @@
 """Alerts may move users to the safe side, once, and only for the release that users are on."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -82,10 +83,21 @@ async def test_an_alert_that_was_recorded_before_a_restart_is_known_after_it(out
         assert (await daemon.service.alert(fired)).effect is DUPLICATE
 
 
+async def test_an_alert_that_did_not_count_cuts_back_once_it_does(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await watched(daemon)
+        fired = alert(daemon)
+        assert (await daemon.service.alert(replace(fired, effect="record"))).effect is RECORDED
+        assert (await daemon.service.alert(fired)).effect is CUTBACK
+        assert (await daemon.service.alert(fired)).effect is DUPLICATE
+        ended = await daemon.end()
+    assert ended.phase is P.REVERTED
+
+
 async def test_memory_for_duplicates_is_bounded(outside: Outside) -> None:
     async with running(outside) as daemon:
         for number in range(10_100):
-            daemon.service._remember_alert(str(number))
+            daemon.service._remember_alert(str(number), acted=False)
         assert len(daemon.service._alerts) <= 10_000
 
 

@@ -9,10 +9,11 @@ from bluegreen.app.watch import Standby, Watch
 from bluegreen.domain.evidence import Evidence, Judgement
 from bluegreen.domain.signals import Counted, Measured
 from tests.app.outside import side_by_side
-from tests.domain.examples import BLUE, GREEN, terms
+from tests.domain.examples import BLUE, GREEN, plan, terms
 from tests.virtual_time import VirtualClock
 
 TERMS = terms()
+PLAN = plan(terms=TERMS)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ async def test_with_nothing_on_trial_the_colour_that_serves_makes_the_history(wa
 
 async def test_on_trial_only_the_new_colour_counts_and_the_history_rests(watch: Watch) -> None:
     watch.report(Counted("log", "5xx", BLUE, 100, 1))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.moved(GREEN)
     watch.report(Counted("log", "5xx", GREEN, 10, 2))
     watch.report(Counted("log", "5xx", BLUE, 10, 10))
@@ -52,7 +53,7 @@ async def test_on_trial_only_the_new_colour_counts_and_the_history_rests(watch: 
 
 
 async def test_what_was_asked_before_traffic_moved_counts_for_nobody(watch: Watch) -> None:
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     asked = asyncio.get_running_loop().time()
     await asyncio.sleep(1)
     watch.moved(GREEN)
@@ -78,7 +79,7 @@ async def test_being_told_again_who_serves_forgets_nothing(watch: Watch) -> None
 
 async def test_slow_is_what_the_slowest_twentieth_of_the_live_colour_exceeded(watch: Watch) -> None:
     watch.report(Measured("log", "slow", BLUE, "web", tuple(0.100 + 0.001 * i for i in range(1000))))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.report(Measured("log", "slow", GREEN, "web", (0.2, 0.9, 1.2, 2.0)))
     watch.report(Measured("log", "slow", GREEN, "api", (9.0, 9.0)))  # no history: no limit
     slow = evidence(watch, "slow")
@@ -88,20 +89,20 @@ async def test_slow_is_what_the_slowest_twentieth_of_the_live_colour_exceeded(wa
 
 async def test_below_the_floor_nothing_is_slow(watch: Watch) -> None:
     watch.report(Measured("log", "slow", BLUE, "web", (0.001,) * 1000))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.report(Measured("log", "slow", GREEN, "web", (0.05,) * 20 + (0.15,) * 3))
     assert evidence(watch, "slow").bad == 3
 
 
 async def test_without_durations_of_the_live_colour_nothing_is_called_slow(watch: Watch) -> None:
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.report(Measured("log", "slow", GREEN, "web", (9.0, 9.0)))
     assert "slow" not in [found.signal for found in judged(watch).signals]
 
 
 async def test_a_worse_colour_is_known_in_the_turn_after_it_was_reported_without_any_time_passing(watch: Watch) -> None:
     watch.report(Counted("log", "5xx", BLUE, 10_000, 10))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.report(Counted("log", "5xx", GREEN, 20, 20))
     began = asyncio.get_running_loop().time()
     await watch.regressed.wait()
@@ -111,7 +112,7 @@ async def test_a_worse_colour_is_known_in_the_turn_after_it_was_reported_without
 
 async def test_what_is_reported_in_one_turn_is_judged_together(watch: Watch) -> None:
     watch.report(Counted("log", "5xx", BLUE, 10_000, 10))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.report(Counted("log", "5xx", GREEN, 4, 4))
     watch.report(Counted("log", "5xx", GREEN, 10_000, 0))
     await asyncio.sleep(1)
@@ -119,7 +120,7 @@ async def test_what_is_reported_in_one_turn_is_judged_together(watch: Watch) -> 
 
 
 async def test_after_the_trial_nothing_is_judged_and_what_comes_makes_history(watch: Watch) -> None:
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     watch.moved(GREEN)
     watch.report(Counted("log", "5xx", GREEN, 20, 20))
     watch.close()
@@ -142,7 +143,7 @@ async def test_a_source_is_silent_when_it_was_alive_and_says_nothing_for_so_long
 
 async def test_a_trial_goes_on_as_it_was_kept(watch: Watch) -> None:
     watch.report(Counted("log", "5xx", BLUE, 10_000, 10))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     await asyncio.sleep(30)
     watch.tick()
     watch.report(Counted("log", "5xx", GREEN, 100, 1))
@@ -159,7 +160,7 @@ async def test_a_trial_goes_on_as_it_was_kept(watch: Watch) -> None:
 async def test_it_is_told_when_a_source_cannot_go_on_where_it_was() -> None:
     source = MemorySignals(VirtualClock(), "log")
     watch = Watch(VirtualClock(), (source,))
-    watch.open(GREEN, TERMS)
+    watch.open(GREEN, PLAN)
     kept = watch.to_json()
     assert watch.reopen(GREEN, kept)
     source.missing = True
@@ -173,3 +174,19 @@ async def test_the_old_colour_is_lost_after_three_failed_checks_in_a_row() -> No
         standby.checked(failure)
         seen.append(str(standby))
     assert seen == ["degraded", "degraded", "ready", "degraded", "degraded", "lost", "lost", "ready"]
+
+
+async def test_what_a_live_colour_showed_that_was_down_is_no_measure(watch: Watch) -> None:
+    """Guards: the quick errors of a dead colour made every answer of the fix slow, and excused all of its errors."""
+    watch.report(Counted("log", "5xx", BLUE, 1000, 1000))
+    watch.report(Measured("log", "slow", BLUE, "web", (0.001,) * 1000))
+    watch.open(GREEN, plan(terms=TERMS, live_is_down=True))
+    watch.report(Measured("log", "slow", GREEN, "web", (0.5,) * 100))
+    watch.report(Counted("log", "5xx", GREEN, 100, 0))
+    judgement = watch.judge(TERMS)
+    assert judgement is not None
+    assert judgement.verdict != "regressed"
+    watch.report(Counted("log", "5xx", GREEN, 100, 100))
+    judgement = watch.judge(TERMS)
+    assert judgement is not None
+    assert judgement.verdict == "regressed"

@@ -45,6 +45,16 @@ async def test_a_deployment_that_cannot_be_written_down_is_refused(outside: Outs
         assert (await daemon.end()).phase is P.LIVE
 
 
+async def test_a_disk_that_is_nearly_full_is_found_in_preparing(outside: Outside) -> None:
+    outside.journal.free = 3 << 20
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert (ended.phase, ended.moved) == (P.ABANDONED, False)
+    assert "3.0 MiB free, and 8 MiB are needed" in ended.reason
+    assert outside.runners[GREEN].running == ""
+
+
 @pytest.mark.parametrize(
     ("full_before", "end"),
     [

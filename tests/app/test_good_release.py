@@ -129,7 +129,7 @@ async def test_contract_files_run_when_they_are_asked_for_after_a_backup(outside
         ended = await daemon.end()
     assert ended.phase is Phase.LIVE
     assert outside.database.runs == ["0000_drop"]
-    assert len(outside.database.backups) == 2
+    assert len(outside.database.shelf) == 2
 
 
 async def test_contract_files_stay_when_nobody_asked_for_them(outside: Outside) -> None:

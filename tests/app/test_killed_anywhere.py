@@ -164,3 +164,27 @@ async def _cut_back_and_die(outside: Outside, dying: Dying) -> bool:
         await until(story(), name="story", stop=dying.dead)
     outside.story = _quiet
     return acknowledged
+
+
+@pytest.mark.parametrize("verb", ["promote", "abort"])
+async def test_an_order_that_takes_effect_stands_in_the_audit(verb: str) -> None:
+    """Written apart, the one was there and the other was not, where the daemon died in between."""
+    for point in range(1, MANY):
+        outside = Outside()
+        outside.change(window=WINDOW, standby=STANDBY, drain=1.0, auto_promote=False)
+        dying = Dying(point)
+        async with running(outside) as daemon:
+            await daemon.deploy()
+            await daemon.reach(P.AWAITING)
+            outside.story = dying
+            await until(getattr(daemon.service, verb)("current", ANN), name="order", stop=dying.dead)
+        outside.story = _quiet
+        if not dying.dead.is_set():
+            break
+        order = await outside.journal.fact("order", (await outside.journal.deployments(1))[0].id) or {}
+        taken = order.get("promoted" if verb == "promote" else "stop")
+        audited = [row.verb for row in await outside.journal.audited(9)]
+        assert bool(taken) == (verb in audited), f"killed {dying.where}: {order}, {audited}"
+    else:
+        pytest.fail("the order was never taken")
+    assert point > 2

@@ -4,6 +4,7 @@ import asyncio
 
 from bluegreen.adapters.journals.memory import MemoryJournal
 from bluegreen.app.news import PAGE, News
+from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Event
 from tests.app.outside import side_by_side
 from tests.virtual_time import VirtualClock
@@ -66,3 +67,36 @@ async def test_what_cannot_be_stored_is_told_all_the_same_and_remembered_as_a_tr
     journal.full = False
     assert await news.tell("kept")
     assert news.unwritten == ""
+
+
+async def test_secrets_are_blanked_out_of_every_fact_and_names_of_ours_are_left_alone() -> None:
+    journal = MemoryJournal()
+    news = News(journal, VirtualClock(), lambda text: text.replace("hunter2", "***"))
+    await news.tell(
+        "x.told", reason="it said hunter2", next=["use hunter2"], seen={"a": {"b": "hunter2"}}, n=2, phase=""
+    )
+    (first,) = await journal.events(0)
+    assert "hunter2" not in str(first.facts)
+    assert first.facts == {"reason": "it said ***", "next": ["use ***"], "seen": {"a": {"b": "***"}}, "n": 2}
+    assert news.event("x.told", previous=Phase.SWITCHING).facts["previous"] is Phase.SWITCHING
+
+
+async def test_what_no_follower_can_hear_is_told_to_who_asked_for_it() -> None:
+    journal, missed = MemoryJournal(), list[Event]()
+    news = News(journal, VirtualClock())
+    news.on_unstored = missed.append
+    await news.tell("kept")
+    journal.full = True
+    await news.tell("lost")
+    assert [event.name for event in missed] == ["lost"]
+
+
+async def test_the_newest_event_is_known_also_of_what_an_earlier_daemon_told() -> None:
+    journal, clock = MemoryJournal(), VirtualClock()
+    assert await News(journal, clock).newest() == 0
+    for number in range(PAGE + 5):
+        await News(journal, clock).tell(f"e{number}")
+    news = News(journal, clock)
+    assert await news.newest() == PAGE + 5
+    await news.tell("one more")
+    assert await news.newest() == PAGE + 6

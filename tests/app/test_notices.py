@@ -129,3 +129,27 @@ async def test_a_receiver_that_was_taken_out_of_the_configuration_is_passed_over
     async with side_by_side(("outbox", Outbox(journal, (stays,)).run())):
         await asyncio.sleep(1)
     assert stays.sent == [notice()]
+
+
+async def test_secrets_are_blanked_out_of_every_message_also_in_the_journal() -> None:
+    journal, receiver = MemoryJournal(), MemoryNotifier()
+    outbox = Outbox(journal, (receiver,), lambda text: text.replace("hunter2", "***"))
+    said = Notice("k1", "gate", "info", "use hunter2", EPOCH, "d-1", {"next": ["login hunter2"]})
+    async with side_by_side(("outbox", outbox.run())):
+        await outbox.post(said)
+        await asyncio.sleep(1)
+    (sent,) = receiver.sent
+    assert (sent.text, sent.facts) == ("use ***", {"next": ["login ***"]})
+    assert "hunter2" not in str(await journal.facts("notice"))
+
+
+async def test_what_waits_and_what_was_given_up_is_counted_by_receiver() -> None:
+    fails, hangs = MemoryNotifier("fails"), MemoryNotifier("hangs")
+    fails.failing, hangs.hanging = "HTTP 503", True
+    outbox = Outbox(MemoryJournal(), (fails, hangs))
+    async with side_by_side(("outbox", outbox.run())):
+        await outbox.post(notice())
+        assert outbox.undelivered() == {"fails": 1, "hangs": 1}
+        await asyncio.sleep(20)
+        assert outbox.undelivered() == {"fails": 0, "hangs": 1}
+        assert outbox.undeliverable == {"fails": 1, "hangs": 0}

@@ -58,12 +58,19 @@ async def test_a_plan_is_deployed_exactly(outside: Outside) -> None:
     assert (deployed.plan, ended.phase) == (plan, P.LIVE)
 
 
-@pytest.mark.parametrize("change", ["a migration", "the live colour", "the terms", "what the live colour runs"])
+@pytest.mark.parametrize(
+    "change",
+    ["a migration", "a migration's text", "the live colour", "the terms", "the checks", "what the live colour runs"],
+)
 async def test_a_plan_is_stale_when_what_it_depends_on_has_changed(change: str, outside: Outside) -> None:
     async with running(outside) as daemon:
+        if change == "a migration's text":
+            outside.database.add("0001_a")
         plan = await planned(daemon)
         if change == "a migration":
             outside.database.add("0001_a")
+        elif change == "a migration's text":
+            outside.database.add("0001_a", checksum="another")
         elif change == "the live colour":
             for name, service in SERVICES.items():
                 outside.balancer.point(name, *service.addresses[GREEN])
@@ -71,6 +78,8 @@ async def test_a_plan_is_stale_when_what_it_depends_on_has_changed(change: str, 
             await outside.journal.keep("release", BLUE, "1.0.1")
         if change == "the terms":
             outside.change(window=21.0)
+        elif change == "the checks":
+            outside.with_smoke = False
     async with running(outside) as daemon:
         with pytest.raises(PlanStale, match="the world changed since") as refused:
             await daemon.service.deploy(DeployRequest(plan=plan.id), ANN)

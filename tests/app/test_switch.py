@@ -263,12 +263,13 @@ async def test_while_the_balancer_is_away_the_way_back_is_tried_on_and_a_human_i
 async def test_a_foreign_writer_that_wins_three_times_leaves_it_to_people(outside: Outside) -> None:
     async with running(outside) as daemon:
         await to_watching(daemon)
-        faults(*[Fault.FOREIGN_CHANGE] * 4)(outside)
+        faults(*[Fault.FOREIGN_CHANGE] * 3)(outside)
         worse(outside)
         ended = await daemon.end()
     assert ended.phase is STRANDED
     assert "somebody else keeps changing" in ended.reason
-    assert not outside.cards.written[-1].open
+    card = outside.cards.written[-1]
+    assert (card.open, card.failsafe) == (True, False), "a person may still go back by the card alone"
     (notice,) = outcomes(outside)
     assert notice.severity == "critical"
     assert "bluegreen status" in notice.text
@@ -319,6 +320,20 @@ async def test_users_are_where_they_should_be_also_where_the_log_does_not_say_so
         ended = await daemon.end()
     assert ended.phase is REVERTED
     assert pages(outside) == ["both-bad"]
+
+
+async def test_the_old_colour_is_probed_already_while_the_switch_is_proved(outside: Outside) -> None:
+    outside.at("after balancer green 1", lambda: setattr(outside.front_door, "logged", False))  # the proof lasts 10 s
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await until(lambda: outside.balancer.written)
+        outside.readiness[0].failures[BLUE] = "connection refused"
+        await asyncio.sleep(5)
+        assert pages(outside) == ["no-way-back"]
+        assert outside.cards.written[-1].failsafe is False
+        await daemon.cutback()
+        ended = await daemon.end()
+    assert (ended.phase, outside.balancer.written) == (STRANDED, [(GREEN, 1)])
 
 
 async def test_the_database_is_not_even_asked_on_the_way_back(outside: Outside) -> None:
@@ -414,7 +429,7 @@ async def test_what_is_stranded_in_the_schema_is_proved_and_not_moved_by_retry(o
 async def test_resolve_takes_what_caddy_serves_as_wanted(outside: Outside) -> None:
     async with running(outside) as daemon:
         await to_watching(daemon)
-        faults(*[Fault.FOREIGN_CHANGE] * 4)(outside)
+        faults(*[Fault.FOREIGN_CHANGE] * 3)(outside)
         worse(outside)
         stranded = await daemon.end()
         outside.users.failing.clear()
@@ -429,7 +444,7 @@ async def test_resolve_takes_what_caddy_serves_as_wanted(outside: Outside) -> No
 async def test_resolve_is_refused_while_caddy_serves_neither_colour_alone(outside: Outside) -> None:
     async with running(outside) as daemon:
         await to_watching(daemon)
-        faults(*[Fault.FOREIGN_CHANGE] * 4)(outside)
+        faults(*[Fault.FOREIGN_CHANGE] * 3)(outside)
         worse(outside)
         await daemon.end()
         outside.balancer.routes = outside.balancer.routes | {"web": Route(SERVICES["web"].addresses[BLUE])}

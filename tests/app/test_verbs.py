@@ -1,243 +1,163 @@
-"""Which verb does what in which phase: one test per cell of the table in RESILIENCE.md."""
+"""Which verb does what in which phase: one test per cell of the table (tests/verb_table.py), in virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
-from bluegreen.app import steps
-from bluegreen.app.requests import AlertEffect
-from bluegreen.app.run import Run
-from bluegreen.domain.deployments import Answer, Deployment
-from bluegreen.domain.errors import RequestRefused
-from bluegreen.domain.phases import NEXT, Phase
+from bluegreen.app.boundaries import Boundary
+from bluegreen.app.requests import AlertEffect, DeployRequest, PlanRequest
+from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import DeploymentInProgress, RequestRefused
+from bluegreen.domain.phases import Phase
+from tests import verb_table as table
 from tests.app.daemons import ANN, Daemon, alert, running, until
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN
+from tests.verb_table import Ends, Holds, Keeper, Refused, State, Supersedes, manual
 
 P = Phase
 STRETCH = 2.0
 """Virtual seconds that every phase lasts here at least, so that each can be met."""
 
-Reach = Callable[[Daemon], Awaitable[object]]
+Verb = Callable[[Daemon], Awaitable[Any]]
 
 
-@dataclass(frozen=True)
-class Refused:
-    """The verb is refused; one of the commands that are offered instead contains `instead`."""
-
-    instead: str = ""
-
-
-@dataclass(frozen=True)
-class Ends:
-    """The verb is taken, and the deployment ends so."""
-
-    phase: Phase
-    moved: bool = False
+async def superseding(daemon: Daemon) -> Deployment:
+    """Ask until it started, as the command line does."""
+    wanted = DeployRequest(release=PlanRequest("1.1.0", supersede=True), supersede=True)
+    while True:
+        try:
+            return await daemon.service.deploy(wanted, ANN, "a key")
+        except DeploymentInProgress as exc:
+            if not exc.facts.get("superseding"):
+                raise
+            await asyncio.sleep(1)
 
 
-TAKES_EFFECT, RECORDED = AlertEffect.CUTBACK, AlertEffect.RECORDED
-Cell = Refused | Ends | AlertEffect
-GIVES_UP, NOT_MOVED, GOES_BACK = Ends(P.ABANDONED), Ends(P.REVERTED), Ends(P.REVERTED, moved=True)
-GOES_LIVE, NO = Ends(P.LIVE, moved=True), Refused()
-
-
-@dataclass(frozen=True)
-class State:
-    """How a daemon is brought into a state, and what each verb does there."""
-
-    id: str
-    prepare: Callable[[Outside], object]
-    reach: Reach
-    promote: Cell
-    abort: Cell
-    cutback: Cell
-    alert: Cell
-    deploy: Cell = NO
-    rollback: Cell = NO
-    retry: Cell = NO
-    resolve: Cell = NO
-
-
-def as_it_is(outside: Outside) -> None:
-    """All is well."""
-
-
-def manual(outside: Outside) -> None:
-    outside.change(auto_promote=False)
-
-
-def smoke_fails(outside: Outside) -> None:
-    outside.smoke.failures[GREEN] = "login: HTTP 500"
-
-
-def expand_fails(outside: Outside) -> None:
-    outside.database.add("0001_a")
-    outside.database.failing["0001_a"] = "syntax error"
-
-
-def gets_worse(outside: Outside) -> None:
-    outside.at("after journal WATCHING", lambda: outside.users.failing.update({GREEN: 1.0}))
-
-
-def strands(outside: Outside) -> None:
-    gets_worse(outside)
-    outside.at("after journal REVERTING", lambda: outside.front_door.statuses.update({BLUE: None}))
-
-
-def proof_takes_long(outside: Outside) -> None:
-    outside.at("after balancer green 1", lambda: setattr(outside.front_door, "logged", False))
-
-
-def stop_hangs(outside: Outside) -> None:
-    outside.runners[BLUE].hanging.add("down")
-
-
-def deployed(*phases: Phase) -> Reach:
-    async def reach(daemon: Daemon) -> None:
-        await daemon.deploy()
-        await daemon.reach(*phases)
-
-    return reach
-
-
-async def written(daemon: Daemon) -> None:
-    await daemon.deploy()
-    await until(lambda: daemon.outside.balancer.written)
-    assert (await daemon.current()).phase is P.SWITCHING
-
-
-async def stopping(daemon: Daemon) -> None:
-    await daemon.deploy()
-    await until(lambda: daemon.outside.runners[BLUE].calls)
-
-
-async def over(daemon: Daemon) -> None:
-    await daemon.deploy()
-    await daemon.end()
-    daemon.outside.users.failing.clear()
-    daemon.outside.front_door.statuses = dict.fromkeys(daemon.outside.front_door.statuses, 200)
-    daemon.outside.smoke.failures.clear()
-
-
-async def settled(daemon: Daemon) -> None:
-    await over(daemon)
-    await daemon.service.resolve("current", ANN, "seen to")
-
-
-async def never(daemon: Daemon) -> None:
-    """Nothing was ever deployed."""
-
-
-EARLY = (P.PREPARING, P.BACKING_UP, P.REHEARSING, P.EXPANDING, P.PROVING, P.STARTING, P.TESTING)
-STATES = [
-    *(State(str(phase), as_it_is, deployed(phase), NO, GIVES_UP, GIVES_UP, RECORDED) for phase in EARLY),
-    State("AWAITING", manual, deployed(P.AWAITING), GOES_LIVE, GIVES_UP, GIVES_UP, RECORDED),
-    State("CANARYING", as_it_is, deployed(P.CANARYING), GOES_LIVE, NOT_MOVED, NOT_MOVED, RECORDED),
-    State("SWITCHING, not written", as_it_is, deployed(P.SWITCHING), GOES_LIVE, NOT_MOVED, NOT_MOVED, RECORDED),
-    State("SWITCHING, written", proof_takes_long, written, GOES_BACK, GOES_BACK, GOES_BACK, TAKES_EFFECT),
-    State("WATCHING", as_it_is, deployed(P.WATCHING), GOES_LIVE, GOES_BACK, GOES_BACK, TAKES_EFFECT,
-          rollback=Refused("cutback")),
-    State("STANDING_BY", as_it_is, deployed(P.STANDING_BY), GOES_LIVE, GOES_BACK, GOES_BACK, TAKES_EFFECT,
-          rollback=Refused("cutback")),
-    State("RETIRING, nothing stopped", as_it_is, deployed(P.RETIRING), GOES_LIVE, GOES_BACK, GOES_BACK, RECORDED),
-    State("RETIRING, being stopped", stop_hangs, stopping, GOES_LIVE, Refused("rollback"), Refused("rollback"),
-          RECORDED),
-    State("CONTRACTING", as_it_is, deployed(P.CONTRACTING), GOES_LIVE, GOES_LIVE, Refused("rollback"), RECORDED),
-    State("ASSESSING", expand_fails, deployed(P.ASSESSING), NO, GIVES_UP, GIVES_UP, RECORDED),
-    State("ABANDONING", smoke_fails, deployed(P.ABANDONING), NO, GIVES_UP, GIVES_UP, RECORDED),
-    State("REVERTING", gets_worse, deployed(P.REVERTING), NO, GOES_BACK, GOES_BACK, RECORDED),
-    State("idle, nothing ever deployed", as_it_is, never, NO, NO, NO, RECORDED, deploy=GOES_LIVE),
-    State("idle, LIVE", as_it_is, over, NO, Refused("rollback"), Refused("rollback"), RECORDED, deploy=GOES_LIVE,
-          rollback=GOES_LIVE, retry=Refused("rollback")),
-    State("idle, ABANDONED", smoke_fails, over, NO, Refused("retry"), Refused("status"), RECORDED, deploy=GOES_LIVE,
-          retry=GOES_LIVE),
-    State("idle, REVERTED", gets_worse, over, NO, NO, Refused("status"), RECORDED, deploy=Refused("--force"),
-          retry=Refused("deploy 1.1.0 --force --reason")),
-    State("STRANDED", strands, over, NO, Refused("retry"), GOES_BACK, RECORDED, deploy=Refused("resolve"),
-          rollback=Refused("retry"), retry=GOES_BACK, resolve=Ends(P.STRANDED, moved=True)),
-    State("STRANDED and settled", strands, settled, NO, NO, NO, RECORDED, deploy=GOES_LIVE),
-]  # fmt: skip
-VERBS: dict[str, Callable[[Daemon], Awaitable[Deployment]]] = {
+VERBS: dict[str, Verb] = {
     "promote": lambda daemon: daemon.service.promote("current", ANN),
+    "promote_full": lambda daemon: daemon.service.promote("current", ANN, "a reason", full=True),
     "abort": lambda daemon: daemon.service.abort("current", ANN, "a reason"),
     "cutback": lambda daemon: daemon.service.cutback(ANN, "a reason"),
     "deploy": lambda daemon: daemon.deploy("1.1.0"),
+    "supersede": superseding,
     "rollback": lambda daemon: daemon.service.rollback("", ANN),
     "retry": lambda daemon: daemon.service.retry("current", ANN),
     "resolve": lambda daemon: daemon.service.resolve("current", ANN, "a reason"),
+    "pause": lambda daemon: daemon.service.pause(ANN, "a reason", 1.0),
+    "resume": lambda daemon: daemon.service.resume(ANN, "a reason"),
 }
-CELLS = [pytest.param(state, verb, id=f"{verb}-{state.id}") for state in STATES for verb in (*VERBS, "alert")]
+CELLS = [pytest.param(state, verb, id=f"{verb}-{state.id}") for state in table.STATES for verb in table.VERBS]
 
 
-@pytest.fixture(autouse=True)
-def stretched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every phase lasts a while."""
-
-    def stretch(step: steps.Step) -> steps.Step:
-        async def stretched(run: Run) -> Answer:
-            await asyncio.sleep(STRETCH)
-            return await step(run)
-
-        return stretched
-
-    for phase in NEXT:
-        monkeypatch.setitem(steps.STEPS, phase, stretch(steps.STEPS[phase]))
+@asynccontextmanager
+async def brought_into(state: State, outside: Outside) -> AsyncIterator[tuple[Daemon, Keeper]]:
+    """A daemon in that state."""
+    keeper = Keeper(state.hold)
+    outside.at_boundary = keeper
+    state.prepare(outside)
+    async with running(outside) as daemon:
+        await asyncio.sleep(10)
+        if state.deployed:
+            await daemon.deploy()
+        if state.hold is not None:
+            await keeper.there.wait()
+        elif state.deployed:
+            await daemon.end()
+            table.heal(outside)
+        if state.settled:
+            await daemon.service.resolve("current", ANN, "seen to")
+        yield daemon, keeper
 
 
 @pytest.mark.parametrize(("state", "verb"), CELLS)
 async def test_each_verb_does_in_each_state_what_the_table_says(state: State, verb: str, outside: Outside) -> None:
-    expected: Cell = getattr(state, verb)
-    state.prepare(outside)
-    async with running(outside) as daemon:
-        await asyncio.sleep(10)
-        await state.reach(daemon)
+    async with brought_into(state, outside) as (daemon, keeper):
         rows = len(await outside.journal.audited(100))
-        if isinstance(expected, AlertEffect):
-            await _alerts(daemon, expected)
-        elif isinstance(expected, Refused):
-            await _is_refused(daemon, verb, expected, rows)
-        else:
-            await _is_taken(daemon, verb, expected, rows)
+        match state.cell(verb):
+            case AlertEffect() as effect:
+                await _alerts(daemon, keeper, effect)
+            case Refused(instead):
+                await _is_refused(daemon, verb, instead, rows)
+            case Holds():
+                await _holds(daemon, verb)
+            case Supersedes(phase):
+                await _supersedes(daemon, keeper, phase)
+            case Ends() as end:
+                await _is_taken(daemon, keeper, verb, end, rows, nothing_to_do=table.held(state, verb))
 
 
-async def _is_refused(daemon: Daemon, verb: str, expected: Refused, rows: int) -> None:
+async def _is_refused(daemon: Daemon, verb: str, instead: str, rows: int) -> None:
     before = daemon.engine.run.deployment if daemon.engine.run else None
     with pytest.raises(RequestRefused) as refused:
         await VERBS[verb](daemon)
     assert refused.value.next
-    assert any(expected.instead in command for command in refused.value.next)
+    assert any(instead in command for command in refused.value.next)
     assert len(await daemon.outside.journal.audited(100)) == rows
     assert (daemon.engine.run.deployment if daemon.engine.run else None) == before
 
 
-async def _is_taken(daemon: Daemon, verb: str, expected: Ends, rows: int) -> None:
-    goes_on_already = verb == "promote" and (await daemon.current()).phase is not P.AWAITING
+async def _is_taken(
+    daemon: Daemon, keeper: Keeper, verb: str, expected: Ends, rows: int, *, nothing_to_do: bool
+) -> None:
     await VERBS[verb](daemon)
+    keeper.free.set()
     ended = await daemon.end()
     assert (ended.phase, ended.moved) == (expected.phase, expected.moved)
     audited = await daemon.outside.journal.audited(100)
-    if not goes_on_already:
-        assert [row.verb for row in audited[: len(audited) - rows]] == [verb]
+    written = [] if nothing_to_do else [verb.removesuffix("_full").replace("supersede", "deploy")]
+    assert [row.verb for row in audited[: len(audited) - rows]] == written
     if verb in ("abort", "cutback") and ended.phase in (P.ABANDONED, P.REVERTED) and "a reason" in ended.reason:
         assert ended.reason.startswith(f"{verb} by uid 1000 (ann): a reason")
 
 
-async def _alerts(daemon: Daemon, expected: AlertEffect) -> None:
+async def _holds(daemon: Daemon, verb: str) -> None:
+    before = await daemon.service.deployments(1)
+    await VERBS[verb](daemon)
+    assert daemon.engine.pause.active() == (verb == "pause")
+    assert await daemon.service.deployments(1) == before
+
+
+async def _supersedes(daemon: Daemon, keeper: Keeper, phase: Phase) -> None:
+    first = await daemon.current()
+    keeper.free.set()
+    second = await VERBS["supersede"](daemon)
+    assert second.id != first.id
+    assert (await daemon.service.deployment(first.id)).phase is phase
+    assert (await daemon.current()).id == second.id
+
+
+async def _alerts(daemon: Daemon, keeper: Keeper, expected: AlertEffect) -> None:
     before = await daemon.service.deployments(1)
     answer = await daemon.service.alert(alert(daemon))
     assert answer.effect is expected
     assert answer.durable
-    assert bool(answer.reason) == (expected is RECORDED)
+    assert bool(answer.reason) == (expected is AlertEffect.RECORDED)
     if before and daemon.engine.run is not None:
+        keeper.free.set()
+        if before[0].phase is P.AWAITING and not before[0].plan.terms.auto_promote:
+            return
         ended = await daemon.end()
-        assert (ended.cause == "alert") == (expected is TAKES_EFFECT)
-        assert ended.phase is P.REVERTED or expected is RECORDED
+        assert (ended.cause == "alert") == (expected is AlertEffect.CUTBACK)
+        assert ended.phase is P.REVERTED or expected is AlertEffect.RECORDED
 
 
 # --- what the table says beside its cells
+
+
+@pytest.fixture
+def stretched(outside: Outside) -> Outside:
+    """Every phase lasts a while."""
+
+    async def stretch(phase: Phase, boundary: Boundary) -> None:
+        if boundary is Boundary.BEFORE_INTENT:
+            await asyncio.sleep(STRETCH)
+
+    outside.at_boundary = stretch
+    return outside
 
 
 @pytest.mark.parametrize("verb", ["abort", "cutback"])
@@ -274,7 +194,8 @@ async def test_of_two_reasons_to_stop_the_first_stands(outside: Outside) -> None
     assert (ended.cause, ended.reason) == ("alert", "alert from prom: 5xx are up")
 
 
-async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_then_gives_up(outside: Outside) -> None:
+async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_then_gives_up(stretched: Outside) -> None:
+    outside = stretched
     outside.database.add("0001_a")
     async with running(outside) as daemon:
         await daemon.deploy()
@@ -285,7 +206,8 @@ async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_then_gives_
     assert len(outside.smoke.asked) == 2, "before the backup, and on the changed schema"
 
 
-async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_red_counts_as_failed(outside: Outside) -> None:
+async def test_an_abort_lets_the_proof_of_the_live_colour_finish_and_red_counts_as_failed(stretched: Outside) -> None:
+    outside = stretched
     outside.database.add("0001_a")
     async with running(outside) as daemon:
         await daemon.deploy()
@@ -310,3 +232,129 @@ async def test_an_abort_while_the_schema_is_expanded_names_what_stays(outside: O
     assert ended.cause == "operator"
     assert "app/0001_a.expand" in ended.facts["applied"]
     assert not outside.database.holder, "the migration lock is free again"
+
+
+# --- two at once
+
+
+async def test_of_two_promotions_at_once_each_is_answered_and_one_switch_follows(outside: Outside) -> None:
+    manual(outside)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.AWAITING)
+        await asyncio.gather(VERBS["promote"](daemon), VERBS["promote_full"](daemon))
+        assert (await daemon.end()).phase is P.LIVE
+    assert [colour for colour, _ in outside.balancer.written] == [GREEN]
+
+
+@pytest.mark.parametrize("first", ["promote_full", "cutback"])
+async def test_a_cutback_beats_a_full_promotion_in_the_watch(first: str, outside: Outside) -> None:
+    second = {"promote_full": "cutback", "cutback": "promote_full"}[first]
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        await asyncio.gather(VERBS[first](daemon), VERBS[second](daemon))
+        ended = await daemon.end()
+    assert (ended.phase, ended.cause) == (P.REVERTED, "operator")
+    assert outside.serving() == {BLUE}
+
+
+async def test_a_cutback_in_the_moment_in_which_the_window_ends_wins(outside: Outside) -> None:
+    keeper = Keeper((P.WATCHING, Boundary.AFTER_OUTCOME))
+    outside.at_boundary = keeper
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await keeper.there.wait()
+        await VERBS["cutback"](daemon)
+        keeper.free.set()
+        ended = await daemon.end()
+    assert (ended.phase, ended.cause) == (P.REVERTED, "operator")
+
+
+async def test_a_cutback_in_the_moment_of_a_deadline_is_one_way_back(outside: Outside) -> None:
+    keeper = Keeper((P.SWITCHING, Boundary.AFTER_OUTCOME))
+    outside.at_boundary = keeper
+    outside.at("after balancer green 1", lambda: setattr(outside.front_door, "logged", False))
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await keeper.there.wait()
+        outside.front_door.logged = True
+        await VERBS["cutback"](daemon)
+        keeper.free.set()
+        ended = await daemon.end()
+    assert ended.phase is P.REVERTED
+    assert [colour for colour, _ in outside.balancer.written] == [GREEN, BLUE]
+
+
+async def test_an_abort_and_an_alert_at_once_are_one_way_back_and_the_first_says_why(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        _, answer = await asyncio.gather(VERBS["abort"](daemon), daemon.service.alert(alert(daemon)))
+        ended = await daemon.end()
+    assert answer.effect is AlertEffect.CUTBACK
+    assert (ended.phase, ended.cause) == (P.REVERTED, "operator")
+    assert [colour for colour, _ in outside.balancer.written] == [GREEN, BLUE]
+
+
+# --- what a full promotion ends
+
+
+async def test_a_full_promotion_ends_the_phase_that_it_was_ordered_in_and_that_one_alone(outside: Outside) -> None:
+    outside.change(window=600.0, standby=600.0)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        began = outside.clock.monotonic()
+        await VERBS["promote_full"](daemon)
+        await daemon.reach(P.STANDING_BY)
+        assert outside.clock.monotonic() - began < 1
+        await asyncio.sleep(500)
+        assert (await daemon.current()).phase is P.STANDING_BY
+        await VERBS["promote_full"](daemon)
+        assert (await daemon.end()).phase is P.LIVE
+        assert outside.clock.monotonic() - began < 550
+
+
+async def test_at_the_gate_it_never_skips_the_watch(outside: Outside) -> None:
+    manual(outside)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.AWAITING)
+        await VERBS["promote_full"](daemon)
+        await daemon.reach(P.WATCHING)
+        await asyncio.sleep(10)
+        assert (await daemon.current()).phase is P.WATCHING
+
+
+async def test_it_needs_a_reason_and_survives_a_restart(outside: Outside) -> None:
+    outside.change(window=600.0)
+    keeper = Keeper((P.WATCHING, Boundary.BEFORE_INTENT))
+    outside.at_boundary = keeper
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await keeper.there.wait()
+        with pytest.raises(RequestRefused, match="needs a reason"):
+            await daemon.service.promote("current", ANN, full=True)
+        await VERBS["promote_full"](daemon)
+    keeper.free.set()
+    async with running(outside) as daemon:
+        began = outside.clock.monotonic()
+        await daemon.reach(P.STANDING_BY)
+        assert outside.clock.monotonic() - began < 5
+        ended = [event for event in await daemon.events() if event.facts.get("previous") == P.WATCHING]
+    assert str(ended[0].facts["answer"]).startswith(f"promoted by {ANN.who}: a reason (")
+
+
+async def test_it_ends_a_watch_that_is_held(outside: Outside) -> None:
+    """A rollback that is worse is for a person to judge: here one does."""
+    async with running(outside) as daemon:
+        await daemon.service.rollback("1.0.0", ANN)
+        await daemon.reach(P.WATCHING)
+        outside.users.failing[GREEN] = 0.5
+        await asyncio.sleep(300)
+        assert (await daemon.current()).phase is P.WATCHING
+        await VERBS["promote_full"](daemon)
+        await daemon.reach(P.STANDING_BY)
+        await asyncio.sleep(300)
+        assert (await daemon.current()).phase is P.STANDING_BY, "held again: each phase is ended by its own order"

@@ -336,14 +336,14 @@ async def test_a_rollback_runs_the_same_table_and_leaves_backup_and_schema_alone
     async with running(outside) as daemon:
         await daemon.deploy()
         await daemon.end()
-        backups, runs = len(outside.database.backups), list(outside.database.runs)
+        backups, runs = len(outside.database.shelf), list(outside.database.runs)
         outside.smoke.failures[GREEN] = "login: HTTP 500"  # that is why it is left
         outside.database.add("0002_b")
         await daemon.service.rollback("", ANN)
         ended = await daemon.end()
     assert (ended.phase, ended.plan.release.version, ended.new) == (LIVE, "1.0.0", BLUE)
     assert any("green fails its smoke checks" in warning for warning in ended.warnings)
-    assert (len(outside.database.backups), outside.database.runs) == (backups, runs)
+    assert (len(outside.database.shelf), outside.database.runs) == (backups, runs)
 
 
 async def test_with_the_live_colour_down_its_checks_are_warnings_and_nothing_goes_back_there(outside: Outside) -> None:

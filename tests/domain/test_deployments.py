@@ -117,5 +117,6 @@ def test_a_release_was_found_worse_where_users_met_it_and_it_was_taken_back_for_
 
 
 @pytest.mark.parametrize("cause", list(Cause))
-def test_only_a_regression_an_alert_or_an_operator_quarantines_a_release(cause: Cause) -> None:
-    assert cause.quarantines == (cause.value in ("regressed", "alert", "operator"))
+def test_only_a_judgement_of_the_release_quarantines_it(cause: Cause) -> None:
+    """ "sent-back" was one: only what for is lost. The failsafe acts because the daemon fails."""
+    assert cause.quarantines == (cause.value in ("regressed", "alert", "operator", "sent-back"))

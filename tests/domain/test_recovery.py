@@ -16,6 +16,7 @@ OURS = 7
 """The generation of the switch."""
 
 OLD, NEW = traffic(BLUE), traffic(GREEN, OURS)
+BACK, EARLIER = traffic(BLUE, OURS + 1), traffic(BLUE, OURS - 1)
 MIXED, ELSEWHERE = traffic(GREEN, OURS, api=BLUE), traffic(None)
 
 
@@ -80,6 +81,8 @@ WATCHING = [
         Row(f"{phase}, new colour: watch on", phase, DONE, NEW, Resume.RUN_AGAIN),
         Row(f"{phase}, new colour without stamp: watch on", phase, DONE, traffic(GREEN), Resume.RUN_AGAIN),
         Row(f"{phase}, old colour: back", phase, DONE, OLD, Resume.FAIL, Cause.MOVED_OUTSIDE),
+        Row(f"{phase}, old colour, our later stamp: we did", phase, DONE, BACK, Resume.FAIL, Cause.SENT_BACK),
+        Row(f"{phase}, old colour, an earlier stamp: back", phase, DONE, EARLIER, Resume.FAIL, Cause.MOVED_OUTSIDE),
         Row(f"{phase}, half and half: back", phase, DONE, MIXED, Resume.FAIL, Cause.MOVED_OUTSIDE),
         Row(f"{phase}, neither colour: back", phase, DONE, ELSEWHERE, Resume.FAIL, Cause.MOVED_OUTSIDE),
     )

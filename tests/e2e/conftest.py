@@ -1,6 +1,8 @@
 """The stage of each scenario: a database of its own on the session's Postgres, everything else fresh."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,10 @@ from bluegreen.demo.caddy import caddy_binary
 from bluegreen.demo.children import EmbeddedFailed
 from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.demo.stage import Stage
+from tests.e2e import ground as grounds
 from tests.e2e.admin_proxy import AdminProxy
+from tests.e2e.ground import Ground
+from tests.e2e.stories import upgrade
 
 MakeStage = Callable[..., Stage]
 
@@ -54,3 +59,15 @@ async def proxy(short_directory: Path) -> AsyncIterator[AdminProxy]:
     """A proxy before the admin endpoint of this test's Caddy."""
     async with AdminProxy(f"unix/{short_directory / 'caddy' / 'admin.sock'}").running() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def ground(postgres: EmbeddedPostgres) -> Iterator[Ground]:
+    """One Caddy and one Postgres for all daemons that are struck, and a world that was upgraded once."""
+    try:
+        caddy_binary()
+    except EmbeddedFailed as exc:
+        pytest.skip(str(exc))
+    with tempfile.TemporaryDirectory(prefix="ground-") as name, grounds.ground(Path(name), postgres) as made:
+        asyncio.run(upgrade(made))
+        yield made

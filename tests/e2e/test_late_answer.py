@@ -1,11 +1,16 @@
 """A change that got no answer in time may still take effect later; users stay where they were put."""
 
 import asyncio
+from collections import Counter
 
 from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import Stage
 from tests.e2e.admin_proxy import AdminProxy, Mode
-from tests.e2e.cast import colours_served, deploy, ended
+from tests.e2e.alterations import without_databases
+from tests.e2e.cast import caddy_config, colours_served, deploy, ended
 from tests.e2e.conftest import MakeStage
+
+ROUNDS = 20
 
 
 async def test_a_switch_that_arrives_after_the_way_back_fits_nothing_any_more(
@@ -22,3 +27,42 @@ async def test_a_switch_that_arrives_after_the_way_back_fits_nothing_any_more(
     async with asyncio.timeout(10.0):
         assert await proxy.landed.get() == 412
     assert await colours_served(stage) == {"blue"}
+
+
+async def test_a_caddy_that_is_frozen_in_the_switch_and_goes_on_later_serves_the_old_colour_20_of_20_times(
+    make_stage: MakeStage, proxy: AdminProxy
+) -> None:
+    """The change really lies in the frozen Caddy's socket, and it goes on at another moment each time: before, while
+    and after the first attempt at the way back. In every fifth round the change was answered before."""
+    pace = Pace(window="30s", inspect="1h", caddy_timeout="300ms")
+    stage = make_stage(pace=pace, admin=proxy.url)
+    await stage.set_up()
+    without_databases(stage)
+    await stage.start_daemon()
+    proxy.freeze = stage.caddy.pause
+    late: Counter[int] = Counter()
+    for number in range(ROUNDS):
+        answered = number % 5 == 4
+        await _frozen_in_the_switch(stage, proxy, Mode.FREEZE_AFTER if answered else Mode.FREEZE, number * 0.04)
+        if not answered:
+            async with asyncio.timeout(10.0):
+                late[await proxy.landed.get()] += 1
+        assert await colours_served(stage) == {"blue"}, f"round {number}: {late}"
+        assert '"dial": "127.0.0.1:' in str(await caddy_config(stage)).replace("'", '"')
+    assert set(late) <= {200, 412}, "it took effect late, or fitted nothing any more"
+    assert sum(late.values()) == ROUNDS - ROUNDS // 5
+    print(f"\n{ROUNDS} of {ROUNDS} ended on the old colour; the late change was answered {dict(late)}")
+
+
+async def _frozen_in_the_switch(stage: Stage, proxy: AdminProxy, mode: Mode, seconds: float) -> None:
+    proxy.meet(mode)
+    proxy.deserted.clear()
+    id = await deploy(stage, "1.0.1")
+    try:
+        async with asyncio.timeout(20.0):
+            await proxy.deserted.wait()
+        await asyncio.sleep(seconds)  # the moment is what this scenario is about
+    finally:
+        stage.caddy.unpause()
+    back = await ended(stage, id)
+    assert (back.phase, back.moved) == ("REVERTED", True), back.reason

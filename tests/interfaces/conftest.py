@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bluegreen.app.service import Service
 from bluegreen.interfaces.api import make_api
 from bluegreen.interfaces.budgets import Budgets
 from bluegreen.interfaces.listening import KEEP_ALIVE, serve_api
@@ -32,7 +33,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def serving(
-    service: ScriptedService,
+    service: Service,
     path: Path,
     access: Access | None = None,
     budgets: Budgets | None = None,

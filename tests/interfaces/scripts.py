@@ -13,7 +13,11 @@ from bluegreen.app.requests import (
     AlertEffect,
     Caller,
     DeployRequest,
+    Explanation,
+    LimitLine,
+    Paused,
     PlanRequest,
+    SignalLine,
     SignalStatus,
     Status,
     WatchStatus,
@@ -54,6 +58,7 @@ WORSE = Answer(Outcome.FAILED, "5xx 38 of 1,204 (3.2 %) against tolerated 0.3 %:
 NOT_READY = Answer(Outcome.FAILED, "accounts is not ready: HTTP 500", Cause.STEP_FAILED, ("bluegreen retry d-1",))
 QUARANTINED = Answer(Outcome.FAILED, "1.1.0 is quarantined", Cause.GATE)
 ABORTED = Answer(Outcome.ABORTED, "abort by uid 0 (root)", Cause.OPERATOR)
+NOTED = AlertAnswer("e-1", AlertEffect.RECORDED, "no deployment runs")
 NO_WAY_BACK = Answer(Outcome.FAILED, "blue does not answer", next=("bluegreen cutback --force",))
 
 
@@ -136,6 +141,35 @@ def a_watch(**changes: Any) -> WatchStatus:
     return replace(watch, **changes)
 
 
+def an_explanation(**changes: Any) -> Explanation:
+    """A release that is a little worse than tolerated, not enough to be sure."""
+    signals = (
+        SignalLine("5xx", 1204, 8, 8 / 1204, 0.003, 11.2, 3, 0, critical=True),
+        SignalLine("probe", 400, 0, 0.0, 0.5, 0.1, None, None, critical=True),
+        SignalLine("auth", 0, 0, None, 0.01, 0.1, 6, 100, critical=False),
+    )
+    explanation = Explanation(
+        deployment="d-1",
+        release="1.1.0",
+        phase=Phase.WATCHING,
+        at=BEGAN,
+        current=True,
+        verdict="undecided",
+        reason="probe cannot tell: every rate is tolerated",
+        watched=185.0,
+        odds=11.4,
+        odds_needed=1000.0,
+        min_bad=3,
+        signals=signals,
+        limits=(LimitLine("probe of web failures in a row", 1.0, 3.0, 400, broken=False),),
+        silent=(),
+        way_back="ready",
+        held="",
+        paused="",
+    )
+    return replace(explanation, **changes)
+
+
 def a_status(deployment: Deployment | None = None, **changes: Any) -> Status:
     """Blue serves 1.0.0."""
     status = Status(
@@ -160,6 +194,8 @@ class ScriptedService(Service):
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.refusal: Exception | None = None
+        self.refusals: list[Exception] = []
+        """What is refused first, one after the other."""
         self.picture = a_status()
         self.made = a_plan()
         self.current: Deployment | None = None
@@ -167,6 +203,8 @@ class ScriptedService(Service):
         self.past: list[Deployment] = []
         self.told: list[Event] = []
         self.answers: dict[str, AlertAnswer] = {}
+        self.paused: Paused | None = None
+        self.explained = an_explanation()
         self.alerts: list[Alert] = []
         self.followers = 0
         self._waiting: set[asyncio.Event] = set()
@@ -222,6 +260,9 @@ class ScriptedService(Service):
     async def events(self, after: int, deployment: str = "", limit: int = 1000) -> tuple[Event, ...]:
         return tuple(e for e in self.told if e.seq > after and deployment in ("", e.deployment))[:limit]
 
+    async def newest(self) -> int:
+        return self.told[-1].seq if self.told else 0
+
     async def follow(self, after: int, deployment: str = "") -> AsyncIterator[Event]:
         self.followers += 1
         woken = asyncio.Event()
@@ -250,10 +291,28 @@ class ScriptedService(Service):
         return self.made
 
     async def deploy(self, request: DeployRequest, caller: Caller, idempotency_key: str = "") -> Deployment:
+        if self.refusals:
+            self.calls.append(("deploy", request, caller, idempotency_key))
+            raise self.refusals.pop(0)
         return self._ordered("deploy", request, caller, idempotency_key)
 
-    async def promote(self, id: str, caller: Caller, reason: str = "") -> Deployment:
-        return self._ordered("promote", id, caller, reason)
+    async def promote(self, id: str, caller: Caller, reason: str = "", *, full: bool = False) -> Deployment:
+        return self._ordered("promote", id, caller, reason, *(["full"] if full else []))
+
+    async def pause(self, caller: Caller, reason: str, seconds: float | None = None) -> Paused:
+        self._called("pause", caller, reason, seconds)
+        until = BEGAN + timedelta(seconds=seconds) if seconds is not None else None
+        self.paused = Paused(caller.who, reason, BEGAN, until)
+        return self.paused
+
+    async def resume(self, caller: Caller, reason: str) -> Paused | None:
+        self._called("resume", caller, reason)
+        ended, self.paused = self.paused, None
+        return ended
+
+    async def explain(self, id: str) -> Explanation:
+        await self.deployment(id)
+        return self.explained
 
     async def abort(self, id: str, caller: Caller, reason: str = "") -> Deployment:
         return self._ordered("abort", id, caller, reason)
@@ -270,10 +329,13 @@ class ScriptedService(Service):
     async def resolve(self, id: str, caller: Caller, reason: str) -> Deployment:
         return self._ordered("resolve", id, caller, reason)
 
+    def foresee(self, alert: Alert) -> tuple[AlertEffect, str]:
+        answer = self.answers.get(alert.fingerprint, NOTED)
+        return answer.effect, answer.reason
+
     async def alert(self, alert: Alert) -> AlertAnswer:
         self.alerts.append(alert)
-        default = AlertAnswer("e-1", AlertEffect.RECORDED, "no deployment runs")
-        return self.answers.get(alert.fingerprint, default)
+        return self.answers.get(alert.fingerprint, NOTED)
 
     def _ordered(self, verb: str, *arguments: Any) -> Deployment:
         self._called(verb, *arguments)

@@ -100,7 +100,7 @@ async def test_a_problem_never_repeats_what_was_sent(http: aiohttp.ClientSession
     ("method", "path", "status", "code"),
     [
         ("GET", "/", 404, "not-found"),
-        ("GET", "/v1/audit", 404, "not-found"),
+        ("GET", "/v1/nothing", 404, "not-found"),
         ("GET", "/v1/environments/red/logs", 404, "not-found"),
         ("GET", "/v1/deployments/%00", 404, "not-found"),
         ("GET", "/v1/deployments/..%2F..%2Fetc", 404, "not-found"),

@@ -14,7 +14,7 @@ from bluegreen.app.requests import AlertAnswer, AlertEffect
 from bluegreen.domain.errors import ConfigurationError, JournalUnwritable
 from bluegreen.interfaces.buckets import SENDERS, Buckets
 from bluegreen.interfaces.budgets import Budgets
-from bluegreen.interfaces.hooks import BURST, HookRules, make_hooks
+from bluegreen.interfaces.hooks import ALERTS_BURST, BURST, LABELS, TEXT, HookRules, make_hooks
 from bluegreen.interfaces.listening import serve_hooks
 from tests.interfaces.scripts import ScriptedService
 
@@ -216,6 +216,71 @@ async def test_a_storm_without_a_token_does_not_shut_out_who_has_it(
         assert answer.status == 202
 
 
+async def test_a_very_long_token_is_refused_without_a_word_of_it(url: str, service: ScriptedService) -> None:
+    host, port = url.split("/")[2].split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /v1/hooks/alerts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + b"k" * 100_000 + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert b" 400 " in answer.partition(b"\r\n")[0]
+    assert b"application/problem+json" in answer
+    assert b"kkkk" not in answer
+    assert service.alerts == []
+
+
+async def test_too_many_alerts_are_told_to_wait_but_never_one_that_cuts_back(
+    http: aiohttp.ClientSession, url: str, service: ScriptedService
+) -> None:
+    service.answers["the-one"] = AlertAnswer("e-2", AlertEffect.CUTBACK, "")
+    flood = [alert(fingerprint=f"f{number}") for number in range(ALERTS_BURST)]
+    async with http.post(f"{url}/alerts", json=message(*flood), headers=BEARER) as answer:
+        assert answer.status == 202
+    async with http.post(f"{url}/alerts", json=message(*flood), headers=BEARER) as answer:
+        document = await answer.json(content_type="application/problem+json")
+    assert (answer.status, document["code"]) == (429, "too-many-requests")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert len(service.alerts) == ALERTS_BURST
+    async with http.post(f"{url}/alerts", json=message(*flood, alert(fingerprint="the-one")), headers=BEARER) as answer:
+        document = await answer.json()
+    assert (answer.status, document["effect"]) == (202, "cutback")
+    assert [alert.fingerprint for alert in service.alerts[ALERTS_BURST:]] == ["the-one"]
+
+
+async def test_the_alert_that_cuts_back_is_taken_in_before_all_others(
+    http: aiohttp.ClientSession, url: str, service: ScriptedService
+) -> None:
+    service.answers["the-one"] = AlertAnswer("e-2", AlertEffect.CUTBACK, "")
+    sent = message(*(alert(fingerprint=f"f{number}") for number in range(9)), alert(fingerprint="the-one"))
+    async with http.post(f"{url}/alerts", json=sent, headers=BEARER) as answer:
+        assert answer.status == 202
+    assert [alert.fingerprint for alert in service.alerts][:2] == ["the-one", "f0"]
+
+
+async def test_what_is_remembered_of_an_alert_is_bounded(
+    http: aiohttp.ClientSession, url: str, service: ScriptedService
+) -> None:
+    labels = {f"label{number}": "v" * 2_000 for number in range(90)} | {"team": "shop", "colour": "green"}
+    large = alert(fingerprint="f" * 5_000, labels=labels, annotations={"summary": "s" * 5_000})
+    async with http.post(f"{url}/alerts", json=message(large), headers=BEARER) as answer:
+        assert answer.status == 202
+    async with http.post(f"{url}/other", json={"id": "m" * 100_000, "summary": "s" * 9_000}, headers=OTHER) as answer:
+        assert answer.status == 202
+    for taken in service.alerts:
+        assert len(taken.fingerprint) == 16
+        assert len(taken.summary) == TEXT
+        assert sum(len(name) + len(value) for name, value in taken.labels.items()) <= LABELS * 2 * TEXT
+    assert service.alerts[0].matches
+    assert {"team": "shop", "colour": "green"}.items() <= service.alerts[0].labels.items()
+
+
+async def test_two_long_ids_are_two_alerts(http: aiohttp.ClientSession, url: str, service: ScriptedService) -> None:
+    for end in ("a", "b", "a"):
+        async with http.post(f"{url}/other", json={"id": "m" * 1_000 + end}, headers=OTHER) as answer:
+            assert answer.status == 202
+    first, second, again = [(taken.fingerprint, taken.starts_at) for taken in service.alerts]
+    assert first == again != second
+
+
 async def test_a_failing_service_is_a_problem(http: aiohttp.ClientSession, url: str, service: ScriptedService) -> None:
     async def refuse(alert: object) -> AlertAnswer:
         raise JournalUnwritable
@@ -241,6 +306,14 @@ def test_a_bucket_refills_with_time_and_is_each_senders_own() -> None:
     assert buckets.take("a", 0.25) == pytest.approx(0.25)
     assert buckets.take("a", 0.5) == 0.0
     assert buckets.take("a", 100.0) == 0.0
+
+
+def test_what_costs_more_than_a_bucket_holds_takes_a_full_one() -> None:
+    buckets = Buckets(rate=2.0, burst=10)
+    assert buckets.take("a", 0.0, cost=4) == 0.0
+    assert buckets.take("a", 0.0, cost=8) == 1.0
+    assert buckets.take("a", 2.0, cost=1_000) == 0.0
+    assert buckets.take("a", 2.0) == 0.5
 
 
 def test_buckets_are_bounded_and_forget_the_longest_silent() -> None:

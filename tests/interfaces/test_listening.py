@@ -1,5 +1,6 @@
 """Listening: what may stand at the socket's path, what is refused, and what is left behind (nothing)."""
 
+import asyncio
 import os
 import socket
 import stat
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
 from bluegreen.interfaces.hooks import make_hooks
 from bluegreen.interfaces.listening import serve_hooks
+from bluegreen.interfaces.presence import watch_socket
+from tests.app.outside import side_by_side
 from tests.interfaces.conftest import serving, session
 from tests.interfaces.scripts import ScriptedService
 
@@ -87,6 +91,50 @@ async def test_a_path_that_cannot_be_bound_is_a_configuration_error(
     with pytest.raises(ConfigurationError, match=r"daemon\.socket"):
         async with serving(service, tmp_path / path):
             pass
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o777, True), (0o1777, False), (0o775, False)])
+async def test_a_directory_in_which_others_could_replace_the_socket_is_refused(
+    service: ScriptedService, tmp_path: Path, mode: int, refused: bool
+) -> None:
+    directory = tmp_path / "open"
+    directory.mkdir()
+    directory.chmod(mode)
+    path = directory / "api.sock"
+    if not refused:
+        async with serving(service, path):
+            assert await answers(path)
+        return
+    with pytest.raises(ConfigurationError, match="everybody may write"):
+        async with serving(service, path):
+            pass
+    assert list(directory.iterdir()) == []
+
+
+async def test_a_socket_that_leads_nowhere_is_told_once_and_so_is_its_return(
+    service: ScriptedService, socket_path: Path
+) -> None:
+    async def told(events: list[str]) -> None:
+        async with asyncio.timeout(30):
+            while [entry["event"] for entry in log] != events:
+                await asyncio.sleep(0.01)
+
+    aside = socket_path.with_name("aside")
+    with capture_logs() as log:
+        async with (
+            serving(service, socket_path),
+            side_by_side(("socket", watch_socket(socket_path, every=0.01))),
+        ):
+            await asyncio.sleep(0.1)
+            socket_path.rename(aside)
+            await told(["socket.lost"])
+            assert log[0]["reason"] == "it was deleted"
+            aside.rename(socket_path)
+            await told(["socket.lost", "socket.regained"])
+            socket_path.rename(aside)
+            socket_path.write_text("another's")
+            await told(["socket.lost", "socket.regained", "socket.lost"])
+            assert log[2]["reason"] == "something else stands there"
 
 
 async def test_a_socket_that_somebody_put_in_our_place_is_left_alone(

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -122,6 +123,52 @@ async def test_an_unmapped_peer_is_nobody_whatever_is_configured(service: Script
     async with serving(service, open_path, access):
         status, document = await ask_as(open_path, "read", UNMAPPED)
     assert (status, document["code"]) == (403, "peer-unmapped")
+
+
+MAPPED = """
+import asyncio, ctypes, sys
+from pathlib import Path
+from bluegreen.interfaces.api import make_api
+from bluegreen.interfaces.listening import serve_api
+from bluegreen.interfaces.peers import Access
+from tests.interfaces.scripts import ScriptedService
+
+if ctypes.CDLL(None).unshare(0x10000000) != 0:  # CLONE_NEWUSER
+    sys.exit("no user namespaces here")
+Path("/proc/self/uid_map").write_text("0 0 1")
+
+async def serve():
+    app = make_api(ScriptedService(), access=Access(admin=("uid:65534", "uid:23456")), configuration={})
+    async with serve_api(app, Path(sys.argv[1])):
+        print("ready", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(serve())
+"""
+
+
+@as_root
+async def test_a_daemon_in_a_user_namespace_takes_nobody_for_somebody(open_path: Path) -> None:
+    """As under PrivateUsers=: the kernel shows every user whose id is not mapped there as 65534."""
+    argv = (sys.executable, "-c", MAPPED, str(open_path))
+    environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
+    server = await asyncio.create_subprocess_exec(
+        *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment
+    )
+    assert server.stdout is not None
+    try:
+        if await server.stdout.readline() != b"ready\n":
+            said = (await server.communicate())[1].decode()
+            assert "no user namespaces" in said, said
+            pytest.skip(said)
+        status, document = await ask_as(open_path, "read", STRANGER)
+        assert (status, document["code"]) == (403, "peer-unmapped")
+        assert "PrivateUsers" in document["next"][0]
+        assert (await ask_as(open_path, "read", 0))[0] == 200
+    finally:
+        if server.returncode is None:
+            server.kill()
+        await server.communicate()
 
 
 @as_root

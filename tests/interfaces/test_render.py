@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 import pytest
 
-from bluegreen.app.requests import Status
+from bluegreen.app.requests import Drift, Status
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind
@@ -120,6 +120,23 @@ def test_status_shows_the_verdict_and_what_is_wrong() -> None:
         "! trouble   caddy-unreachable: refused",
     ):
         assert words in told
+
+
+def test_traffic_that_others_moved_stands_first_with_the_difference_and_what_to_type() -> None:
+    difference = ("shop, at /config/x", "- shop dials 127.0.0.1:8002 (green)", "+ shop dials 127.0.0.1:7002 (blue)")
+    commands = ("systemctl reload caddy", "bluegreen resolve current --reason '...'")
+    drift = Drift(Colour.GREEN, "shop -> 127.0.0.1:7002", BEGAN, difference, commands, "it is left to you")
+    lines = plain(render.status_lines(a_status(drift=drift)))
+    assert lines[0] == "! blue serves 1.0.0 (accounts, shop); it was moved outside bluegreen: green is wanted"
+    assert lines[1].startswith("  ! drift     since ")
+    assert [line.strip() for line in lines[2:5]] == list(difference)
+    assert [line.strip() for line in lines[-2:]] == [f"next: {commands[0]}", f"or: {commands[1]}"]
+    assert render.moving(a_status(drift=drift)) != render.moving(a_status())
+
+
+def test_of_a_route_that_is_gone_what_caddy_says_is_shown() -> None:
+    drift = Drift(Colour.BLUE, "no route serves shop", BEGAN, (), ("systemctl reload caddy",))
+    assert "no route serves shop" in "\n".join(plain(render.status_lines(a_status(traffic=None, drift=drift))))
 
 
 def test_only_verbose_status_shows_dials_and_paths() -> None:

@@ -58,6 +58,18 @@ async def test_a_stream_goes_on_where_the_client_left_off(
         assert await read_ids(answer, 2) == [3, 4]
 
 
+@pytest.mark.parametrize(("query", "ids"), [("", [5]), ("?after=0", [1, 2, 3, 4, 5])])
+async def test_all_events_come_from_now_on_and_from_the_oldest_only_where_that_is_asked_for(
+    http: aiohttp.ClientSession, service: ScriptedService, query: str, ids: list[int]
+) -> None:
+    service.play(a_deployment())
+    await tell(service, 3)
+    async with http.get(f"/v1/events{query}") as answer:
+        await become(lambda: service.followers == 1)
+        await tell(service, 1)
+        assert await read_ids(answer, len(ids)) == ids
+
+
 async def test_a_stream_shows_signs_of_life(service: ScriptedService, socket_path: Path) -> None:
     async with (
         serving(service, socket_path, budgets=Budgets(heartbeat=0.05)),

@@ -15,12 +15,10 @@ ENTRIES = documentation()
 BY_KEY = {entry.key: entry for entry in ENTRIES}
 BELONGS_TO_LATER_ISSUES = (
     "caddy.mode",
-    "caddy.on_drift",
     "caddy.stream_close_delay",
     "caddy.fallback_to_previous",
     "canary",
     "dashboard",
-    "metrics",
     "watch.limits",
     "services.role",
     "deadlines.canarying",

@@ -36,7 +36,7 @@ def texts(path: Path) -> list[str]:
             '[caddy]\nmode = "pointer"',
             (
                 '+1: caddy.mode: unknown key "mode"; the keys here are: admin, timeout, access_log, front_door, '
-                "front_door_verify, dir, allow_remote_admin"
+                "front_door_verify, dir, allow_remote_admin, on_drift, reload"
             ),
         ),
         ('[watch.advanced]\nalfa = "1%"', '+1: watch.advanced.alfa: unknown key "alfa"; did you mean "alpha"?'),
@@ -46,7 +46,7 @@ def texts(path: Path) -> list[str]:
             '[daemon]\n"a\\u001b[2J" = 1',
             (
                 '+1: daemon.a\\x1b[2J: unknown key "a\\x1b[2J"; the keys here are: state_dir, socket, '
-                "log_format, log_level"
+                "log_format, log_level, keep_deployments"
             ),
         ),
     ],

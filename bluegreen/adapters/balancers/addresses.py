@@ -10,8 +10,8 @@ import socket
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from bluegreen.domain.errors import AddressInvalid
-from bluegreen.domain.traffic import Colour, Service, normal
+from bluegreen.domain.errors import AddressInvalid, MovedOutside
+from bluegreen.domain.traffic import Colour, Service, Traffic, normal
 
 
 def colour_of(service: Service, dials: Iterable[str]) -> Colour | None:
@@ -28,6 +28,24 @@ def belongs(service: Service, dials: Iterable[str]) -> bool:
     known = {normal(dial) for colour in Colour for dial in service.addresses[colour]}
     seen = {normal(dial) for dial in dials}
     return bool(seen) and seen <= known
+
+
+def refuse_overtaken(traffic: Traffic, colour: Colour, generation: int, expected: Colour) -> None:
+    """Raise MovedOutside unless all traffic is on `expected`, and nothing was written after this write was decided.
+
+    A generation as high as ours is a way back (`cutback --offline`) that came while we were held up.
+    """
+    if traffic.colour is not expected:
+        raise MovedOutside(
+            f"traffic is not all on {expected}, so it is not moved to {colour}: {traffic.describe()}",
+            next=("bluegreen status",),
+        )
+    if traffic.highest_generation >= generation:
+        raise MovedOutside(
+            f"Caddy was written under generation {traffic.highest_generation} meanwhile, so it is not moved to"
+            f" {colour} under {generation}",
+            next=("bluegreen status",),
+        )
 
 
 def refuse_malformed(services: Sequence[Service]) -> None:

@@ -8,30 +8,36 @@ caddy_change, caddy_routes.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from bluegreen.adapters.balancers.addresses import refuse_malformed, refuse_unresolvable
+from bluegreen.adapters.balancers.addresses import refuse_malformed, refuse_overtaken, refuse_unresolvable
 from bluegreen.adapters.balancers.caddy_admin import CaddyAdmin, Reading
 from bluegreen.adapters.balancers.caddy_change import change_to
 from bluegreen.adapters.balancers.caddy_routes import SERVERS
 from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_unfit, traffic_of
 from bluegreen.adapters.balancers.endpoint import Endpoint
 from bluegreen.adapters.balancers.snippets import Snippets
-from bluegreen.domain.errors import BalancerError, MovedOutside
+from bluegreen.domain.errors import BalancerError
 from bluegreen.domain.traffic import Card, Colour, Service, Traffic
-from bluegreen.ports import Clock
+from bluegreen.ports import Clock, Timed, untimed
+from bluegreen.processes import CommandFailed, environment, run_command
 
 CADDYS_USER = "caddy"
 """The user that Caddy's own packages run it as."""
+
+RELOAD_SECONDS = 5.0
+"""Seconds for the reload command: a Caddy that hangs is not waited for."""
 
 
 class CaddyBalancer:
     """The Balancer port on a Caddy. Open it before use (`async with`, or `open` and `close`).
 
     `timeout` in seconds: of each request, of resolving hosts, of writing the snippets in `directory` (None:
-    none are kept). The admin socket must belong to root, to us or to `socket_owner`.
+    none are kept). The admin socket must belong to root, to us or to `socket_owner`. `reload` is the argv that makes
+    Caddy read its Caddyfile again; empty: there is none.
     """
 
     def __init__(
@@ -44,13 +50,33 @@ class CaddyBalancer:
         directory: Path | None = None,
         allow_remote_admin: bool = False,
         socket_owner: str = CADDYS_USER,
+        daemon_uid: int | None = None,
+        reload: Sequence[str] = (),
+        timed: Timed = untimed,
     ) -> None:
-        self._admin = CaddyAdmin(
-            Endpoint.parse(admin, allow_remote=allow_remote_admin), timeout=timeout, owner=socket_owner
-        )
+        """`daemon_uid`: whose sockets are trusted like our own, where we are root and the daemon is not. `timed` is
+        told of each "read" and "write"."""
+        endpoint = Endpoint.parse(admin, allow_remote=allow_remote_admin)
+        self._admin = CaddyAdmin(endpoint, timeout=timeout, owner=socket_owner, daemon_uid=daemon_uid, timed=timed)
         self._written, self._services, self._timeout, self._clock = admin, tuple(services), timeout, clock
         self._directory = directory
+        self._remote, self._owner, self._reload = allow_remote_admin, socket_owner, tuple(reload)
         self._snippets = Snippets(directory, self._services)
+
+    @classmethod
+    def of_card(cls, card: Card, clock: Clock, *, daemon_uid: int, reload: Sequence[str] = ()) -> Self:
+        """The balancer as far as a cutback card knows it."""
+        return cls(
+            card.endpoint,
+            card.services,
+            timeout=card.timeout,
+            clock=clock,
+            directory=Path(card.snippets) if card.snippets else None,
+            allow_remote_admin=card.allow_remote_admin,
+            socket_owner=card.socket_owner,
+            daemon_uid=daemon_uid,
+            reload=reload,
+        )
 
     async def open(self) -> None:
         """Make it ready; nothing is sent."""
@@ -85,12 +111,8 @@ class CaddyBalancer:
         change = change_to(colour, generation, located, servers.value)
         if change is None:
             return
-        traffic = traffic_of(located)
-        if expected is not None and traffic.colour is not expected:
-            raise MovedOutside(
-                f"traffic is not all on {expected}, so it is not moved to {colour}: {traffic.describe()}",
-                next=("bluegreen status",),
-            )
+        if expected is not None:
+            refuse_overtaken(traffic_of(located), colour, generation, expected)
         await self._admin.replace(change.path, change.value, servers.etag)
 
     async def card(self, colour: Colour, generation: int) -> Card:
@@ -107,6 +129,10 @@ class CaddyBalancer:
             open=False,
             failsafe=True,
             written_at=self._clock.now(),
+            timeout=self._timeout,
+            socket_owner=self._owner,
+            daemon_uid=os.geteuid(),
+            allow_remote_admin=self._remote,
         )
 
     def persisted(self) -> Colour | None:
@@ -122,6 +148,21 @@ class CaddyBalancer:
             raise BalancerError(
                 f"the snippets in {self._directory} were not written within {self._timeout:g} s: does the disk hang?"
             ) from exc
+
+    async def reload(self) -> str:
+        """Run the reload command to its end; returns the last line that it said."""
+        if not self._reload:
+            raise BalancerError(
+                "no command to reload Caddy is configured", next=('[caddy] reload = ["systemctl", "reload", "caddy"]',)
+            )
+        command = " ".join(self._reload)
+        try:
+            ran = await run_command(self._reload, timeout=RELOAD_SECONDS, env=environment())
+        except CommandFailed as exc:
+            raise BalancerError(f"Caddy was not reloaded: {exc.detail}", next=(command,)) from exc
+        if ran.code != 0:
+            raise BalancerError(f"{command} failed with {ran.code}: {ran.last_line}", next=(command,))
+        return ran.last_line
 
     async def _look(self) -> tuple[Reading, tuple[Located, ...]]:
         reading = await self._admin.read(SERVERS)

@@ -14,6 +14,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 import aiohttp
 import msgspec
@@ -28,8 +29,12 @@ from bluegreen.domain.errors import (
     ForeignChange,
 )
 from bluegreen.domain.records import Json
+from bluegreen.ports import Timed, untimed
 
 log = structlog.get_logger(__name__)
+
+GATEWAY = (502, 503, 504)
+"""Caddy's admin API answers nothing of the kind: it is a proxy in between, which may have passed the change on."""
 
 LONGEST_MESSAGE = 400
 """Characters of Caddy's own message that are kept: its end says what is wrong, its beginning only where."""
@@ -51,14 +56,17 @@ class CaddyAdmin:
     could plant a socket at that path would tell us where users are.
     """
 
-    def __init__(self, endpoint: Endpoint, *, timeout: float, owner: str) -> None:
-        self._endpoint, self._timeout, self._owner = endpoint, timeout, owner
+    def __init__(
+        self, endpoint: Endpoint, *, timeout: float, owner: str, daemon_uid: int | None = None, timed: Timed = untimed
+    ) -> None:
+        self._endpoint, self._timeout, self._owner, self._timed = endpoint, timeout, owner, timed
+        self._ours = {os.geteuid()} if daemon_uid is None else {os.geteuid(), daemon_uid}
         self._owners: frozenset[int] = frozenset()
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make the client ready; nothing is sent."""
-        self._owners = frozenset({0, os.geteuid(), *uid_of(self._owner)})
+        self._owners = frozenset({0, *self._ours, *uid_of(self._owner)})
         if self._endpoint.remote:
             log.warning("balancer.admin_is_remote", endpoint=self._endpoint.written)
         socket = self._endpoint.socket
@@ -116,7 +124,7 @@ class CaddyAdmin:
             ) from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise ConnectionLost(f"the connection to Caddy was lost before the reply: {_said(exc)}") from exc
-        _judge(status, body)
+        _judge(status, body, self._endpoint.command)
 
     @asynccontextmanager
     async def _sent(
@@ -129,8 +137,12 @@ class CaddyAdmin:
         if self._session is None:
             raise RuntimeError("this client of Caddy was not opened")
         url = self._endpoint.url(config_path(path))
-        async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
-            yield answer
+        began = monotonic()
+        try:
+            async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
+                yield answer
+        finally:
+            self._timed("read" if method == "GET" else "write", monotonic() - began)
 
     def _check_owner(self) -> None:
         fault = self._endpoint.fault(self._owners)
@@ -145,9 +157,15 @@ class CaddyAdmin:
         )
 
 
-def _judge(status: int, body: bytes) -> None:
+def _judge(status: int, body: bytes, command: str) -> None:
     if status == 412:
         raise ForeignChange
+    if status in GATEWAY:
+        raise ChangeUnknown(
+            f"something between us and Caddy answered the change with HTTP {status}: it may still take effect",
+            status=status,
+            next=(command,),
+        )
     if not 200 <= status < 300:
         raise ChangeRefused(
             f"Caddy refused the change with HTTP {status}: {_message(body)}",

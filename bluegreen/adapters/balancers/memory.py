@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bluegreen.adapters.balancers.addresses import belongs, colour_of, refuse_malformed
+from bluegreen.adapters.balancers.addresses import belongs, colour_of, refuse_malformed, refuse_overtaken
 from bluegreen.domain.errors import (
     BalancerError,
     BalancerUnreachable,
@@ -17,7 +17,6 @@ from bluegreen.domain.errors import (
     ChangeUnknown,
     ConnectionLost,
     ForeignChange,
-    MovedOutside,
     RouteNotFound,
 )
 from bluegreen.domain.traffic import Card, Colour, Service, ServiceTraffic, Traffic
@@ -51,7 +50,8 @@ class MemoryBalancer:
     """The Balancer port on a dictionary.
 
     Scripted from outside: `faults` are met by the next writes, one each; `reachable` False makes everything
-    fail; `point`, `remove` and `forget` are what others do to a balancer. `written` lists what took effect.
+    fail; `point`, `remove` and `forget` are what others do to a balancer. `written` lists what took effect, `reloads`
+    counts reloads, which fail while `reload_fault` says why.
     """
 
     def __init__(
@@ -65,7 +65,9 @@ class MemoryBalancer:
         self.faults: deque[Fault] = deque()
         self.reachable = True
         self.disk_full = False
+        self.reload_fault: str | None = "no command to reload it is configured"
         self.written: list[tuple[Colour, int]] = []
+        self.reloads = 0
 
     async def observe(self) -> Traffic:
         """Where every service goes now."""
@@ -91,8 +93,8 @@ class MemoryBalancer:
         wanted = read | {each.name: Route(each.addresses[colour], generation) for each in self._services}
         if wanted == read:
             return
-        if expected is not None and traffic.colour is not expected:
-            raise MovedOutside(f"traffic is not all on {expected}: {traffic.describe()}", next=("bluegreen status",))
+        if expected is not None:
+            refuse_overtaken(traffic, colour, generation, expected)
         fault = self.faults.popleft() if self.faults else None
         if fault in (None, Fault.LOST_WITH_EFFECT):
             self._take_effect(read, wanted, colour, generation)
@@ -130,6 +132,14 @@ class MemoryBalancer:
             raise BalancerError("the snippets were not written: no space left on device")
         self.snippets = dict.fromkeys(self.snippets, colour)
 
+    async def reload(self) -> str:
+        """Read its own files again; also while our own way to it is unreachable. BalancerError with `reload_fault`."""
+        if self.reload_fault is not None:
+            raise BalancerError(self.reload_fault)
+        self.reloads += 1
+        self.forget()
+        return "reloaded"
+
     def land(self) -> None:
         """Let the writes arrive that are still under way: each has effect only if nothing was written since
         its read.
@@ -147,9 +157,7 @@ class MemoryBalancer:
         self.routes = {name: route for name, route in self.routes.items() if name != service}
 
     def forget(self) -> None:
-        """Restart the balancer: every service where its snippet says, or where it was at the beginning; no
-        stamps.
-        """
+        """Restart the balancer: every service where its snippet says, or where it was at the beginning; no stamps."""
         self.routes = {
             each.name: Route(each.addresses[self.snippets.get(each.name, self._started_with)])
             for each in self._services

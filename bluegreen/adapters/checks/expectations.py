@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -47,6 +47,12 @@ class VersionAt:
 
     source: Literal["json", "header", "body"]
     where: str
+
+    @classmethod
+    def written(cls, place: str) -> Self:
+        """As the settings write it and have checked it: "json:/POINTER", "header:NAME", "body" or "body:REGEX"."""
+        source, _, where = place.partition(":")
+        return cls("json" if source == "json" else "header" if source == "header" else "body", where)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,11 @@ WORTH_A_WARNING = 10 * 1024**3
 """Bytes from which the restored copy may matter for the disk of the database server, which cannot be seen from here."""
 
 
+def application_of(purpose: str) -> str:
+    """The name of the sessions of a backup that is taken for a deployment, or by hand."""
+    return application_name(f"bluegreen backup {purpose}")
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One backup in the making."""
@@ -44,7 +49,7 @@ class Attempt:
     @property
     def application(self) -> str:
         """How its sessions are known at the server, also after we were killed."""
-        return application_name(f"bluegreen backup {self.deployment}")
+        return application_of(self.deployment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,12 @@ class Backups:
         began, at = monotonic(), datetime.now(UTC)
         now = await facts.ask(self.access, BackupFailed)
         attempt = Attempt(deployment, release, at, now, await find_clients(now.major, self.rules.bin_dir))
-        await self._clear_former(attempt)
+        await self.clear_former(attempt.application)
         await asyncio.to_thread(self._check_disk, now)
         async with self._partial(attempt) as partial:
             snapshot = await self._dump_and_verify(attempt, partial)
             digest, size = await asyncio.to_thread(self.shelf.seal, partial)
-            manifest = self._manifest(attempt, snapshot, digest, size)
+            manifest = self._manifest(attempt, snapshot, digest, size) | {"seconds": round(monotonic() - began, 3)}
             file = await asyncio.to_thread(self.shelf.keep, partial, manifest)
         await self._after(file)
         await asyncio.to_thread(self.shelf.prune, self.rules.keep, file)
@@ -105,6 +110,8 @@ class Backups:
             rows=sum(snapshot.rows.values()),
             taken_at=at,
             seconds=monotonic() - began,
+            deployment=deployment,
+            release=release,
         )
 
     @asynccontextmanager
@@ -115,10 +122,10 @@ class Backups:
         finally:  # in a thread: a large file takes its time to go
             await to_the_end(asyncio.to_thread(self.shelf.discard, partial), f"discarding {partial.name}")
 
-    async def _clear_former(self, attempt: Attempt) -> None:
+    async def clear_former(self, application: str) -> None:
         """What a killed daemon left: the pg_dump that goes on, the file that it writes."""
         async with self.access.session(failure=BackupFailed) as connection:
-            for record in await connection.fetch(query("former"), attempt.application):
+            for record in await connection.fetch(query("former"), application):
                 await connection.execute("SELECT pg_terminate_backend($1)", record["pid"])
         await asyncio.to_thread(self._open_and_clear)
 
@@ -133,15 +140,15 @@ class Backups:
         if self.rules.verify == "decode":
             await dumper.decode(partial, self.access.dsn)
         else:
-            restored = await self._restored(dumper, attempt, partial)
+            restored = await self.restored(dumper, attempt.deployment, partial)
             if wrong := differences(snapshot.rows, restored):
                 raise BackupFailed(f"the dump of {self.name} does not hold the rows of the database: {wrong}")
         return snapshot
 
-    async def _restored(self, dumper: Dumper, attempt: Attempt, partial: Path) -> Mapping[str, int]:
-        """The rows of every table of a copy made from the dump."""
-        async with scratch(self.access, self.admin_database, self.project, self.name, attempt.deployment) as copy:
-            await dumper.restore(partial, copy.dsn)
+    async def restored(self, dumper: Dumper, purpose: str, dump: Path) -> Mapping[str, int]:
+        """The rows of every table of a copy made from a dump; `purpose` is in the copy's name."""
+        async with scratch(self.access, self.admin_database, self.project, self.name, purpose) as copy:
+            await dumper.restore(dump, copy.dsn)
             async with copy.session(settings=COUNTING, failure=BackupFailed) as connection:
                 return await count_rows(connection, self.rules.timeout)
 

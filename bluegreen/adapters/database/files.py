@@ -39,7 +39,7 @@ def read_directory(directory: Path) -> tuple[SqlFile, ...]:
         paths = sorted(path for path in directory.iterdir() if path.suffix == ".sql" and path.name[0] != ".")
     except OSError as exc:
         raise MigrationFailed(f"the migrations in {directory} cannot be listed: {exc.strerror}") from exc
-    files = sorted((read_file(path) for path in paths), key=lambda file: (_number(file), file.version))
+    files = sorted((read_file(path) for path in paths), key=_order)
     _refuse_twins(files)
     return tuple(files)
 
@@ -75,6 +75,10 @@ def _content(path: Path) -> tuple[bytes, str]:
         raise MigrationFailed(f"{path} cannot be read: {exc.strerror}", file=str(path)) from exc
     except UnicodeDecodeError as exc:
         raise MigrationFailed(f"{path} is not UTF-8 (byte {exc.start})", file=str(path)) from exc
+
+
+def _order(file: SqlFile) -> tuple[int, str, bool]:
+    return _number(file), file.version, file.phase is MigrationPhase.CONTRACT
 
 
 def _number(file: SqlFile) -> int:

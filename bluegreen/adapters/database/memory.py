@@ -6,17 +6,19 @@ It is scripted by its public attributes: what is pending, what fails, what hangs
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed
 from bluegreen.domain.migrations import (
+    PENDING,
     Applied,
     Backup,
     DatabaseFacts,
     Migration,
     MigrationKind,
     MigrationPhase,
+    MigrationState,
 )
 from bluegreen.domain.plans import Release
 
@@ -28,17 +30,21 @@ FACTS = DatabaseFacts(160_004, size=8_000_000, max_connections=100, connections=
 @dataclass
 class MemoryDatabase:
     """`migrations` are its files; `failing` maps versions to the error they meet, `hanging` versions never end;
-    `backup_error` and `backup_warnings` answer for backups; `holder` is who has the lock; `on` gives the hours."""
+    `backup_error` and `backup_warnings` answer for backups, `shelf` holds them, `spoilt` maps ids to what is wrong;
+    `backup_hangs` until it is set; `holder` is who has the lock; `on` gives the hours."""
 
     name: str = "main"
     facts_now: DatabaseFacts = FACTS
     migrations: list[Migration] = field(default_factory=list)
     ledger: dict[Key, Applied] = field(default_factory=dict)
-    backups: list[Backup] = field(default_factory=list)
+    shelf: list[Backup] = field(default_factory=list)
+    spoilt: dict[str, str] = field(default_factory=dict)
+    tidied: list[str] = field(default_factory=list)
     failing: dict[str, str] = field(default_factory=dict)
     hanging: set[str] = field(default_factory=set)
     unreachable: bool = False
     backup_error: str = ""
+    backup_hangs: asyncio.Event | None = None
     backup_warnings: tuple[str, ...] = ()
     holder: str = ""
     runs: list[str] = field(default_factory=list)
@@ -70,31 +76,44 @@ class MemoryDatabase:
         return migration
 
     async def facts(self) -> DatabaseFacts:
-        """As scripted."""
         self._reach()
         return self.facts_now
 
     async def check_backup_possible(self) -> tuple[str, ...]:
-        """As scripted."""
         await self._before_backup()
         return self.backup_warnings
 
     async def back_up(self, deployment: str, release: str) -> Backup:
-        """A backup that says it was verified."""
         await self._before_backup()
-        id = f"{self.name}-{self.on:%Y%m%dT%H%M%SZ}-{deployment}"
-        backup = Backup(id, self.name, f"/backups/{id}.dump", 1_000, "0" * 64, "restore", 2, 10, self.on, 0.1)
-        self.backups.append(backup)
+        at = self.on + timedelta(seconds=len(self.shelf))
+        id = f"{self.name}-{at:%Y%m%dT%H%M%SZ}-{deployment}"
+        file = f"/backups/{id}.dump"
+        backup = Backup(id, self.name, file, 1_000, "0" * 64, "restore", 2, 10, at, 0.1, deployment, release)
+        self.shelf.append(backup)
         return backup
 
+    async def backups(self) -> tuple[Backup, ...]:
+        return tuple(reversed(self.shelf))
+
+    async def verify(self, backup: Backup) -> Backup:
+        await self._before_backup()
+        if backup.id in self.spoilt:
+            raise BackupFailed(f"{backup.file} is not what was taken: {self.spoilt[backup.id]}")
+        return replace(backup, seconds=0.2)
+
+    async def tidy(self, purpose: str) -> None:
+        self.tidied.append(purpose)
+
+    async def migration_states(self) -> tuple[MigrationState, ...]:
+        self._reach()
+        return tuple(_stands(migration, self.ledger.get(_key(migration))) for migration in self.migrations)
+
     async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
-        """What was added and is not done."""
         self._reach()
         return tuple(m for m in self.migrations if m.phase is phase and not self._done(m))
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """One holder at a time."""
         self._reach()
         if self.holder:
             raise LockBusy(f"the migration lock of {self.name} is held by {self.holder}", holder=self.holder)
@@ -105,7 +124,6 @@ class MemoryDatabase:
             self.holder = ""
 
     async def apply(self, migration: Migration, deployment: str, release: Release) -> None:
-        """Write the ledger, as scripted."""
         if self.unreachable:
             raise MigrationFailed(f"{migration.label}: {self._silent}")
         if not self.holder:
@@ -121,7 +139,6 @@ class MemoryDatabase:
             raise MigrationFailed(f"{migration.label}: {error}")
 
     async def applied(self, deployment: str) -> tuple[Applied, ...]:
-        """The ledger, in the order applied."""
         self._reach()
         return tuple(row for row in self.ledger.values() if row.deployment == deployment)
 
@@ -151,6 +168,8 @@ class MemoryDatabase:
         self.ledger[_key(migration)] = row
 
     async def _before_backup(self) -> None:
+        if self.backup_hangs is not None:
+            await self.backup_hangs.wait()
         if self.unreachable:
             raise BackupFailed(self._silent)
         if self.backup_error:
@@ -163,6 +182,18 @@ class MemoryDatabase:
     @property
     def _silent(self) -> str:
         return f"database {self.name} does not answer"
+
+
+def _stands(migration: Migration, row: Applied | None) -> MigrationState:
+    m, kept = migration, row or Applied(
+        migration.database, migration.source, migration.version, migration.phase, PENDING, "", migration.checksum,
+        migration.statements, 0, None,
+    )  # fmt: skip
+    changed = kept.state == "done" and kept.checksum != m.checksum
+    return MigrationState(
+        m.database, m.source, m.version, m.phase, m.kind, kept.state, m.file, kept.finished_at, kept.deployment,
+        kept.statements_total, kept.statements_done, kept.error, changed,
+    )  # fmt: skip
 
 
 def _key(migration: Migration) -> Key:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from bluegreen.adapters.database import facts, ledger, migrate
+from bluegreen.adapters.database import facts, kept, ledger, migrate, states
 from bluegreen.adapters.database.backup import Backups
 from bluegreen.adapters.database.connections import Access
 from bluegreen.adapters.database.dsn import Dsn
@@ -11,7 +11,7 @@ from bluegreen.adapters.database.jobs import Job
 from bluegreen.adapters.database.locks import migration_lock
 from bluegreen.adapters.database.rules import BackupRules, Source
 from bluegreen.domain.errors import MigrationFailed
-from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase
+from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, MigrationState
 from bluegreen.domain.plans import Release
 
 
@@ -52,6 +52,18 @@ class PostgresDatabase:
 
     async def back_up(self, deployment: str, release: str) -> Backup:
         return await self._backups.take(deployment, release)
+
+    async def backups(self) -> tuple[Backup, ...]:
+        return await kept.listed(self._backups)
+
+    async def verify(self, backup: Backup) -> Backup:
+        return await kept.verified(self._backups, backup)
+
+    async def tidy(self, purpose: str) -> None:
+        await kept.tidied(self._backups, purpose)
+
+    async def migration_states(self) -> tuple[MigrationState, ...]:
+        return await states.ask(self._access, self._name, self._sources)
 
     async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
         return await migrate.pending(self._access, self._name, self._sources, phase, release)

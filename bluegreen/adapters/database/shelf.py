@@ -110,15 +110,31 @@ class Shelf:
         pattern = re.compile(re.escape(self._prefix) + r"\d{8}T\d{6}Z-[^/]*" + re.escape(ending))
         return [path for path in self.directory.iterdir() if pattern.fullmatch(path.name)]
 
+    def kept(self) -> list[tuple[Path, dict[str, Any]]]:
+        """The dumps that are ours with what their manifests say, the latest first; none without a directory."""
+        if not self.directory.exists():
+            return []
+        with self._translated("looked at"):
+            found = [(path, manifest) for path in self._ours(".dump") if (manifest := self._manifest(path))]
+        return sorted(found, key=lambda each: each[0].name, reverse=True)
+
+    def digest(self, dump: Path) -> str:
+        """The sha256 of a dump as it is now."""
+        with self._translated("read"), dump.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def _claimed(self, dump: Path) -> bool:
-        """Whether its manifest says that it is ours: names alone could be another project's (a-b + c, a + b-c)."""
+        return bool(self._manifest(dump))
+
+    def _manifest(self, dump: Path) -> dict[str, Any]:
+        """What its manifest says where that is ours, else nothing: names alone could be another project's (a-b + c,
+        a + b-c)."""
         with suppress(FileNotFoundError, ValueError):
             said = json.loads(Path(f"{dump}{MANIFEST}").read_text())
-            return isinstance(said, dict) and (said.get("project"), said.get("database")) == (
-                self.project,
-                self.database,
-            )
-        return False
+            ours = (self.project, self.database)
+            if isinstance(said, dict) and (said.get("project"), said.get("database")) == ours:
+                return said
+        return {}
 
     def _sync_directory(self) -> None:
         handle = os.open(self.directory, os.O_RDONLY)

@@ -12,20 +12,23 @@ import msgspec
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Record
+from bluegreen.domain.records import EVENTS_KEPT, FACTS_KEPT, AuditRow, Event, Fact, Intent, Json, Record
 
 T = TypeVar("T")
 
 
 class MemoryJournal:
-    """The Journal port on dicts. With `full` set every write is refused, as on a full disk; `damaged`: everything."""
+    """The Journal port on dicts. With `full` set every write is refused, as on a full disk; `damaged`: everything.
+    `free` is the room left, in bytes."""
 
     def __init__(self) -> None:
         self.full = False
         self.damaged = False
+        self.free = 1 << 40
         self._deployments: dict[str, Deployment] = {}
         self._intents: dict[str, Intent] = {}
         self._events: list[Event] = []
+        self._told = 0
         self._audit: list[AuditRow] = []
         self._facts: dict[tuple[str, str], Json] = {}
 
@@ -77,13 +80,16 @@ class MemoryJournal:
         wanted = (event for event in self._events if event.seq > after)
         return tuple(event for event in wanted if deployment in ("", event.deployment))[:limit]
 
-    async def audit(self, row: AuditRow) -> None:
+    async def audit(self, row: AuditRow, *facts: Fact) -> None:
         self._check()
         self._audit.append(row)
+        for fact in facts:
+            self._facts[fact.kind, fact.key] = _kept(fact.value, Any)
 
-    async def audited(self, limit: int) -> tuple[AuditRow, ...]:
+    async def audited(self, limit: int, before: int = 0) -> tuple[AuditRow, ...]:
         self._look()
-        return tuple(reversed(self._audit))[:limit]
+        numbered = [replace(row, seq=seq) for seq, row in enumerate(self._audit, 1)]
+        return tuple(row for row in reversed(numbered) if not before or row.seq < before)[:limit]
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
         self._check()
@@ -104,12 +110,33 @@ class MemoryJournal:
         self._look()
         return {key: _kept(value, Any) for (its_kind, key), value in self._facts.items() if its_kind == kind}
 
+    async def prune(self, deployments: int) -> int:
+        self._check()
+        old = list(self._deployments.values())[: max(0, len(self._deployments) - deployments)]
+        gone = {deployment.id for deployment in old if deployment.phase.final}
+        self._deployments = {id: kept for id, kept in self._deployments.items() if id not in gone}
+        self._intents = {id: kept for id, kept in self._intents.items() if kept.deployment not in gone}
+        of_none = [event.seq for event in self._events if not event.deployment][:-EVENTS_KEPT]
+        self._events = [e for e in self._events if e.deployment not in gone and e.seq not in of_none]
+        for kind, key in list(self._facts):
+            if key.partition(":")[0] in gone:
+                del self._facts[kind, key]
+        for kind, keep in FACTS_KEPT.items():
+            for key in [key for its_kind, key in self._facts if its_kind == kind][:-keep]:
+                del self._facts[kind, key]
+        return len(gone)
+
+    async def room(self) -> int:
+        self._look()
+        return self.free
+
     async def forget(self, kind: str, key: str) -> None:
         self._check()
         self._facts.pop((kind, key), None)
 
     def _append(self, event: Event) -> Event:
-        numbered = replace(_kept(event, Event), seq=len(self._events) + 1)
+        self._told += 1
+        numbered = replace(_kept(event, Event), seq=self._told)
         self._events.append(numbered)
         return numbered
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from bluegreen.adapters.journals.pruning import prune
 from bluegreen.adapters.journals.sqlite_file import SqliteFile
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Record
+from bluegreen.domain.records import EVENTS_KEPT, FACTS_KEPT, AuditRow, Event, Fact, Intent, Json, Record
+from bluegreen.ports import Timed, untimed
 
 _pack = msgspec.json.encode
 
@@ -19,8 +21,9 @@ _pack = msgspec.json.encode
 class SqliteJournal:
     """The Journal port on a file. `open` first."""
 
-    def __init__(self, path: Path, *, timeout: float = 5.0) -> None:
-        self._file = SqliteFile(path, timeout)
+    def __init__(self, path: Path, *, timeout: float = 5.0, timed: Timed = untimed) -> None:
+        """`timeout` in seconds for each read or write; `timed` is told of each "read" and "write"."""
+        self._file = SqliteFile(path, timeout, timed, _legible)
 
     async def open(self) -> None:
         """Open or create the file. Raises JournalUnwritable, JournalUnreadable."""
@@ -77,12 +80,19 @@ class SqliteJournal:
         )
         return tuple(_numbered(self._file.decoded(body, Event), seq) for seq, body in rows)
 
-    async def audit(self, row: AuditRow) -> None:
-        await self._file.write(lambda db: _put(db, row))
+    async def audit(self, row: AuditRow, *facts: Fact) -> None:
+        records: tuple[Record, ...] = (row, *facts)
 
-    async def audited(self, limit: int) -> tuple[AuditRow, ...]:
-        rows = await self._file.read("SELECT body FROM audit ORDER BY seq DESC LIMIT ?", limit)
-        return tuple(self._file.decoded(body, AuditRow) for (body,) in rows)
+        def work(db: sqlite3.Connection) -> None:
+            for record in records:
+                _put(db, record)
+
+        await self._file.write(work)
+
+    async def audited(self, limit: int, before: int = 0) -> tuple[AuditRow, ...]:
+        statement = "SELECT seq, body FROM audit WHERE ? = 0 OR seq < ? ORDER BY seq DESC LIMIT ?"
+        rows = await self._file.read(statement, before, before, limit)
+        return tuple(replace(self._file.decoded(body, AuditRow), seq=seq) for seq, body in rows)
 
     async def keep(self, kind: str, key: str, value: Json) -> None:
         await self._file.write(lambda db: _put(db, Fact(kind, key, value)))
@@ -102,8 +112,23 @@ class SqliteJournal:
         rows = await self._file.read("SELECT key, value FROM fact WHERE kind = ? ORDER BY seq", kind)
         return {key: self._file.decoded(value, Any) for key, value in rows}
 
+    async def prune(self, deployments: int) -> int:
+        return await self._file.write(lambda db: prune(db, deployments, FACTS_KEPT, EVENTS_KEPT))
+
+    async def room(self) -> int:
+        return await self._file.room()
+
     async def forget(self, kind: str, key: str) -> None:
         await self._file.write(lambda db: db.execute("DELETE FROM fact WHERE kind = ? AND key = ?", (kind, key)))
+
+
+def _legible(db: sqlite3.Connection) -> None:
+    """What a daemon must read to begin. Raises sqlite3.DatabaseError."""
+    for (body,) in db.execute("SELECT body FROM deployment ORDER BY seq DESC LIMIT 1"):
+        try:
+            msgspec.json.decode(body, type=Deployment)
+        except msgspec.MsgspecError as exc:
+            raise sqlite3.DatabaseError(f"the latest deployment: {exc}") from exc
 
 
 def _put_deployment(db: sqlite3.Connection, deployment: Deployment) -> None:

@@ -9,18 +9,21 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
 
+from bluegreen.adapters.journals.opening import Check, connect, is_no_database, read_copy, refuse_newer, set_aside
 from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
+from bluegreen.ports import Timed, untimed
 
-SCHEMA_VERSION = 1
 COMMIT = 30.0
 """Seconds that a commit which has begun is waited for beyond its budget: whether it took effect must be known."""
+OPEN = 60.0
+"""Seconds for opening: the file is read as a whole once, to know that it is sound."""
 T = TypeVar("T")
 Rows = Sequence[tuple[Any, ...]]
 
@@ -47,19 +50,24 @@ class _Caller:
 
 
 class SqliteFile:
-    """The file. `open` first; one that was written by a newer program is refused."""
+    """The file. `open` first; one that was written by a newer program is refused, a damaged one is set aside."""
 
-    def __init__(self, path: Path, timeout: float) -> None:
-        """`timeout` in seconds for each read or write."""
+    def __init__(self, path: Path, timeout: float, timed: Timed = untimed, check: Check = lambda db: None) -> None:
+        """`timeout` in seconds for each read or write; `timed` is told of each "read" and "write". `check` reads what
+        must be legible for the file to count as whole."""
         self._path = path
+        self._timed = timed
         self._timeout = timeout
         self._thread: ThreadPoolExecutor | None = None
+        self._check = check
         self._db: sqlite3.Connection | None = None
+        self._frozen = ""
+        """Why this is a copy in memory that takes no writes; empty where it is the file."""
 
     async def open(self) -> None:
         """Open or create the file. Raises JournalUnwritable, JournalUnreadable."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        await self._run(self._open)
+        await self._run(self._open, seconds=OPEN)
 
     async def close(self) -> None:
         """Close the file; harmless twice."""
@@ -75,6 +83,8 @@ class SqliteFile:
         caller = _Caller()
 
         def transaction() -> T:
+            if self._frozen:
+                self._thaw()
             db = self._connection()
             with db:
                 db.execute("BEGIN IMMEDIATE")
@@ -89,13 +99,18 @@ class SqliteFile:
         """The rows of a query."""
         return await self._run(lambda: self._connection().execute(statement, values).fetchall())
 
-    async def _run(self, work: Callable[[], T], caller: "_Caller | None" = None) -> T:
+    async def room(self) -> int:
+        """Bytes free for us on the disk of the file."""
+        return await self._run(lambda: _free(self._path.parent))
+
+    async def _run(self, work: Callable[[], T], caller: "_Caller | None" = None, *, seconds: float | None = None) -> T:
         if self._thread is None:
             raise JournalUnwritable(f"the journal {self._path} is not open")
+        began = monotonic()
         future = asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
             try:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(seconds or self._timeout):
                     return await asyncio.shield(future)
             except TimeoutError:
                 if caller is None or caller.gives_up():
@@ -105,12 +120,14 @@ class SqliteFile:
                     return await asyncio.shield(future)
         except TimeoutError as exc:
             raise JournalUnwritable(
-                f"the journal {self._path} did not answer within {self._timeout:g} s", path=str(self._path)
+                f"the journal {self._path} did not answer within {seconds or self._timeout:g} s", path=str(self._path)
             ) from exc
         except sqlite3.DatabaseError as exc:
             raise _translate(exc, self._path) from exc
         except OSError as exc:
             raise JournalUnwritable(f"the journal {self._path} cannot be opened: {exc}") from exc
+        finally:
+            self._timed("read" if caller is None else "write", monotonic() - began)
 
     def decoded(self, body: bytes, type: type[T]) -> T:
         """What a row holds. Raises JournalUnreadable where it is not that."""
@@ -125,35 +142,47 @@ class SqliteFile:
         return self._db
 
     def _open(self) -> None:
-        created = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.close(created)
-        # Half the budget: a write that met a lock is refused before we stop waiting, and cannot land after that.
-        db = sqlite3.connect(self._path, timeout=self._timeout / 2, isolation_level=None, check_same_thread=False)
+        refuse_newer(self._path)
+        if is_no_database(self._path):
+            set_aside(self._path)
         try:
-            self._set_up(db)
-        except BaseException:  # whatever it was, the connection is ours to close
-            db.close()
-            raise
-        self._db = db
+            self._db = self._connect()
+        except (sqlite3.OperationalError, OSError) as exc:
+            self._read_only(exc)
+        except sqlite3.DatabaseError:
+            set_aside(self._path)
+            self._db = self._connect()
 
-    def _set_up(self, db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise JournalUnreadable(
-                f"{self._path} was written by a newer bluegreen (state version {version}, this program knows"
-                f" {SCHEMA_VERSION})",
-                next=("install the newer bluegreen again",),
-            )
-        if version == 0:
-            schema = files(__package__).joinpath("schema.sql").read_text()
-            db.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
+    def _connect(self) -> sqlite3.Connection:
+        # Half the budget: a write that met a lock is refused before we stop waiting, and cannot land after that.
+        return connect(self._path, self._timeout / 2, self._check)
+
+    def _read_only(self, why: Exception) -> None:
+        """On a disk that takes no writes what was kept can still be read; raises `why` where it cannot."""
+        try:
+            self._db = read_copy(self._path)
+        except (sqlite3.Error, OSError):
+            raise why from None
+        self._frozen = str(why)
+
+    def _thaw(self) -> None:
+        """Go on with the file itself, where the disk takes writes again. Raises sqlite3.OperationalError."""
+        try:
+            thawed = self._connect()
+        except (sqlite3.Error, OSError) as exc:
+            raise sqlite3.OperationalError(f"it can only be read: {exc}") from exc
+        self._close()
+        self._db, self._frozen = thawed, ""
 
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _free(directory: Path) -> int:
+    found = os.statvfs(directory)
+    return found.f_bavail * found.f_frsize
 
 
 def _translate(exc: sqlite3.DatabaseError, path: Path) -> JournalUnwritable | JournalUnreadable:
@@ -166,5 +195,5 @@ def _damaged(path: Path, exc: Exception) -> JournalUnreadable:
     return JournalUnreadable(
         f"the journal {path} is damaged: {exc}",
         path=str(path),
-        next=(f"cp -a {path} {path}.damaged", "bluegreen serve"),
+        next=("systemctl restart bluegreen   (it is copied aside, and a new one is begun)",),
     )

@@ -47,6 +47,7 @@ class CaddyLog:
         self._tail = Tail(path)
         self._lines = AccessLines(services, probe_header, on_witness)
         self._heard_at: float | None = None
+        self._caught_up_at: float | None = None
         self._position: Json = None
         self.problem = ""
 
@@ -59,6 +60,11 @@ class CaddyLog:
     def heard_at(self) -> float | None:
         """When a line was last read, anybody's."""
         return self._heard_at
+
+    @property
+    def caught_up_at(self) -> float | None:
+        """When the log was last read to its end; it is looked at once a second at least."""
+        return self._caught_up_at
 
     @property
     def seen(self) -> Seen:
@@ -112,6 +118,8 @@ class CaddyLog:
         self.problem = ""
         self._take(lines, report)
         self._position = self._tail.position()
+        if not more:
+            self._caught_up_at = self._clock.monotonic()
         return more
 
     def _take(self, lines: list[bytes], report: Callable[[Batch], None]) -> None:

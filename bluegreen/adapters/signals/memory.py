@@ -28,6 +28,11 @@ class MemorySignals:
         return self._heard_at
 
     @property
+    def caught_up_at(self) -> float | None:
+        """Now, where nothing waits to be reported; else long ago."""
+        return self._clock.monotonic() if self._queue.empty() else self._heard_at
+
+    @property
     def problem(self) -> str:
         """Empty: there is nothing that could not be read."""
         return ""

@@ -51,6 +51,11 @@ class Probes:
         return self._heard_at
 
     @property
+    def caught_up_at(self) -> float | None:
+        """Now: nothing that was not asked waits to be reported."""
+        return self._clock.monotonic()
+
+    @property
     def problem(self) -> str:
         """Empty: a front door that does not answer is what probes are there to see."""
         return ""

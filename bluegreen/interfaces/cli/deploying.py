@@ -14,6 +14,7 @@ from bluegreen.domain.plans import Plan
 from bluegreen.interfaces import render, reports, text
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.shell import Shell, verb
+from bluegreen.interfaces.cli.superseding import superseding
 
 if TYPE_CHECKING:
     from bluegreen.interfaces.client import Client, Reply
@@ -55,10 +56,22 @@ def terms_options(function: Function) -> Function:
         click.option("--contract", is_flag=True, help="Run the contract migrations that are due."),
         click.option("--live-is-down", is_flag=True, help="Nothing works now: do not insist on a healthy live colour."),
         click.option("--force", is_flag=True, help="Also a release that was taken back before."),
+        click.option("--supersede", is_flag=True, help="End the deployment that runs first, where that harms nobody."),
         reason_option,
     ):
         function = option(function)
     return function
+
+
+def optional_release(function: Function) -> Function:
+    """[RELEASE]. A script's empty variable is refused, or it would mean "whichever is usual"."""
+
+    def named(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+        if value == "":
+            raise click.BadParameter("it is empty; leave it out, or name a release")
+        return value or ""
+
+    return click.argument("release", required=False, default=None, callback=named)(function)
 
 
 def following_options(function: Function) -> Function:
@@ -115,7 +128,9 @@ def deploy(
     shell.remark(render.plan_lines(made, datetime.now(UTC)))
     if not yes:
         _ask(shell, made)
-    start = _starting(lambda client: client.deploy(made.id))
+    supersede = terms["supersede"] or bool(made.supersedes)
+    begin = superseding(shell, made, timeout) if supersede else lambda client: client.deploy(made.id)
+    start = _starting(begin)
     sys.exit(shell.ask(lambda client: start(shell, client, no_watch, wait_final, timeout)))
 
 
@@ -169,7 +184,7 @@ def watch(shell: Shell, deployment: str, wait_final: bool, timeout: float | None
 
 
 @verb("rollback")
-@click.argument("release", required=False, default="")
+@optional_release
 @reason_option
 @no_watch_option
 @following_options

@@ -4,7 +4,7 @@ from enum import IntEnum
 from http import HTTPStatus
 
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.errors import AlreadyRunning, BluegreenError, ConfigurationError
+from bluegreen.domain.errors import AlreadyRunning, BluegreenError, ConfigurationError, JournalUnreadable
 from bluegreen.domain.phases import Phase
 
 
@@ -55,7 +55,7 @@ def of_problem(code: str, status: int) -> Exit:
 
 def of_error(exc: BluegreenError) -> Exit:
     """For an error of this very process."""
-    if isinstance(exc, ConfigurationError):
+    if isinstance(exc, ConfigurationError | JournalUnreadable):  # a state file of a newer program: no restart helps
         return Exit.CONFIGURATION
     return Exit.LOCKED if isinstance(exc, AlreadyRunning) else Exit.ERROR
 

@@ -28,15 +28,29 @@ def _socket() -> Path:
     return Path(os.environ.get("BLUEGREEN_SOCKET") or DEFAULT_SOCKET)
 
 
+@dataclass(frozen=True, slots=True)
+class OfflineCutback:
+    """A cutback without the daemon: where the configuration is, why, and `if_watched` for the failsafe unit."""
+
+    config: Path
+    reason: str = ""
+    force: bool = False
+    if_watched: bool = False
+
+
 @dataclass
 class Shell:
-    """How this invocation talks. `following`: the deployment that goes on when Ctrl-C is pressed."""
+    """How this invocation talks. `following`: the deployment that goes on when Ctrl-C is pressed; `left`: what else
+    goes on then, in words, and where to look. `offline` makes a cutback without the daemon: the top floor sets it,
+    which knows files and Caddy."""
 
     socket: Path = field(default_factory=_socket)
     output: str = "text"
     quiet: bool = False
     verbose: bool = False
     following: str = ""
+    left: tuple[str, tuple[str, ...]] = ("", ())
+    offline: "Callable[[Shell, OfflineCutback], Exit] | None" = None
 
     @property
     def json(self) -> bool:
@@ -49,8 +63,9 @@ class Shell:
         capable = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         return capable and not self.json and not self.quiet
 
-    def ask(self, work: "Callable[[Client], Awaitable[T]]") -> T:
-        """Do `work` with the daemon; where that fails, say why and end with the exit code for it."""
+    def ask(self, work: "Callable[[Client], Awaitable[T]]", *, without_daemon: tuple[str, ...] = ()) -> T:
+        """Do `work` with the daemon; where that fails, say why and end with the exit code for it. `without_daemon` are
+        commands that do it where none answers."""
         from bluegreen.interfaces.client import Client, ClientError
 
         async def connected() -> T:
@@ -60,7 +75,8 @@ class Shell:
         try:
             return asyncio.run(connected())
         except ClientError as exc:
-            self.fail(exc.detail, exc.next, exits.of_problem(exc.code, exc.status))
+            code = exits.of_problem(exc.code, exc.status)
+            self.fail(exc.detail, (*without_daemon, *exc.next) if code is Exit.NOT_RUNNING else exc.next, code)
         except KeyboardInterrupt:
             self._detach()
 
@@ -91,7 +107,9 @@ class Shell:
         from bluegreen.interfaces import text
 
         first, *more = text.block(detail) or ["something went wrong"]
-        lines = [f"{text.mark(text.FAILED)} {first}", *more, *text.commands(text.cleaned(commands))]
+        # What comes from outside never begins a line: there stand our own first words.
+        further = (f"  {line.removeprefix('  ')}" for line in more)
+        lines = [f"{text.mark(text.FAILED)} {first}", *further, *text.commands(text.cleaned(commands))]
         for line in _fitted(lines, sys.stderr):
             click.echo(line, err=True)
         sys.exit(code)
@@ -102,6 +120,10 @@ class Shell:
         if self.following:
             click.echo(f"\nDetached. Deployment {self.following} goes on without you.", err=True)
             for line in text.commands((f"bluegreen watch {self.following}", f"bluegreen abort {self.following}")):
+                click.echo(line, err=True)
+        elif self.left[0]:
+            click.echo(f"\nDetached. {self.left[0]}", err=True)
+            for line in text.commands(self.left[1]):
                 click.echo(line, err=True)
         sys.exit(Exit.DETACHED)
 
@@ -114,6 +136,17 @@ def _fitted(lines: Iterable[str], stream: TextIO) -> Iterable[str]:
         return lines
     width = shutil.get_terminal_size().columns
     return (piece for line in lines for piece in text.wrapped(line, width))
+
+
+config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, readable=False),  # reading it says more than click does
+    envvar="BLUEGREEN_CONFIG",
+    default=Path("/etc/bluegreen/bluegreen.toml"),
+    show_default=True,
+    help="The configuration file (BLUEGREEN_CONFIG).",
+)
 
 
 class Verb(click.Command):

@@ -15,12 +15,22 @@ TALKING = {
     "promote": "steering",
     "abort": "steering",
     "cutback": "steering",
+    "pause": "steering",
+    "resume": "steering",
     "rollback": "deploying",
     "retry": "deploying",
     "resolve": "steering",
     "history": "looking",
     "show": "looking",
     "logs": "looking",
+    "explain": "explaining",
+    "migrate": "tending",
+    "backup": "tending",
+    "env": "tending",
+    "notify": "tending",
+    "hook": "tending",
+    "audit": "tending",
+    "reload": "reloading",
 }
 
 

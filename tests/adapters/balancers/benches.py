@@ -8,7 +8,7 @@ from typing import Protocol
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.balancers.memory import Fault, MemoryBalancer
 from bluegreen.adapters.balancers.snippets import line
-from bluegreen.demo.caddy import EmbeddedCaddy
+from bluegreen.demo.caddy import EmbeddedCaddy, caddy_binary
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.ports import Balancer
@@ -52,6 +52,9 @@ class Bench(Protocol):
     def keep_snippets(self, colour: Colour) -> None:
         """Create the snippet files, as set-up does."""
 
+    def reload_with(self, exit_code: int) -> Balancer:
+        """A balancer of the same kind whose reload command comes up from what it was started with, or fails."""
+
     def beside(self, *services: Service) -> Balancer:
         """A balancer of the same kind with other services configured."""
 
@@ -85,6 +88,10 @@ class MemoryBench:
 
     def keep_snippets(self, colour: Colour) -> None:
         self.balancer.snippets = {service.name: colour for service in sites.SERVICES}
+
+    def reload_with(self, exit_code: int) -> Balancer:
+        self.balancer.reload_fault = f"it failed with {exit_code}" if exit_code else None
+        return self.balancer
 
     def beside(self, *services: Service) -> Balancer:
         return MemoryBalancer(services, clock=sites.StoppedClock())
@@ -132,12 +139,22 @@ class CaddyBench:
         for service in sites.SERVICES:
             (self._directory / f"{service.name}.caddy").write_text(line(service, colour))
 
+    def reload_with(self, exit_code: int) -> Balancer:
+        words = [str(caddy_binary()), "reload", "--config", str(self._caddy.directory / "caddy.json")]
+        words += ["--address", self._caddy.admin.removeprefix("http://")]
+        return self._balancer(sites.SERVICES, ["sh", "-c", f"exit {exit_code}"] if exit_code else words)
+
     def beside(self, *services: Service) -> Balancer:
         return self._balancer(services)
 
-    def _balancer(self, services: Sequence[Service]) -> CaddyBalancer:
+    def _balancer(self, services: Sequence[Service], reload: Sequence[str] = ()) -> CaddyBalancer:
         return CaddyBalancer(
-            self.endpoint, services, timeout=TIMEOUT, clock=sites.StoppedClock(), directory=self._directory
+            self.endpoint,
+            services,
+            timeout=TIMEOUT,
+            clock=sites.StoppedClock(),
+            directory=self._directory,
+            reload=reload,
         )
 
     async def _meddle(self) -> None:

@@ -120,3 +120,6 @@ class StoppedClock:
 
     def monotonic(self) -> float:
         return 0.0
+
+    def suspended(self) -> float:
+        return 0.0

@@ -17,6 +17,7 @@ from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.errors import (
     AddressInvalid,
+    BalancerError,
     BalancerUnreachable,
     ChangeRefused,
     ChangeUnknown,
@@ -270,6 +271,29 @@ async def test_a_caddy_without_etags_is_never_written_to() -> None:
             await balancer.switch(GREEN, 7)
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_the_answer_of_a_proxy_in_between_does_not_tell_what_became_of_the_change(status: int) -> None:
+    servers = msgspec.json.encode(olympus()["apps"]["http"]["servers"]).decode()
+    async with answering(servers, etag="e1", changes=status) as admin, balancer_at(admin) as balancer:
+        with pytest.raises(ChangeUnknown, match=f"HTTP {status}: it may still take effect"):
+            await balancer.switch(GREEN, 7)
+
+
+async def test_a_reload_that_hangs_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bluegreen.adapters.balancers.caddy.RELOAD_SECONDS", 0.2)
+    admin = "http://127.0.0.1:1"
+    balancer = CaddyBalancer(admin, SERVICES, timeout=5.0, clock=StoppedClock(), reload=["sleep", "60"])
+    with pytest.raises(BalancerError, match=r"was not reloaded: sleep did not end within 0\.2 s") as caught:
+        await balancer.reload()
+    assert caught.value.next == ("sleep 60",)
+
+
+async def test_what_a_reload_says_last_is_passed_on() -> None:
+    reload = ["sh", "-c", "echo reloading; echo done"]
+    balancer = CaddyBalancer("http://127.0.0.1:1", SERVICES, timeout=5.0, clock=StoppedClock(), reload=reload)
+    assert await balancer.reload() == "done"
+
+
 @pytest.mark.parametrize(
     "admin",
     ["", "127.0.0.1:2019", "unix/run/caddy.sock", "https://127.0.0.1:2019", "http://127.0.0.1:port", "http://[::1:2019",
@@ -301,16 +325,20 @@ async def test_cancelling_passes_through() -> None:
 
 
 @asynccontextmanager
-async def answering(text: str | None) -> AsyncIterator[str]:
-    """A server on loopback that answers every GET with this text; with None never."""
+async def answering(text: str | None, *, etag: str = "", changes: int = 405) -> AsyncIterator[str]:
+    """A server on loopback that answers every GET with this text (with None never), and changes with this status."""
 
     async def handle(_: web.Request) -> web.Response:
         if text is None:
             await asyncio.Event().wait()
-        return web.Response(text=text)
+        return web.Response(text=text, headers={"ETag": etag} if etag else {})
+
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=changes)
 
     app = web.Application()
     app.router.add_get("/{path:.*}", handle)
+    app.router.add_patch("/{path:.*}", refuse)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     (port,) = free_ports(1)

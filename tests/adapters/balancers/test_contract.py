@@ -106,6 +106,16 @@ async def test_services_on_different_colours_have_none_and_are_no_expected_state
     assert bench.written() == 0
 
 
+@pytest.mark.parametrize("ours", [6, 7])
+async def test_a_way_back_that_came_meanwhile_is_not_overtaken(ours: int, bench: Bench) -> None:
+    """A daemon that hung before its switch finds `cutback --offline` done: the colour as expected, the stamp later."""
+    await bench.balancer.switch(BLUE, 7)
+    with pytest.raises(MovedOutside, match="generation 7 meanwhile"):
+        await bench.balancer.switch(GREEN, ours, expected=BLUE)
+    assert (await bench.balancer.observe()).colour is BLUE
+    assert bench.written() == 1
+
+
 async def test_the_way_back_overwrites_whatever_is_there(bench: Bench) -> None:
     await bench.point("kratos", *KRATOS.addresses[BLUE], *KRATOS.addresses[GREEN])
     assert (await bench.balancer.observe()).colour is None
@@ -248,3 +258,18 @@ async def test_the_snippets_are_brought_to_a_colour_and_traffic_stays(bench: Ben
     assert bench.balancer.persisted() is GREEN
     assert (await bench.balancer.observe()).colour is BLUE
     assert bench.written() == 0
+
+
+async def test_a_reload_goes_past_us_and_comes_up_from_its_own_files(bench: Bench) -> None:
+    balancer = bench.reload_with(0)
+    await bench.balancer.switch(GREEN, 7)
+    await balancer.reload()
+    traffic = await bench.balancer.observe()
+    assert (traffic.colour, traffic.generation) == (BLUE, None)
+
+
+async def test_a_reload_that_fails_or_is_not_configured_says_so(bench: Bench) -> None:
+    with pytest.raises(BalancerError, match="configured"):
+        await bench.balancer.reload()
+    with pytest.raises(BalancerError, match="failed with 3"):
+        await bench.reload_with(3).reload()

@@ -14,7 +14,7 @@ import pytest
 from bluegreen.adapters.cards.file import FileCards
 from bluegreen.adapters.cards.memory import MemoryCards
 from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
-from bluegreen.domain.traffic import Card
+from bluegreen.domain.traffic import Card, Mark
 from bluegreen.ports import Cards
 from tests.domain.examples import API, BLUE, GREEN, WEB
 from tests.virtual_time import EPOCH
@@ -32,6 +32,8 @@ CARD = Card(
     written_at=EPOCH,
 )
 
+MARK = Mark("d-1", BLUE, 8, "uid 0 (root)", EPOCH, failsafe=True, reason="the daemon is dead")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -48,7 +50,12 @@ def refuse_writes(cards: MemoryCards | FileCards, path: Path) -> Callable[[], No
     """Makes the next writes fail."""
     if isinstance(cards, MemoryCards):
         return lambda: setattr(cards, "full", True)
-    return lambda: path.with_name("cutback.json.new").mkdir()
+
+    def refuse() -> None:
+        path.with_name("cutback.json.new").mkdir()
+        path.with_name("cutback-done.json.new").mkdir()
+
+    return refuse
 
 
 async def test_without_a_card_there_is_none(cards: Cards) -> None:
@@ -74,6 +81,29 @@ async def test_a_card_that_cannot_be_written_leaves_the_one_before(
     with pytest.raises(JournalUnwritable):
         await cards.write(replace(CARD, generation=8))
     assert await cards.read() == CARD
+
+
+async def test_without_a_mark_there_is_none_and_removing_it_is_harmless(cards: Cards) -> None:
+    assert await cards.marked() is None
+    await cards.unmark()
+    assert await cards.marked() is None
+
+
+async def test_the_mark_is_read_as_it_was_left_until_it_is_removed(cards: Cards) -> None:
+    await cards.write(CARD)
+    await cards.mark(MARK)
+    await cards.mark(replace(MARK, generation=9))
+    assert await cards.marked() == replace(MARK, generation=9)
+    assert await cards.read() == CARD
+    await cards.unmark()
+    assert await cards.marked() is None
+    assert await cards.read() == CARD
+
+
+async def test_a_mark_that_cannot_be_left_or_removed_is_told(cards: Cards, refuse_writes: Callable[[], None]) -> None:
+    refuse_writes()
+    with pytest.raises(JournalUnwritable):
+        await cards.mark(MARK)
 
 
 # --- the file
@@ -187,3 +217,27 @@ async def test_a_disk_that_hangs_is_told_in_time(path: Path, monkeypatch: pytest
             await FileCards(path, timeout=0.05).write(CARD)
     finally:
         released.set()
+
+
+async def test_a_card_of_an_earlier_program_that_knows_less_of_the_balancer_is_read(path: Path) -> None:
+    await FileCards(path).write(CARD)
+    document = json.loads(path.read_text())
+    for later in ("timeout", "socket_owner", "daemon_uid", "allow_remote_admin"):
+        del document[later]
+    path.write_text(json.dumps(document))
+    assert await FileCards(path).read() == CARD
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes into the directory of somebody else")
+async def test_what_root_leaves_belongs_to_the_owner_of_the_directory(path: Path) -> None:
+    os.chown(path.parent, 12345, 23456)
+    await FileCards(path).mark(MARK)
+    left = path.with_name("cutback-done.json").stat()
+    assert (left.st_uid, left.st_gid, stat.S_IMODE(left.st_mode)) == (12345, 23456, 0o600)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"deployment": "d-1"}'])
+async def test_a_file_that_is_no_mark_is_unreadable_and_named(body: bytes, path: Path) -> None:
+    path.with_name("cutback-done.json").write_bytes(body)
+    with pytest.raises(JournalUnreadable, match=r"cutback-done\.json"):
+        await FileCards(path).marked()

@@ -80,6 +80,7 @@ async def test_a_backup_is_named_private_and_described_by_its_manifest(filled: S
     assert (backup.size, backup.sha256) == (file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest())
     manifest = json.loads(Path(f"{file}.json").read_text())
     rows = manifest.pop("rows")
+    assert 0 < manifest.pop("seconds") <= backup.seconds
     version = manifest.pop("client_version")
     assert version.startswith("pg_dump (PostgreSQL) 16")
     assert manifest == {
@@ -410,3 +411,72 @@ async def test_with_a_real_password_everything_works_and_it_is_seen_nowhere(site
 def _old_dump(site: Site, name: str, project: str) -> None:
     (site.backups / name).touch()
     (site.backups / f"{name}.json").write_text(json.dumps({"project": project, "database": "main"}))
+
+
+async def test_a_kept_backup_is_verified_again_without_being_touched(filled: Site) -> None:
+    backup = await filled.database().back_up("d1", "1.1.0")
+    await filled.execute("INSERT INTO t SELECT generate_series(1, 7)")
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in filled.backups.iterdir()}
+    again = await filled.database().verify(backup)
+    assert (again.rows, again.tables) == (backup.rows, backup.tables), "what was dumped counts, not what is there now"
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in filled.backups.iterdir()} == before
+    assert await filled.scratch_databases() == []
+
+
+async def test_a_dump_whose_rows_are_not_those_of_its_manifest_is_refuted(filled: Site) -> None:
+    backup = await filled.database().back_up("d1", "1.1.0")
+    manifest = Path(f"{backup.file}.json")
+    said = json.loads(manifest.read_text())
+    said["rows"]["public.t"] = 1
+    manifest.write_text(json.dumps(said))
+    with pytest.raises(BackupFailed, match=r"does not hold the rows.*public\.t"):
+        await filled.database().verify(backup)
+    assert await filled.scratch_databases() == []
+
+
+async def test_a_backup_that_is_only_to_be_read_is_read_again(filled: Site) -> None:
+    filled.rules = replace(filled.rules, verify="decode")
+    backup = await filled.database().back_up("d1", "1.1.0")
+    assert (await filled.database().verify(backup)).verified == "decode"
+
+
+async def test_what_is_no_backup_of_ours_is_not_listed(filled: Site) -> None:
+    assert await filled.database().backups() == ()
+    assert not filled.backups.exists(), "looking makes nothing"
+    backup = await filled.database().back_up("d1", "1.1.0")
+    (filled.backups / "test-main-20200101T000000Z-d0.dump").touch()
+    (filled.backups / "test-main-20200102T000000Z-d0.dump").touch()
+    (filled.backups / "test-main-20200102T000000Z-d0.dump.json").write_text('{"project": "test", "database": "main"}')
+    assert [each.id for each in await filled.database().backups()] == [backup.id]
+
+
+async def test_a_migration_whose_file_is_gone_or_changed_is_told(site: Site) -> None:
+    site.write("0001_a.expand.sql", "CREATE TABLE a (id int)")
+    kept = site.write("0002_b.expand.sql", "CREATE TABLE b (id int)")
+    await site.apply()
+    (site.migrations / "0001_a.expand.sql").unlink()
+    kept.write_text("CREATE TABLE b (id bigint)")
+    states = await site.database().migration_states()
+    assert [(each.label, each.state, bool(each.file), each.changed) for each in states] == [
+        ("app/0001_a.expand", "done", False, False),
+        ("app/0002_b.expand", "done", True, True),
+    ]
+
+
+async def test_a_tool_is_told_release_by_release(site: Site) -> None:
+    site.tool("exit 0")
+    assert await site.database().migration_states() == ()
+    await site.apply()
+    (state,) = await site.database().migration_states()
+    assert (state.label, state.kind, state.state) == ("tool/1.1.0.expand", "command", "done")
+
+
+async def test_what_a_killed_daemon_left_of_a_backup_by_hand_is_tidied_away(filled: Site) -> None:
+    filled.backups.mkdir()
+    partial = filled.backups / "test-main-20200101T000000Z-by-hand.dump.partial"
+    partial.touch()
+    name = scratch_name("test", "main", "by-hand")
+    await execute(filled.dsn, f'CREATE DATABASE "{name}"')
+    await filled.database().tidy("by-hand")
+    assert not partial.exists()
+    assert await filled.scratch_databases() == []

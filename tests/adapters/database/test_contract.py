@@ -8,7 +8,7 @@ import pytest
 
 from bluegreen.adapters.database.memory import MemoryDatabase
 from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed
-from bluegreen.domain.migrations import MigrationPhase
+from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.ports import Database
 from tests.adapters.database.sites import Site
@@ -26,6 +26,7 @@ class Bench:
     add: Callable[[str, MigrationPhase], None]
     break_one: Callable[[str], None]
     unreachable: Callable[[], Database]
+    spoil: Callable[[Backup], None]
 
 
 def _memory() -> Bench:
@@ -37,7 +38,10 @@ def _memory() -> Bench:
     def break_one(version: str) -> None:
         database.failing[version] = 'relation "nowhere" does not exist'
 
-    return Bench(database, database, add, break_one, lambda: replace(database, unreachable=True))
+    def spoil(backup: Backup) -> None:
+        database.spoilt[backup.id] = "its sha256 is another one"
+
+    return Bench(database, database, add, break_one, lambda: replace(database, unreachable=True), spoil)
 
 
 def _postgres(site: Site) -> Bench:
@@ -51,7 +55,10 @@ def _postgres(site: Site) -> Bench:
         host = site.dsn.partition("@")[2].partition(":")[0]
         return replace_dsn(site, f"postgresql://postgres@{host}:1/app").database(connect_timeout=2.0)
 
-    return Bench(site.database(), site.database(), add, break_one, unreachable)
+    def spoil(backup: Backup) -> None:
+        Path(backup.file).write_bytes(Path(backup.file).read_bytes() + b"!")
+
+    return Bench(site.database(), site.database(), add, break_one, unreachable, spoil)
 
 
 def replace_dsn(site: Site, dsn: str) -> Site:
@@ -162,10 +169,63 @@ async def test_a_verified_backup_is_told_with_its_facts(bench: Bench) -> None:
     assert backup.file.endswith(f"{backup.id}.dump")
 
 
+async def test_backups_are_listed_the_latest_first_and_can_be_verified_again(bench: Bench) -> None:
+    assert await bench.database.backups() == ()
+    first = await bench.database.back_up("d1", "1.1.0")
+    second = await bench.database.back_up("by-hand", "1.1.0")
+    listed = await bench.database.backups()
+    assert [backup.id for backup in listed] == sorted([first.id, second.id], reverse=True)
+    assert {(backup.deployment, backup.release, backup.sha256) for backup in listed} == {
+        ("d1", "1.1.0", first.sha256),
+        ("by-hand", "1.1.0", second.sha256),
+    }
+    again = await bench.database.verify(listed[0])
+    assert (again.id, again.verified, again.sha256) == (listed[0].id, "restore", listed[0].sha256)
+    assert await bench.database.backups() == listed, "verifying changes nothing"
+
+
+async def test_a_backup_that_is_not_what_was_taken_is_found_out(bench: Bench) -> None:
+    backup = await bench.database.back_up("d1", "1.1.0")
+    bench.spoil(backup)
+    with pytest.raises(BackupFailed, match="is not what was taken"):
+        await bench.database.verify(backup)
+
+
+async def test_tidying_takes_nothing_that_is_kept(bench: Bench) -> None:
+    backup = await bench.database.back_up("by-hand", "1.1.0")
+    await bench.database.tidy("by-hand")
+    await bench.database.tidy("by-hand")
+    assert [kept.id for kept in await bench.database.backups()] == [backup.id]
+
+
+async def test_every_migration_is_told_with_what_the_ledger_says_of_it(bench: Bench) -> None:
+    bench.add("0001_a", EXPAND)
+    bench.add("0001_a", CONTRACT)
+    assert [(m.label, m.state) for m in await bench.database.migration_states()] == [
+        ("app/0001_a.expand", "pending"),
+        ("app/0001_a.contract", "pending"),
+    ]
+    await _apply(bench.database)
+    bench.add("0002_b", EXPAND)
+    bench.break_one("0002_b")
+    with pytest.raises(MigrationFailed):
+        await _apply(bench.database, deployment="d2")
+    states = {m.label: m for m in await bench.database.migration_states()}
+    assert {label: (m.state, m.deployment) for label, m in states.items()} == {
+        "app/0001_a.expand": ("done", "d1"),
+        "app/0001_a.contract": ("pending", ""),
+        "app/0002_b.expand": ("failed", "d2"),
+    }
+    assert states["app/0001_a.expand"].at is not None
+    assert "nowhere" in states["app/0002_b.expand"].error
+    assert not any(m.changed for m in states.values())
+
+
 async def test_an_unreachable_database_is_said_to_be_so(bench: Bench) -> None:
     bench.add("0001_a", EXPAND)
     gone = bench.unreachable()
     questions: list[Awaitable[object]] = [gone.facts(), gone.pending(EXPAND, RELEASE), gone.applied("d1")]
+    questions.append(gone.migration_states())
     for question in questions:
         with pytest.raises(DatabaseUnreachable, match="does not answer"):
             await question

@@ -15,7 +15,7 @@ def test_files_come_in_the_order_of_their_numbers_not_of_their_letters(tmp_path:
     (tmp_path / "README.md").write_text("not SQL")
     (tmp_path / ".0003_x.expand.sql").write_text("an editor's")
     assert [file.path.name for file in read_directory(tmp_path)] == [
-        "0001_c-d_E.expand.sql", "0002_b.contract.sql", "0002_b.expand.sql", "10000_z.expand.sql",
+        "0001_c-d_E.expand.sql", "0002_b.expand.sql", "0002_b.contract.sql", "10000_z.expand.sql",
     ]  # fmt: skip
 
 

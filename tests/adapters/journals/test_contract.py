@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bluegreen.adapters.journals import memory, sqlite
 from bluegreen.adapters.journals.memory import MemoryJournal
 from bluegreen.adapters.journals.sqlite import SqliteJournal
 from bluegreen.domain.deployments import Answer, Cause
@@ -178,6 +179,14 @@ async def test_concluding_what_was_never_intended_changes_nothing(journal: Journ
 # --- the audit
 
 
+async def test_an_audit_row_and_the_facts_of_its_action_are_saved_together(subject: Subject) -> None:
+    row = AuditRow(EPOCH, "ann", "socket", "promote", "d-1", "", "AWAITING", "AWAITING")
+    await subject.journal.audit(row, Fact("order", "d-1", {"promoted": True}), Fact("order", "d-2", None))
+    journal = await subject.reopen()
+    assert await journal.audited(9) == (row,)
+    assert await journal.facts("order") == {"d-1": {"promoted": True}, "d-2": None}
+
+
 async def test_audit_rows_come_latest_first(journal: Journal) -> None:
     rows = [
         AuditRow(EPOCH, "uid 0 (root)", "socket", verb, "d-1", "why", "AWAITING", "CANARYING") for verb in ("a", "b")
@@ -186,6 +195,9 @@ async def test_audit_rows_come_latest_first(journal: Journal) -> None:
         await journal.audit(row)
     assert await journal.audited(10) == (rows[1], rows[0])
     assert await journal.audited(1) == (rows[1],)
+    latest = (await journal.audited(1))[0]
+    assert await journal.audited(10, latest.seq) == (rows[0],)
+    assert [row.seq for row in await journal.audited(10)] == [latest.seq, latest.seq - 1]
 
 
 # --- facts
@@ -224,6 +236,81 @@ async def test_facts_of_one_kind_come_oldest_first_and_replacing_keeps_the_place
     await journal.keep("inspect", "z", "again")
     assert list((await journal.facts("inspect")).items()) == [("z", "again"), ("a", "a"), ("m", "m")]
     assert await journal.facts("nothing") == {}
+
+
+# --- what is forgotten
+
+
+async def _three_deployments(journal: Journal) -> None:
+    for number in (1, 2, 3):
+        id = f"d-{number}"
+        await journal.save(
+            deployment(Phase.LIVE, id=id),
+            event("begun", id),
+            replace(intent(f"i-{number}"), deployment=id),
+            AuditRow(EPOCH, "uid 0 (root)", "socket", "deploy", id, "", "", ""),
+            Fact("ended", id, "LIVE"),
+            Fact("notice", f"{id}:14:LIVE", {}),
+        )
+
+
+async def test_the_oldest_deployments_are_forgotten_with_all_that_is_theirs_but_the_audit(subject: Subject) -> None:
+    await _three_deployments(subject.journal)
+    await subject.journal.keep("wanted", "colour", "green")
+    assert await subject.journal.prune(2) == 1
+    assert await subject.journal.prune(2) == 0
+    journal = await subject.reopen()
+    assert [found.id for found in await journal.deployments(9)] == ["d-3", "d-2"]
+    assert {event.deployment for event in await journal.events(0)} == {"d-2", "d-3"}
+    assert await journal.intents("d-1") == ()
+    assert len(await journal.intents("d-2")) == 1
+    assert list(await journal.facts("ended")) == ["d-2", "d-3"]
+    assert list(await journal.facts("notice")) == ["d-2:14:LIVE", "d-3:14:LIVE"]
+    assert await journal.fact("wanted", "colour") == "green"
+    assert [row.deployment for row in await journal.audited(9)] == ["d-3", "d-2", "d-1"]
+
+
+async def test_a_deployment_that_has_not_ended_is_never_forgotten(journal: Journal) -> None:
+    await journal.save(deployment(Phase.WATCHING, id="d-0"))
+    await _three_deployments(journal)
+    await journal.prune(1)
+    assert [found.id for found in await journal.deployments(9)] == ["d-3", "d-0"]
+
+
+async def test_a_deployment_whose_id_begins_alike_keeps_what_is_its_own(journal: Journal) -> None:
+    for id in ("d-1", "d-10"):
+        await journal.save(deployment(Phase.LIVE, id=id), event("begun", id), Fact("ended", id, "LIVE"))
+    await journal.prune(1)
+    assert list(await journal.facts("ended")) == ["d-10"]
+    assert [found.deployment for found in await journal.events(0)] == ["d-10"]
+
+
+async def test_the_numbers_of_events_go_on_after_some_were_forgotten(subject: Subject) -> None:
+    await _three_deployments(subject.journal)
+    last = (await subject.journal.events(0))[-1].seq
+    await subject.journal.prune(0)
+    journal = await subject.reopen()
+    assert (await journal.record(event("later"))).seq > last
+
+
+async def test_of_what_comes_without_end_the_latest_are_kept(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (memory, sqlite):
+        monkeypatch.setattr(module, "FACTS_KEPT", {"alert": 2, "plan": 1})
+        monkeypatch.setattr(module, "EVENTS_KEPT", 1)
+    for number in range(4):
+        await journal.keep("alert", f"a-{number}", number)
+        await journal.keep("plan", f"p-{number}", number)
+        await journal.keep("quarantine", f"1.{number}.0", number)
+        await journal.record(event(f"e-{number}", ""))
+    await journal.prune(10)
+    assert list(await journal.facts("alert")) == ["a-2", "a-3"]
+    assert list(await journal.facts("plan")) == ["p-3"]
+    assert len(await journal.facts("quarantine")) == 4
+    assert named(await journal.events(0)) == ["e-3"]
+
+
+async def test_the_room_that_is_left_is_told(journal: Journal) -> None:
+    assert await journal.room() > 1_000_000
 
 
 # --- a full disk

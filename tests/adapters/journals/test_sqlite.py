@@ -1,7 +1,6 @@
 """The journal's file: what a crash, a newer program, a damaged disk or another writer do to it."""
 
 import asyncio
-import os
 import sqlite3
 import stat
 import sys
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bluegreen.adapters.journals.opening import SCHEMA_VERSION
 from bluegreen.adapters.journals.sqlite import SqliteJournal
-from bluegreen.adapters.journals.sqlite_file import SCHEMA_VERSION
 from bluegreen.domain.errors import JournalUnreadable, JournalUnwritable
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import AuditRow, Event
@@ -162,48 +161,6 @@ async def test_audit_rows_cannot_be_changed_even_by_hand(statement: str, journal
     with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.IntegrityError, match="audit rows are kept"):
         db.execute(statement)
     assert await journal.audited(2) == (ROW,)
-
-
-async def test_a_file_of_a_newer_program_is_refused_and_left_as_it_is(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    before = path.read_bytes()
-    journal = SqliteJournal(path)
-    with pytest.raises(JournalUnreadable, match=f"newer bluegreen .state version {SCHEMA_VERSION + 1}") as refused:
-        await journal.open()
-    await journal.close()
-    assert refused.value.next
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
-    assert path.read_bytes()[:16] == before[:16]
-
-
-async def test_a_file_that_is_no_journal_is_called_damaged(path: Path) -> None:
-    path.write_bytes(b"this is not a database, and it is longer than a header. " * 100)
-    before = path.read_bytes()
-    journal = SqliteJournal(path)
-    with pytest.raises(JournalUnreadable, match="damaged") as refused:
-        await journal.open()
-    await journal.close()
-    assert str(path) in refused.value.next[0]
-    assert path.read_bytes() == before
-
-
-async def test_a_page_that_was_overwritten_is_called_damaged(path: Path) -> None:
-    journal = SqliteJournal(path)
-    await journal.open()
-    for number in range(50):
-        await journal.save(deployment(id=f"d-{number}"))
-    await journal.close()
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.seek(4096)
-        file.write(os.urandom(size - 4096))
-    journal = SqliteJournal(path)
-    await journal.open()
-    with pytest.raises(JournalUnreadable, match="damaged"):
-        await journal.deployments(100)
-    await journal.close()
 
 
 @pytest.mark.parametrize("body", [b"{}", b"not json", b'{"id": 1}'])

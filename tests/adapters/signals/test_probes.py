@@ -44,6 +44,9 @@ class LoopClock:
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 
+    def suspended(self) -> float:
+        return 0.0
+
 
 class Door:
     """A front door that takes `seconds` for an answer of `status`, and `later` until it says so."""

@@ -1,0 +1,168 @@
+"""Nothing is deployed, and users are not where they should be: told with the difference, and put back where that was
+configured, or where the colour they were sent to does not answer.
+
+Nothing is done while people paused it. A route that is gone is only told: there is nothing to write to.
+"""
+
+from collections import deque
+from dataclasses import replace
+
+from bluegreen.app.engine import Engine
+from bluegreen.app.planning import release_on
+from bluegreen.app.requests import Drift
+from bluegreen.app.restoring import next_generation, put_back
+from bluegreen.app.smoke import require_ready
+from bluegreen.domain.drift import difference
+from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed
+from bluegreen.domain.records import Json, Notice
+from bluegreen.domain.traffic import Colour, Traffic
+
+DEAD_AFTER = 2
+"""Looks in a row (one a second) in which the colour users were sent to does not answer: they are put back then."""
+
+AGAIN_AFTER = 5.0
+"""Seconds after which what failed is tried again."""
+
+AT_MOST, WITHIN = 3, 600.0
+"""So many times users are put back within these seconds: somebody who moves them again and again is at work, and each
+write costs connections."""
+
+
+class IdleDrift:
+    """Drift while nothing runs. `now` is what there is of it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._world = engine.world
+        self.now: Drift | None = None
+        self._dead = 0
+        self._again_at = float("-inf")
+        self._put_back: deque[float] = deque(maxlen=AT_MOST)
+        self._paged: set[str] = set()
+
+    async def compare(self, wanted: Colour, seen: str, traffic: Traffic | None) -> None:
+        """Take in that users are not on `wanted`: tell it once, and put them back where that is due.
+
+        `traffic` None: a route is gone. Raises JournalFailed.
+        """
+        if self.now is None or (self.now.wanted, self.now.seen) != (wanted, seen):
+            self._paged.clear()
+            self._dead = 0
+            await self._tell(wanted, seen, traffic)
+        doing = await self._act(wanted, traffic)
+        if self.now is not None:
+            self.now = replace(self.now, doing=doing)
+
+    async def over(self, wanted: Colour) -> None:
+        """Take in that users are where they should be."""
+        if self.now is not None:
+            self.now = None
+            await self._engine.news.tell("traffic.as_wanted", wanted=wanted)
+
+    def forget(self) -> None:
+        """A deployment decides now where users are."""
+        self.now = None
+
+    async def _tell(self, wanted: Colour, seen: str, traffic: Traffic | None) -> None:
+        now = self._world.clock.now()
+        lines = difference(self._world.services, traffic, wanted) if traffic else ()
+        self.now = Drift(wanted, seen, now, lines, self._commands(wanted))
+        facts: dict[str, Json] = {"wanted": wanted, "difference": list(lines), "next": list(self.now.next)}
+        await self._engine.news.tell("traffic.drifted", seen=seen, severity="warning", **facts)
+        text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, Caddy says {seen}"
+        text += "".join(f"\n{line}" for line in lines) + f"\nNext: {self.now.next[0]}"
+        await self._post("traffic.drifted", "warning", text, facts)
+
+    def _commands(self, wanted: Colour) -> tuple[str, ...]:
+        """How to put it back, and how to accept it."""
+        try:
+            kept = self._world.balancer.persisted()
+        except BalancerError:
+            kept = None
+        dials = "; ".join(f"{s.name} to {' '.join(s.addresses[wanted])}" for s in self._world.services.values())
+        first = () if kept is wanted else (f"put the addresses of {wanted} into the Caddyfile: {dials}; then:",)
+        return (*first, "systemctl reload caddy", "bluegreen resolve current --reason '...'")
+
+    async def _act(self, wanted: Colour, traffic: Traffic | None) -> str:
+        """Put users back where that is due; returns in words what is done."""
+        if traffic is None:
+            return "a route is gone: put it back by hand"
+        hurt = await self._are_hurt(wanted, traffic)
+        if not (hurt or self._world.restores_drift):
+            return "it is left to you"
+        where = "to a colour that does not answer" if hurt else f"from {wanted}"
+        if self._engine.pause.active():
+            if hurt:
+                await self._page("drift-held", f"traffic was moved {where}, and it stays: {self._engine.pause.reason}")
+            return f"it is not put back: {self._engine.pause.reason}"
+        return await self._restore(wanted, traffic, where)
+
+    async def _are_hurt(self, wanted: Colour, traffic: Traffic) -> bool:
+        """Whether a service's users are on a colour that is not ready there, look after look."""
+        strayed = {each.service: each.colour for each in traffic.services if each.colour not in (None, wanted)}
+        answers = []
+        for readiness in self._world.readiness:
+            colour = strayed.get(readiness.service)
+            if colour is not None:
+                answers.append(await readiness.check(self._world.target(colour, "")))
+        self._dead = 0 if all(answer.passed for answer in answers) else self._dead + 1
+        return self._dead >= DEAD_AFTER
+
+    async def _restore(self, wanted: Colour, traffic: Traffic, where: str) -> str:
+        now = self._world.clock.monotonic()
+        if now < self._again_at or self._engine.lock.locked():
+            return self.now.doing if self.now else ""
+        if len(self._put_back) == AT_MOST and now - self._put_back[0] < WITHIN:
+            text = f"traffic was put back on {wanted} {AT_MOST} times, and somebody moves it again and again"
+            await self._page("drift-again", f"{text}: bluegreen leaves it for now")
+            return f"{text}: left to you for now"
+        self._again_at = now + AGAIN_AFTER
+        try:
+            await require_ready(self._world, self._world.target(wanted, await release_on(self._world, wanted)))
+            await self._write(wanted, traffic)
+        except BluegreenError as exc:
+            await self._failed(wanted, where, exc)
+            return f"it should be put back on {wanted}, and cannot: {exc.detail}"
+        return f"put back on {wanted}"
+
+    async def _write(self, wanted: Colour, traffic: Traffic) -> None:
+        engine, world = self._engine, self._world
+        async with engine.lock:
+            if engine.run is not None:
+                return
+            self._put_back.append(world.clock.monotonic())
+            generation = await self._generation(traffic)
+            await put_back(world, wanted, generation)
+            engine.watch.moved(wanted)
+            await world.journal.keep("generation", "served", generation)
+            await world.balancer.persist(wanted)
+        await engine.news.tell("traffic.restored", to=wanted, generation=generation, severity="warning")
+        text = f"{world.project}: traffic was moved outside bluegreen, and is back on {wanted}, proved"
+        await self._post("traffic.restored", "warning", text, {"wanted": wanted})
+
+    async def _generation(self, traffic: Traffic) -> int:
+        """The next one, also where the journal does not take it: that it cannot be written must not keep users away."""
+        try:
+            return await next_generation(self._world, traffic.highest_generation)
+        except JournalFailed as exc:
+            self._engine.news.failed(exc)
+            return traffic.highest_generation + 1
+
+    async def _failed(self, wanted: Colour, where: str, exc: BluegreenError) -> None:
+        if exc.detail not in self._paged:
+            self._paged.add(exc.detail)
+            await self._engine.news.tell("traffic.not_restored", to=wanted, reason=exc.detail, severity="critical")
+        await self._page("drift-held", f"traffic was moved {where}, and cannot be put back on {wanted}: {exc.detail}")
+
+    async def _page(self, event: str, text: str) -> None:
+        if event in self._paged:
+            return
+        self._paged.add(event)
+        commands: tuple[str, ...] = self.now.next if self.now else ()
+        await self._post(event, "critical", f"{self._world.project}: {text}", {"next": list(commands)})
+        await self._engine.news.tell("human.paged", text=text, severity="critical")
+
+    async def _post(self, event: str, severity: str, text: str, facts: dict[str, Json]) -> None:
+        now = self._world.clock.now()
+        notice = Notice(f"{event}:{now.isoformat()}", event, severity, self._world.redact(text), now, facts=facts)
+        await self._engine.outbox.post(notice)

@@ -1,0 +1,24 @@
+"""The verb that explains: a verdict's arithmetic, or what a code means (that without the daemon)."""
+
+from datetime import UTC, datetime
+
+import click
+
+from bluegreen.interfaces.cli.shell import Shell, verb
+
+
+@verb("explain")
+@click.argument("what", metavar="[ID | CODE]", default="current")
+def explain(shell: Shell, what: str) -> None:
+    """Why the verdict of a deployment is what it is; or what an error code, a cause or an exit code means."""
+    from bluegreen.interfaces import glossary, verdicts
+
+    entry = glossary.find(what)
+    if entry is not None:
+        if shell.json:
+            shell.say_json(entry.document())
+        else:
+            shell.say(glossary.entry_lines(entry))
+        return
+    reply = shell.ask(lambda client: client.explain(what))
+    shell.show(reply, lambda found: verdicts.explanation_lines(found, datetime.now(UTC)))

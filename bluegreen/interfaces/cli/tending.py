@@ -1,0 +1,174 @@
+"""Verbs of upkeep: migrate, backup, env, notify, hook, audit. None of them moves users."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bluegreen.interfaces import lists, text
+from bluegreen.interfaces.cli.deploying import optional_release, reason_option
+from bluegreen.interfaces.cli.exits import Exit
+from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, verb
+
+if TYPE_CHECKING:
+    from bluegreen.domain.records import AuditRow
+    from bluegreen.interfaces.client import Client
+
+COLOURS = click.Choice(["blue", "green"])
+
+PAGE = 200
+
+
+def _group(name: str, help: str, *verbs: click.Command) -> click.Group:
+    """Verbs under one word, each with the global options after it."""
+    group = click.Group(name, help=help, commands=list(verbs))
+    group.params += global_options()
+    group.command_class = Verb
+    return group
+
+
+@verb("status")
+def migrate_status(shell: Shell) -> None:
+    """Every migration of every database, with what its ledger says."""
+    reply = shell.ask(lambda client: client.migrations())
+    shell.show(reply, lambda found: lists.migration_lines(found.items))
+    if any(database.problem for database in reply.value.items):
+        sys.exit(Exit.ERROR)
+
+
+@verb("list")
+def backup_list(shell: Shell) -> None:
+    """The backups that are kept, the latest first."""
+    shell.show(shell.ask(lambda client: client.backups()), lambda found: lists.backup_lines(found.items))
+
+
+@verb("now")
+@reason_option
+def backup_now(shell: Shell, reason: str) -> None:
+    """Take a verified backup of every database. Ends when it is taken; no deployment starts meanwhile."""
+    shell.left = ("The backup goes on in the daemon without you.", ("bluegreen backup list",))
+    shell.show(shell.ask(lambda client: client.back_up(reason)), lambda found: lists.taken_lines(found.items))
+
+
+@verb("verify")
+@click.argument("backup", metavar="ID")
+def backup_verify(shell: Shell, backup: str) -> None:
+    """Verify a kept backup once more, as configured, without touching it."""
+    shell.left = ("It goes on in the daemon, and its log will say how it ended.", ("journalctl -u bluegreen -n 20",))
+    shell.show(shell.ask(lambda client: client.verify_backup(_name(backup))), lists.verified_lines)
+
+
+@verb("up")
+@click.argument("colour", type=COLOURS)
+@optional_release
+@reason_option
+def env_up(shell: Shell, colour: str, release: str, reason: str) -> None:
+    """Start the idle colour with RELEASE, else with the one it last ran. It stays until `env down` or a deployment."""
+    shell.left = (f"{colour} is being started without you.", ("bluegreen status",))
+    shell.show(shell.ask(lambda client: client.start_colour(colour, release, reason)), lists.by_hand_lines)
+
+
+@verb("down")
+@click.argument("colour", type=COLOURS)
+@reason_option
+def env_down(shell: Shell, colour: str, reason: str) -> None:
+    """Stop the idle colour."""
+    shell.left = (f"{colour} is being stopped without you.", ("bluegreen status",))
+    shell.show(shell.ask(lambda client: client.stop_colour(colour, reason)), lists.by_hand_lines)
+
+
+@verb("logs")
+@click.argument("colour", type=COLOURS)
+@click.option("-n", "--lines", type=click.IntRange(1, 10_000), default=200, help="How many, from the end.")
+def env_logs(shell: Shell, colour: str, lines: int) -> None:
+    """The end of a colour's own log, of the live one too."""
+    shell.show(shell.ask(lambda client: client.environment_logs(colour, lines)), lambda found: text.block(found.text))
+
+
+@verb("smoke")
+@click.argument("colour", type=COLOURS)
+def env_smoke(shell: Shell, colour: str) -> None:
+    """Ask a colour everything that a deployment would ask of it, of the live one too."""
+    reply = shell.ask(lambda client: client.smoke_colour(colour))
+    shell.show(reply, lists.smoke_lines)
+    if not reply.value.passed:
+        sys.exit(Exit.ERROR)
+
+
+@verb("test")
+@click.argument("name", required=False, default="")
+def notify_test(shell: Shell, name: str) -> None:
+    """Send a marked test notice to NAME, else to every receiver."""
+    failed = shell.ask(lambda client: _send_tests(shell, client, name))
+    if failed:
+        sys.exit(Exit.ERROR)
+
+
+async def _send_tests(shell: Shell, client: "Client", name: str) -> int:
+    """One after the other; returns how many failed. A single one that fails ends it with its reason."""
+    from bluegreen.interfaces.client import ClientError
+
+    if name:
+        shell.show(await client.test_receiver(_name(name)), lambda sent: [lists.delivered_line(sent)])
+        return 0
+    documents: list[dict[str, Any]] = []
+    for receiver in (await client.receivers()).value.items:
+        try:
+            reply = await client.test_receiver(receiver)
+        except ClientError as exc:
+            if exc.code != "notifier-failed":
+                raise
+            documents.append({"name": receiver, "problem": exc.detail})
+            shell.remark([f"{text.mark(text.FAILED)} {text.clean(exc.detail)}"])
+        else:
+            documents.append(reply.document)
+            shell.remark([lists.delivered_line(reply.value)])
+    if shell.json:
+        shell.say_json(documents)
+    elif not documents:
+        shell.say(["No receiver is configured.", *text.commands(("bluegreen config docs notify",))])
+    return sum("problem" in document for document in documents)
+
+
+@verb("test")
+@click.argument("name")
+def hook_test(shell: Shell, name: str) -> None:
+    """Post a resolved alert to hook NAME, as its sender would; say what a firing one would do now."""
+    shell.show(shell.ask(lambda client: client.test_hook(_name(name))), lists.hook_lines)
+
+
+@verb("audit")
+@click.option("-n", "--number", type=click.IntRange(1, 100_000), default=50, help="How many; the latest first.")
+def audit(shell: Shell, number: int) -> None:
+    """Who did what, from where, and why. For admins."""
+    rows, documents = shell.ask(lambda client: _pages(client, number))
+    if shell.json:
+        shell.say_json(documents)
+    else:
+        shell.say(lists.audit_lines(rows))
+
+
+async def _pages(client: "Client", number: int) -> "tuple[list[AuditRow], list[Any]]":
+    rows: list[AuditRow] = []
+    documents: list[Any] = []
+    cursor: int | None = 0
+    while cursor is not None and len(rows) < number:
+        page = await client.audit(min(PAGE, number - len(rows)), cursor)
+        rows += page.value.items
+        documents += page.document["items"]
+        cursor = page.value.cursor
+    return rows, documents
+
+
+def _name(word: str) -> str:
+    """A name that may stand in a path; anything else is no name of ours, and would ask another question."""
+    if not word or not all(character.isalnum() or character in "._-" for character in word):
+        raise click.UsageError(f'"{text.clean(word)}" is not a name: it holds letters, digits, ., _ and - only')
+    return word
+
+
+migrate = _group("migrate", "The migrations of the shared databases.", migrate_status)
+backup = _group("backup", "The verified backups of the shared databases.", backup_list, backup_now, backup_verify)
+env = _group("env", "A colour by hand: start, stop, look, check.", env_up, env_down, env_logs, env_smoke)
+notify = _group("notify", "Those who are told what happens.", notify_test)
+hook = _group("hook", "The senders of alerts.", hook_test)

@@ -1,0 +1,153 @@
+"""What `GET /metrics` shows of one moment: each metric with its words, made of what happened and of what stands now.
+
+Labels are names from the configuration or closed sets: no id, no version, no text of others.
+"""
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from bluegreen import __version__
+from bluegreen.app.chronicle import Spread, Sums
+from bluegreen.app.gauges import Gauges
+from bluegreen.domain.evidence import Evidence, Judgement, Verdict
+from bluegreen.domain.traffic import Colour
+
+PREFIX = "bluegreen"
+KEPT = "Added up from the journal: it survives restarts."
+
+Values = Mapping[tuple[str, ...], float]
+"""By the values of the labels."""
+
+Key = TypeVar("Key", bound=tuple[str, ...])
+Family = TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
+
+
+def families(sums: Sums, now: Gauges) -> Iterator[Metric]:
+    """All metrics of one moment, each family once, also where it is empty."""
+    built = {(__version__, platform.python_version()): 1.0}
+    yield _gauges("build_info", "Which bluegreen runs on which Python; always 1.", ["version", "python"], built)
+    yield from _happened(sums)
+    yield from _traffic(now)
+    yield from _daemon(now)
+    yield from _deployment(now)
+    yield from _sources(now)
+    yield from _notices(now)
+    yield from _judged(now.judgement)
+
+
+def _happened(sums: Sums) -> Iterator[Metric]:
+    text = "Deployments that ended, by their final phase, and by their cause: empty where all went well."
+    yield _counters("deployments", f"{text} {KEPT}", ["kind", "outcome", "cause"], sums.ended)
+    text = "How long phases took, and how they ended."
+    yield spreads("phase_duration_seconds", f"{text} {KEPT}", sums.phases, ["phase", "outcome"])
+    text = "From the first bad event of the signal that convicted a release to the decision to go back."
+    yield spreads("detection_seconds", f"{text} {KEPT}", {(): sums.convicted})
+    text = "From the decision to go back until Caddy was read back on the old colour."
+    yield spreads("cutback_seconds", f"{text} {KEPT}", {(): sums.returned})
+    text = (
+        "Server errors (5xx) in the access log from the forward write to its proof, one value for each proved switch. "
+        "Connections that Caddy broke off stand in no log."
+    )
+    yield spreads("switch_failed_requests", f"{text} {KEPT}", {(): sums.failed})
+
+
+def _traffic(now: Gauges) -> Iterator[Metric]:
+    text = "1 for the colour that Caddy sends users to; both 0 where it is neither, both at once, or unknown."
+    yield _gauges("live", text, ["colour"], {(colour,): colour is now.live for colour in Colour})
+    text = "1 for the colour that should serve, by the journal; both 0 before the first switch."
+    yield _gauges("wanted", text, ["colour"], {(colour,): colour is now.wanted for colour in Colour})
+    text = "1 while nothing is deployed and Caddy does not send users where the journal says it should."
+    yield _gauge("drift", text, now.drift)
+    yield _gauge("caddy_up", "1 where Caddy's admin endpoint answered the last look.", now.caddy_answers)
+
+
+def _daemon(now: Gauges) -> Iterator[Metric]:
+    yield _gauge("start_time_seconds", "When the daemon began, in Unix time.", now.started_at.timestamp())
+    yield _gauge("ready", "1 where GET /readyz answers 200.", now.ready)
+    yield _gauge("paused", "1 while automatic action is paused.", now.paused)
+    yield _gauge("journal_readable", "1 where the journal could be read just now.", now.journal_read)
+    yield _gauge("journal_writable", "0 from a refused write to the next one that succeeds.", now.journal_writable)
+
+
+def _deployment(now: Gauges) -> Iterator[Metric]:
+    running: Values = {(now.phase,): 1.0} if now.phase else {}
+    elapsed: Values = {(now.phase,): now.elapsed} if now.phase else {}
+    text = "1 for the phase of the running deployment; nothing while none runs."
+    yield _gauges("deployment_phase", text, ["phase"], running)
+    text = "How long the running deployment has been in its phase; nothing while none runs."
+    yield _gauges("deployment_phase_elapsed_seconds", text, ["phase"], elapsed)
+    yield _gauge("deployment_held", "1 while the watch does not end by itself and a person must decide.", now.held)
+    yield _gauge("stranded", "1 while a STRANDED deployment waits for a person.", now.stranded)
+
+
+def _sources(now: Gauges) -> Iterator[Metric]:
+    labels = ["signal", "colour"]
+    text = "Events of a signal, by the colour that they are about, since the daemon began."
+    yield _counters("signal_events", text, labels, {key: n for key, (n, _) in now.counted.items()})
+    text = "Those of bluegreen_signal_events_total that were bad."
+    yield _counters("signal_bad_events", text, labels, {key: bad for key, (_, bad) in now.counted.items()})
+    ages = {(source,): age for source, (age, _) in now.sources.items() if age is not None}
+    text = "Time since a source last showed that it is alive; nothing before it did so first."
+    yield _gauges("signal_source_age_seconds", text, ["source"], ages)
+    heard = {(source,): heard for source, (_, heard) in now.sources.items()}
+    yield _gauges("signal_source_up", "1 where nothing keeps a source from being heard.", ["source"], heard)
+
+
+def _notices(now: Gauges) -> Iterator[Metric]:
+    waiting = {(receiver,): number for receiver, number in now.undelivered.items()}
+    yield _gauges("notices_undelivered", "Messages that wait to be delivered.", ["receiver"], waiting)
+    failed = {(receiver,): number for receiver, number in now.undeliverable.items()}
+    text = "Messages given up after all attempts, since the daemon began."
+    yield _counters("notices_failed", text, ["receiver"], failed)
+
+
+def _judged(judgement: Judgement | None) -> Iterator[Metric]:
+    """How the release on trial stands; nothing while none is."""
+    verdicts: Values = {(each,): each is judgement.verdict for each in Verdict} if judgement else {}
+    yield _gauges("watch_verdict", "1 for the verdict on the release on trial.", ["verdict"], verdicts)
+    needed: Values = {(): judgement.odds_needed} if judgement else {}
+    text = "Odds from which a release is taken back (1 / alpha): the sum of bluegreen_watch_odds is held against it."
+    yield _gauges("watch_odds_needed", text, [], needed)
+    signals = judgement.signals if judgement else ()
+    text = "Odds, x to 1, that this signal holds against the release on trial: its part of the account's wealth."
+    yield _of_signals("watch_odds", text, signals, "odds")
+    yield _of_signals("watch_events", "Events of this signal in this trial.", signals, "n")
+    yield _of_signals("watch_bad_events", "Bad events of this signal in this trial.", signals, "bad")
+    text = "Share of bad events that is tolerated, by what the live colour showed before."
+    yield _of_signals("watch_tolerated_ratio", text, signals, "tolerated")
+
+
+def _of_signals(name: str, text: str, signals: Sequence[Evidence], attribute: str) -> Metric:
+    values = {(evidence.signal,): getattr(evidence, attribute) for evidence in signals}
+    return _gauges(name, text, ["signal"], values)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return _gauges(name, text, [], {(): value})
+
+
+def _gauges(name: str, text: str, labels: Sequence[str], values: Mapping[Key, float]) -> Metric:
+    return _filled(GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=labels), values)
+
+
+def _counters(name: str, text: str, labels: Sequence[str], values: Mapping[Key, float]) -> Metric:
+    return _filled(CounterMetricFamily(f"{PREFIX}_{name}", text, labels=labels), values)
+
+
+def _filled(family: Family, values: Mapping[Key, float]) -> Family:
+    for key, value in values.items():
+        family.add_metric([str(label) for label in key], float(value))
+    return family
+
+
+def spreads(name: str, text: str, by_labels: Mapping[Key, Spread], labels: Sequence[str] = ()) -> Metric:
+    """A histogram, by the values of its labels."""
+    family = HistogramMetricFamily(f"{PREFIX}_{name}", text, labels=labels)
+    for key, spread in by_labels.items():
+        buckets = [("+Inf" if bound == float("inf") else str(bound), number) for bound, number in spread.up_to]
+        family.add_metric(list(key), buckets, spread.total)
+    return family

@@ -1,0 +1,154 @@
+"""What upkeep shows to people: migrations, backups, checks, colours by hand, tests and the audit, as lines."""
+
+from collections.abc import Sequence
+
+from bluegreen.app.answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
+from bluegreen.app.requests import AlertEffect
+from bluegreen.domain.migrations import PENDING, Backup, MigrationState
+from bluegreen.domain.records import AuditRow
+from bluegreen.interfaces import text
+from bluegreen.interfaces.text import cleaned, commands, duration, mark, strong
+
+GLYPHS = {"done": text.DONE, "skipped": text.DONE, PENDING: text.NOTHING, "running": text.RUNNING}
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns as wide as their widest cell; the first holds glyphs."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = []
+    for row in (head, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join([mark(row[0]) if row[0] else cells[0], *cells[1:]]).rstrip())
+    return lines
+
+
+def size(count: int) -> str:
+    """Bytes as people say them."""
+    amount, unit = float(count), UNITS[0]
+    for unit in UNITS:
+        if amount < 1024 or unit == UNITS[-1]:
+            break
+        amount /= 1024
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def migration_lines(databases: Sequence[MigrationsOf]) -> list[str]:
+    """Every migration of every database."""
+    if not databases:
+        return ["No database is configured.", *commands(("bluegreen config docs databases",))]
+    return [line for database in databases for line in _database_lines(cleaned(database))]
+
+
+def _database_lines(database: MigrationsOf) -> list[str]:
+    if database.problem:
+        return [f"{mark(text.FAILED)} {database.database}: {database.problem}"]
+    pending = sum(item.state == PENDING for item in database.items)
+    first = f"{strong(database.database)}: {len(database.items)} migrations, {pending} pending"
+    rows = [_migration(item) for item in database.items]
+    notes = [line for item in database.items for line in _remarks(item)]
+    return [first, *(table(("", "MIGRATION", "STATE", "WHEN", "DEPLOYMENT"), rows) if rows else []), *notes]
+
+
+def _migration(item: MigrationState) -> tuple[str, ...]:
+    glyph = text.WARNING if item.changed else GLYPHS.get(item.state, text.FAILED)
+    part = 0 < item.statements_done < item.statements_total
+    state = f"{item.state} ({item.statements_done} of {item.statements_total})" if part else item.state
+    return glyph, item.label, state, text.moment(item.at) if item.at else "", item.deployment
+
+
+def _remarks(item: MigrationState) -> list[str]:
+    if item.changed:
+        return [f"  {item.label}: its file is not the one that was applied; a deployment refuses that: put it back"]
+    return [f"  {item.label}: {item.error}"] if item.error and item.state != "done" else []
+
+
+def backup_lines(backups: Sequence[Backup]) -> list[str]:
+    """One line a backup."""
+    if not backups:
+        return ["There is no backup yet.", *commands(("bluegreen backup now",))]
+    rows = [
+        ("", b.id, b.database, text.moment(b.taken_at), size(b.size), f"{b.rows:,}", b.release, b.verified)
+        for b in map(cleaned, backups)
+    ]
+    return table(("", "ID", "DATABASE", "TAKEN", "SIZE", "ROWS", "RELEASE", "VERIFIED"), rows)
+
+
+def taken_lines(backups: Sequence[Backup]) -> list[str]:
+    """Backups that were just taken."""
+    return [line for backup in backups for line in _checked(cleaned(backup), "is taken and verified")]
+
+
+def verified_lines(backup: Backup) -> list[str]:
+    """A backup that was verified again."""
+    return _checked(cleaned(backup), "is good")
+
+
+def _checked(backup: Backup, verdict: str) -> list[str]:
+    how = "restored, row counts agree" if backup.verified == "restore" else "read to its end"
+    amount = f"{backup.rows:,} rows in {backup.tables} tables, {size(backup.size)}"
+    return [
+        f"{mark(text.DONE)} {strong(backup.id)} {verdict}: {how} ({amount}, {duration(backup.seconds)})",
+        f"  {backup.file}",
+    ]
+
+
+def by_hand_lines(done: ByHand) -> list[str]:
+    """A colour that was started or stopped."""
+    colour = done.colour
+    if not done.release:
+        return [f"{mark(text.DONE)} {colour} is stopped", *_printed(done.output)]
+    first = f"{mark(text.DONE)} {colour} is started with {strong(text.clean(done.release))}; users are not on it"
+    return [first, *_printed(done.output), *commands((f"bluegreen env smoke {colour}", f"bluegreen env down {colour}"))]
+
+
+def _printed(output: str) -> list[str]:
+    return [text.faint(f"  | {line}") for line in text.block(output)]
+
+
+def smoke_lines(answer: SmokeAnswer) -> list[str]:
+    """Every check, passed or not."""
+    answer = cleaned(answer)
+    failed = sum(not check.passed for check in answer.checks)
+    runs = f" ({answer.release})" if answer.release else ""
+    if failed:
+        first = f"{mark(text.FAILED)} {answer.colour}{runs} fails {failed} of {len(answer.checks)} checks"
+    else:
+        first = f"{mark(text.DONE)} {answer.colour}{runs} passes all {len(answer.checks)} checks"
+    rows = [
+        f"  {mark(text.DONE if c.passed else text.FAILED)} {c.name}: {c.detail} ({duration(c.seconds)})"
+        for c in answer.checks
+    ]
+    return [first, *rows, *(commands((f"bluegreen env logs {answer.colour}",)) if failed else [])]
+
+
+def delivered_line(delivery: Delivery) -> str:
+    """A receiver took the test."""
+    name = text.clean(delivery.name)
+    return f"{mark(text.DONE)} {name} took the test notice ({duration(delivery.seconds)}); look whether it arrived"
+
+
+def hook_lines(test: HookTest) -> list[str]:
+    """A hook works; what a firing alert would do now."""
+    test = cleaned(test)
+    first = (
+        f"{mark(text.DONE)} hook {test.hook} works: {test.listen} took a resolved alert ({test.effect}: {test.reason})"
+    )
+    if test.firing is AlertEffect.CUTBACK:
+        return [first, f"  {mark(text.WARNING)} one that fires now would cut back"]
+    return [first, f"  one that fires now would only be recorded: {test.why}"]
+
+
+def audit_lines(rows: Sequence[AuditRow]) -> list[str]:
+    """One line an action, the latest first."""
+    if not rows:
+        return ["Nobody did anything yet."]
+    shown = [
+        ("", text.moment(row.at), row.who, row.origin, row.verb, row.deployment, _change(row), row.reason)
+        for row in map(cleaned, rows)
+    ]
+    return table(("", "WHEN", "WHO", "FROM", "WHAT", "DEPLOYMENT", "CHANGE", "WHY"), shown)
+
+
+def _change(row: AuditRow) -> str:
+    return " → ".join(part for part in (row.before, row.after) if part)
