@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Two processes that run whole files: tests on real parts mostly wait. SIDE_BY_SIDE= for one, with its output as it comes.
+SIDE_BY_SIDE ?= -n 2 --dist loadfile
 
 bin := .venv/bin
 made := .venv/made
@@ -34,7 +36,7 @@ demo: $(made)
 	$(bin)/python -m bluegreen demo $(ARGS)
 
 test: $(made)
-	$(bin)/python -m pytest $(ARGS)
+	$(bin)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 check: $(made)
 	$(bin)/ruff check .

@@ -238,7 +238,8 @@ def _say_what_stays(engine: Engine) -> None:
 
 
 def _leave(engine: Engine) -> None:
-    """Something does not end: it goes on without us, and the next daemon looks what became of it."""
+    """Something does not end: we end without it (systemd kills what is left), and the next daemon looks what became
+    of it."""
     deployment = engine.run.deployment if engine.run is not None else None
     log.critical(
         "daemon.stop_overdue",

@@ -85,9 +85,9 @@ class Handiwork(Desk):
         before = await self._runs(colour)
         release = await self._release(colour, name or before)
         row = self._hand_row(
-            caller, "env up", reason, before=f"{colour} {before}".strip(), after=f"{colour} {release.version}"
+            caller, "env up", reason, before=f"{colour} {before}".strip(), after=f"{colour} to run {release.version}"
         )
-        async with self._alone(row, f"{colour} is being brought up by hand ({caller.who})"):
+        async with self._alone(row, f"{colour} is being brought up by hand ({caller.who})", colour, "started"):
             async with self._told_of(
                 "colour.started", "colour.not_started", colour=colour, release=release.version, by=caller.who
             ):
@@ -99,8 +99,10 @@ class Handiwork(Desk):
     async def stop_colour(self, colour: Colour, caller: Caller, reason: str = "") -> ByHand:
         """Stop the idle colour. Raises LiveColourProtected, RunnerFailed, DeploymentInProgress."""
         before = await self._runs(colour)
-        row = self._hand_row(caller, "env down", reason, before=f"{colour} {before}".strip(), after=f"{colour} stopped")
-        async with self._alone(row, f"{colour} is being stopped by hand ({caller.who})"):
+        row = self._hand_row(
+            caller, "env down", reason, before=f"{colour} {before}".strip(), after=f"{colour} to be stopped"
+        )
+        async with self._alone(row, f"{colour} is being stopped by hand ({caller.who})", colour, "stopped"):
             async with self._told_of("colour.stopped", "colour.not_stopped", colour=colour, by=caller.who):
                 output = await environments.stop(self._world, colour)
             await self._world.journal.forget("inspect", colour)
@@ -152,10 +154,15 @@ class Handiwork(Desk):
         return await self._world.journal.audited(limit, before)
 
     @asynccontextmanager
-    async def _alone(self, row: AuditRow, what: str) -> AsyncIterator[None]:
-        """Write the order down and be the only thing that is done. Raises DeploymentInProgress, JournalUnwritable."""
+    async def _alone(
+        self, row: AuditRow, what: str, colour: Colour | None = None, action: str = ""
+    ) -> AsyncIterator[None]:
+        """Write the order down and be the only thing that is done. What is refused stands in no audit: raises
+        DeploymentInProgress, JournalUnwritable, and LiveColourProtected where users are on the `colour` it is about."""
         async with self._engine.lock:
             await self._refuse_while_running()
+            if colour is not None:
+                await environments.refuse_live(self._world, colour, action)
             await self._world.journal.audit(row)
             self._engine.by_hand = what
         try:

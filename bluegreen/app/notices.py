@@ -1,7 +1,8 @@
 """Tells people: one outbox, one queue and one worker per receiver, so that a hanging receiver delays nothing.
 
-A notice is claimed in the journal by its key before it is sent, so that a restart neither loses nor repeats it;
-where the journal refuses, it is sent all the same and de-duplicated in memory.
+A notice is claimed in the journal by its key before it is sent, so that a restart does not lose it; one that was
+delivered right before the daemon was killed comes again, under the same key. Where the journal refuses, it is sent all
+the same and de-duplicated in memory.
 """
 
 import asyncio

@@ -31,10 +31,11 @@ def _title(shown: Explanation, now: datetime) -> str:
 
 
 def _needed(shown: Explanation) -> str:
-    share = min(shown.odds / shown.odds_needed, 1.0)
+    share = shown.odds / shown.odds_needed
+    reached = "enough" if share >= 1 else f"{percent(share)} of that"
     return (
         f"odds of {as_odds(shown.odds_needed)} and {shown.min_bad} bad events; all signals together have"
-        f" {as_odds(shown.odds)} ({percent(share)} of that)"
+        f" {as_odds(shown.odds)} ({reached})"
     )
 
 
@@ -43,13 +44,16 @@ def _signal(signal: SignalLine) -> str:
         seen = f"nothing seen, tolerated {percent(signal.tolerated)}"
     else:
         seen = f"{signal.bad:,} of {signal.n:,} ({percent(signal.rate)}) against tolerated {percent(signal.tolerated)}"
-    return f"{seen}: {as_odds(signal.odds)}; {_flip(signal.more_bad)}{_missing(signal)}"
+    return f"{seen}: {as_odds(signal.odds)}{_flip(signal)}{_missing(signal)}"
 
 
-def _flip(more_bad: int | None) -> str:
-    if more_bad is None:
-        return "every rate is tolerated, only fixed limits tell"
-    return f"{more_bad:,} more bad in a row would cut back" if more_bad else "this cuts back"
+def _flip(signal: SignalLine) -> str:
+    """What would make it cut back; where all together do already, only what speaks against the release says so."""
+    if signal.more_bad is None:
+        return "; every rate is tolerated, only fixed limits tell"
+    if signal.more_bad:
+        return f"; {signal.more_bad:,} more bad in a row would cut back"
+    return "; this cuts back" if signal.odds > 1 else ""
 
 
 def _missing(signal: SignalLine) -> str:

@@ -160,9 +160,9 @@ async def test_the_idle_colour_is_brought_up_and_stopped_by_hand(outside: Outsid
         assert (await daemon.service.status()).releases[GREEN] == ""
         rows = await daemon.service.audit(10)
         assert [(row.verb, row.before, row.after) for row in rows] == [
-            ("env down", "green 1.1.0", "green stopped"),
-            ("env up", "green 1.1.0", "green 1.1.0"),
-            ("env up", "green", "green 1.1.0"),
+            ("env down", "green 1.1.0", "green to be stopped"),
+            ("env up", "green 1.1.0", "green to run 1.1.0"),
+            ("env up", "green", "green to run 1.1.0"),
         ]
 
 
@@ -173,6 +173,7 @@ async def test_the_live_colour_is_not_touched_by_hand(outside: Outside) -> None:
                 await verb
             assert refused.value.next
         assert outside.runners[BLUE].calls == []
+        assert await daemon.service.audit(10) == (), "what was refused changed nothing"
         await daemon.deploy()
         assert (await daemon.end()).phase is Phase.LIVE
 

@@ -122,6 +122,15 @@ def test_what_holds_a_verdict_is_said() -> None:
         assert said in text
 
 
+def test_of_a_verdict_that_cuts_back_only_the_signals_that_speak_against_the_release_say_so() -> None:
+    signals = an_explanation().signals
+    guilty, innocent = replace(signals[0], odds=3_075.0, more_bad=0), replace(signals[2], odds=0.1, more_bad=0)
+    cut = an_explanation(verdict="regressed", odds=3_075.0, signals=(guilty, innocent))
+    lines = plain(verdicts.explanation_lines(cut, BEGAN))
+    assert lines[2].endswith("all signals together have 3,075:1 (enough)")
+    assert [line.endswith("; this cuts back") for line in lines[3:5]] == [True, False]
+
+
 def test_an_old_verdict_says_of_when_it_is() -> None:
     past = an_explanation(current=False, phase=Phase.STANDING_BY)
     lines = plain(verdicts.explanation_lines(past, BEGAN + timedelta(hours=2)))
