@@ -1,6 +1,7 @@
 """The top floor: the verbs that need wiring or settings (serve, demo, config), beside those that talk to a daemon."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,9 +20,11 @@ __all__ = ["bluegreen", "main"]
 
 
 def main() -> None:
-    """The program `bluegreen`."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a terminal without UTF-8 still gets the words
+    """The program `bluegreen`. That nobody can be told anything keeps no order from being given."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 # for as long as the program
+        getattr(sys, name).reconfigure(errors="replace")  # a terminal without UTF-8 still gets the words
     bluegreen(prog_name="bluegreen", obj=Shell(offline=_cut_back_offline))
 
 

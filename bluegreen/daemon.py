@@ -37,7 +37,7 @@ from bluegreen.interfaces.hooks import make_hooks
 from bluegreen.interfaces.listening import require_free, serve_api, serve_hooks, serve_metrics
 from bluegreen.interfaces.metrics import Exposition, Metrics, make_metrics
 from bluegreen.interfaces.peers import Grants
-from bluegreen.interfaces.presence import watch_socket
+from bluegreen.interfaces.socket_watch import watch_socket
 from bluegreen.interfaces.standing import standing
 from bluegreen.settings import Settings, load, masked, revealed
 from bluegreen.wiring import access, hook_rules, open_world

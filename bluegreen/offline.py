@@ -7,7 +7,6 @@ uses it, it is data, never a command, and no path in it is followed through a sy
 import asyncio
 import fcntl
 import os
-import pwd
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, time
+from time import time
 from typing import Any
 from uuid import uuid4
 
@@ -26,9 +25,10 @@ from bluegreen.domain.traffic import Card, Colour
 from bluegreen.interfaces import text
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.shell import OfflineCutback, Shell
+from bluegreen.interfaces.peers import account, described
 from bluegreen.ports import Notifier
 from bluegreen.settings import load
-from bluegreen.wiring import cards_in, notifiers, way_back
+from bluegreen.wiring import cards_in, clock, notifiers, way_back
 
 DEFAULT_STATE = Path("/var/lib/bluegreen")
 
@@ -58,22 +58,6 @@ class Places:
     reload: tuple[str, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
     note: str = ""
-
-
-class _Clock:
-    """The Clock port."""
-
-    def now(self) -> datetime:
-        """Wall time, UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that only grow."""
-        return monotonic()
-
-    def suspended(self) -> float:
-        """Nobody asks here."""
-        return 0.0
 
 
 class NotOurs(BluegreenError):
@@ -144,7 +128,7 @@ async def _by_card(places: Places, owner: int, order: Order) -> tuple[Told, Card
         card, remarks = _trusted(card, owner)
         try:
             async with way_back(card, owner, places.reload) as balancer:
-                told = await go_back(card, balancer, cards, _Clock(), order, dead)
+                told = await go_back(card, balancer, cards, clock(), order, dead)
         except ConfigurationError as exc:
             return Told(End.STUCK, exc.detail, RESTART, remarks), card
     return replace(told, remarks=(*remarks, *told.remarks)), card
@@ -162,7 +146,7 @@ def _owner(state: Path) -> int | None:
         ) from exc
     if os.geteuid() not in (0, owner):
         raise NotOurs(
-            f"{state} belongs to {_name(owner)}: this needs root or that user",
+            f"{state} belongs to {account(owner)}: this needs root or that user",
             next=("sudo bluegreen cutback --offline", "bluegreen cutback   (asks the daemon, where it still answers)"),
         )
     return owner
@@ -199,7 +183,7 @@ def _trusted(card: Card, owner: int) -> tuple[Card, tuple[str, ...]]:
         return card, ()
     remark = (
         f"the snippets in {directory} are not brought to {card.colour} by root, since symlinks lead there:"
-        f" sudo -u {_name(owner)} bluegreen cutback --offline"
+        f" sudo -u {account(owner)} bluegreen cutback --offline"
     )
     return replace(card, snippets=""), (remark,)
 
@@ -233,7 +217,10 @@ def _told_lately(file: Path, end: End) -> bool:
         if file.read_text() == end and time() - file.stat().st_mtime < TELL_AGAIN:
             return True
     with suppress(OSError):
-        file.write_text(end)
+        file.unlink(missing_ok=True)  # it may be a link that would lead root elsewhere
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as told:
+            told.write(end)
     return False
 
 
@@ -277,13 +264,6 @@ def _say(shell: Shell, places: Places, told: Told) -> Exit:
 
 
 def _caller() -> str:
-    by = f"uid {os.geteuid()} ({_name(os.geteuid())})"
+    by = described(os.geteuid())
     asked = os.environ.get("SUDO_USER", "")
     return f"{by} for {asked}" if asked.isprintable() and asked not in ("", "root") else by
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"

@@ -1,6 +1,7 @@
 """From settings to adapters: the only importer of `bluegreen.adapters`. Each function below wires one family."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,11 @@ def way_back(card: Card, daemon_uid: int, reload: Sequence[str]) -> CaddyBalance
     return CaddyBalancer.of_card(card, SystemClock(), daemon_uid=daemon_uid, reload=reload)
 
 
+def clock() -> Clock:
+    """The machine's own clocks."""
+    return SystemClock()
+
+
 def notifiers(settings: Settings) -> tuple[Notifier, ...]:
     """Everyone who is to be told."""
     return tuple(_notifier(receiver) for receiver in settings.notify)
@@ -175,8 +181,8 @@ def _terms(settings: Settings) -> Terms:
     )
 
 
-def _release_reader(settings: Settings) -> Callable[[str], Release]:
-    return lambda name: read_release(settings.release.directory, name)
+def _release_reader(settings: Settings) -> Callable[[str], Awaitable[Release]]:
+    return lambda name: asyncio.to_thread(read_release, settings.release.directory, name)
 
 
 def _balancer(settings: Settings, services: Mapping[str, Service], clock: Clock, timed: Timed) -> CaddyBalancer:

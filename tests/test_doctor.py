@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bluegreen.doctor import Finding, Level, as_document, as_lines, kernel
+from bluegreen.doctor import Finding, Level, as_document, as_lines, kernel, place
 from bluegreen.doctor import daemon as daemons
 from bluegreen.doctor import unit as units
 from bluegreen.doctor.findings import Findings, Report, looked_at
@@ -34,6 +34,15 @@ def _manager(directory: Path, monkeypatch: pytest.MonkeyPatch, properties: Mappi
 
 async def _examined() -> list[Finding]:
     return list(await units.examine(await units.ask(), None, Report("unit")))
+
+
+async def test_a_directory_that_others_may_read_is_not_called_its_owners_alone(tmp_path: Path) -> None:
+    settings: Any = SimpleNamespace(daemon=SimpleNamespace(state_dir=tmp_path))
+    for mode, alone in ((0o700, True), (0o755, False)):
+        tmp_path.chmod(mode)
+        findings = await place.state(settings, Report("state"))
+        told = [finding.detail for finding in findings if finding.level is Level.OK and "belongs to" in finding.detail]
+        assert [" alone" in detail for detail in told] == [alone]
 
 
 async def test_a_unit_as_it_should_be_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

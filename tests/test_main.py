@@ -156,6 +156,25 @@ def test_the_program_starts_by_its_module_and_by_its_name() -> None:
         assert done.stdout.startswith("bluegreen 0.")
 
 
+@pytest.mark.parametrize("verb", [["explain", "23"], ["config", "schema"], ["config", "docs"]])
+def test_a_full_disk_behind_the_output_is_one_line_and_no_traceback(verb: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "bluegreen", *verb],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "✖ The output cannot be written: No space left on device.\n  next: bluegreen status\n"
+
+
+def test_a_verb_whose_output_is_closed_does_what_it_is_told_all_the_same(tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m bluegreen --socket {tmp_path / 'nobody'} cutback >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], timeout=60).returncode == 3, "the daemon was asked"
+
+
 def test_a_daemon_that_may_not_have_its_state_directory_says_so(file: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")

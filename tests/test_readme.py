@@ -226,6 +226,13 @@ def test_every_phase_stands_in_the_story_with_its_ends() -> None:
 # --- what can be looked up
 
 
+@pytest.mark.parametrize("floor", ["app", "interfaces"])
+def test_every_file_of_a_large_floor_stands_on_the_map(floor: str) -> None:
+    mapped = set(CODE.findall((ROOT / "docs" / "architecture.md").read_text()))
+    files = {_name(path) for path in (ROOT / "bluegreen" / floor).rglob("*.py") if path.name != "__init__.py"}
+    assert files - mapped == set()
+
+
 def _anchors(path: Path) -> set[str]:
     """The headings as GitHub and others name them in links."""
     headings = re.findall(r"^#+ (.+)$", _prose(path), re.MULTILINE)

@@ -129,12 +129,13 @@ async def _write_back(card: Card, balancer: Balancer, clock: Clock, why: str) ->
     generation, remarks = card.generation, tuple[str, ...]()
     for attempt, delay in enumerate(delays(), start=1):
         try:
-            generation = await _attempt(card, balancer, generation)
+            # above what was tried before, too, since that may land late
+            generation = max(generation, (await balancer.observe()).highest_generation) + 1
+            await _attempt(card, balancer, generation)
         except BalancerError as exc:
             why = exc.detail
         else:
             return _Written(generation, remarks=remarks)
-        generation += 1  # what was tried may land late: the next one is above it
         if attempt == SNIPPET_AFTER:
             remarks = (*await _persist(balancer, card), await _reload(balancer))
         if clock.monotonic() >= until:
@@ -143,15 +144,13 @@ async def _write_back(card: Card, balancer: Balancer, clock: Clock, why: str) ->
     return _Written(0, why, remarks)
 
 
-async def _attempt(card: Card, balancer: Balancer, known: int) -> int:
-    """One write above everything that is known, read back. Raises BalancerError."""
-    generation = max(known, (await balancer.observe()).highest_generation) + 1
+async def _attempt(card: Card, balancer: Balancer, generation: int) -> None:
+    """One write, read back. Raises BalancerError."""
     with suppress(ConnectionLost):  # settled by the read below
         await balancer.switch(card.colour, generation)
     traffic = await balancer.observe()
     if traffic.colour is not card.colour or traffic.generation != generation:
         raise ChangeUnknown(f"the way back was written but is not what Caddy says: {traffic.describe()}")
-    return generation
 
 
 async def _settle(card: Card, balancer: Balancer, cards: Cards, mark: Mark, written: _Written) -> Told:

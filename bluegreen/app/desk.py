@@ -63,12 +63,13 @@ class Desk:
         if self._engine.run is not None:
             deployment = self._engine.run.deployment
             raise DeploymentInProgress(
-                f"{deployment.id} is in {deployment.phase}",
+                f"not while another deployment runs: {deployment.id} ({deployment.plan.release.version}) is in"
+                f" {deployment.phase}",
                 next=next or (f"bluegreen watch {deployment.id}", f"bluegreen abort {deployment.id}"),
                 deployment=deployment.id,
             )
         if self._engine.by_hand:
-            raise DeploymentInProgress(self._engine.by_hand, next=("try again when that has ended",))
+            raise DeploymentInProgress(self._engine.by_hand, next=("bluegreen status",))
         latest = await self._world.journal.deployments(1)
         if latest and latest[0].blocks_others:
             raise DeploymentInProgress(

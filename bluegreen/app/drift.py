@@ -38,6 +38,8 @@ class IdleDrift:
         self._dead = 0
         self._again_at = float("-inf")
         self._put_back: deque[float] = deque(maxlen=AT_MOST)
+        self._last = 0
+        """The generation last used here: the journal may not have taken it."""
         self._paged: set[str] = set()
 
     async def compare(self, wanted: Colour, seen: str, traffic: Traffic | None) -> None:
@@ -119,34 +121,59 @@ class IdleDrift:
         self._again_at = now + AGAIN_AFTER
         try:
             await require_ready(self._world, self._world.target(wanted, await release_on(self._world, wanted)))
-            await self._write(wanted, traffic)
+            written = await self._write(wanted, traffic)
         except BluegreenError as exc:
             await self._failed(wanted, where, exc)
             return f"it should be put back on {wanted}, and cannot: {exc.detail}"
-        return f"put back on {wanted}"
+        return f"put back on {wanted}" if written else ""
 
-    async def _write(self, wanted: Colour, traffic: Traffic) -> None:
+    async def _write(self, wanted: Colour, traffic: Traffic) -> bool:
+        """False where nothing was written, since somebody said otherwise meanwhile."""
         engine, world = self._engine, self._world
         async with engine.lock:
-            if engine.run is not None:
-                return
+            if not await self._is_still_due(wanted):
+                return False
             self._put_back.append(world.clock.monotonic())
             generation = await self._generation(traffic)
             await put_back(world, wanted, generation)
             engine.watch.moved(wanted)
-            await world.journal.keep("generation", "served", generation)
-            await world.balancer.persist(wanted)
+            lagging = await self._persist(wanted)
+            await self._remember(generation)
         await engine.news.tell("traffic.restored", to=wanted, generation=generation, severity="warning")
-        text = f"{world.project}: traffic was moved outside bluegreen, and is back on {wanted}, proved"
+        text = f"{world.project}: traffic was moved outside bluegreen, and is back on {wanted}, proved{lagging}"
         await self._post("traffic.restored", "warning", text, {"wanted": wanted})
+        return True
+
+    async def _is_still_due(self, wanted: Colour) -> bool:
+        """Asked under the lock: to look whether it is ready took a while."""
+        if self._engine.run is not None or self._engine.pause.active():
+            return False
+        return bool(await self._world.journal.fact("wanted", "colour") == wanted)
+
+    async def _persist(self, wanted: Colour) -> str:
+        """Bring the snippets along; in words where they lag, since users are back all the same."""
+        try:
+            await self._world.balancer.persist(wanted)
+        except BluegreenError as exc:
+            return f"; but the snippet files still name the other colour: {exc.detail}"
+        return ""
 
     async def _generation(self, traffic: Traffic) -> int:
         """The next one, also where the journal does not take it: that it cannot be written must not keep users away."""
+        seen = max(self._last, traffic.highest_generation)
         try:
-            return await next_generation(self._world, traffic.highest_generation)
+            self._last = await next_generation(self._world, seen)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
-            return traffic.highest_generation + 1
+            known = await self._world.journal.fact("generation", "last") or 0
+            self._last = max(int(known), seen) + 1
+        return self._last
+
+    async def _remember(self, generation: int) -> None:
+        try:
+            await self._world.journal.keep("generation", "served", generation)
+        except JournalFailed as exc:
+            self._engine.news.failed(exc)
 
     async def _failed(self, wanted: Colour, where: str, exc: BluegreenError) -> None:
         if exc.detail not in self._paged:

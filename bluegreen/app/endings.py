@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bluegreen.app import environments, marks
-from bluegreen.app.arithmetic import FACT
+from bluegreen.app.explanation import FACT
 from bluegreen.app.news import News
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment

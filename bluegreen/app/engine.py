@@ -11,7 +11,7 @@ from bluegreen.app.endings import inspected_long_enough, outcome_notice, settle,
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders, Passed, Stop
-from bluegreen.app.pausing import Pause
+from bluegreen.app.pause import Pause
 from bluegreen.app.pipeline import carry
 from bluegreen.app.requests import Paused
 from bluegreen.app.restart import take_up, take_up_card, take_up_trial, take_up_way_back
@@ -52,6 +52,7 @@ class Engine:
         mark = await marks.read(self.world, self.news)
         if latest and marks.reopens(mark, latest[0]):
             latest = (latest[0].reopen(self.world.clock.now()),)
+            await self._forget_end(latest[0])
         elif mark is not None and (not latest or latest[0].phase.final or latest[0].id != mark.deployment):
             await marks.put_away(self.world, self.news, mark, latest[0] if latest else None)
         if latest:
@@ -119,7 +120,15 @@ class Engine:
         await take_up_way_back(run)
         await run.enter(deployment.reopen(self.world.clock.now()))
         self._launch(run)
+        await self._forget_end(deployment)
         return run.deployment
+
+    async def _forget_end(self, deployment: Deployment) -> None:
+        """It has not ended any more: should it end the same way again, that too is to be told and written down."""
+        try:
+            await self.world.journal.forget("ended", deployment.id)
+        except JournalFailed as exc:
+            self.news.failed(exc)
 
     async def let_settle(self, seconds: float) -> None:
         """Return when nothing runs any more, where the deployment has ended and only its end is being written down.
@@ -175,9 +184,9 @@ class Engine:
 
     async def tell_pause(self, paused: Paused) -> None:
         """Say that nothing moves by itself, also on the card."""
-        until = paused.until.isoformat() if paused.until else ""
+        about = {**self._about(), "until": paused.until.isoformat() if paused.until else "", "severity": "warning"}
         await self._tell_card()
-        await self.news.tell("automation.paused", by=paused.by, reason=paused.reason, until=until, **self._about())
+        await self.news.tell("automation.paused", by=paused.by, reason=paused.reason, **about)
 
     async def tell_resumed(self, paused: Paused, *, by: str, reason: str) -> None:
         """Say that things move by themselves again, also on the card."""

@@ -18,6 +18,27 @@ async def stop(world: World, colour: Colour) -> str:
     return await world.runners[colour].down()
 
 
+async def keep_started(world: World, colour: Colour, version: str) -> None:
+    """Remember that a colour runs a release: until it is stopped, and beyond that what it ran last."""
+    await world.journal.keep("ran", colour, version)
+    await world.journal.keep("release", colour, version)
+
+
+async def running(world: World, colour: Colour) -> str:
+    """The release that a colour runs, by the journal; before we ever started it, by the configuration. Empty where it
+    was stopped, or nobody knows."""
+    known = await world.journal.fact("release", colour)
+    if not known and await world.journal.fact("ran", colour):
+        return ""
+    return str(known or world.releases.get(colour) or "")
+
+
+async def ran_last(world: World, colour: Colour) -> str:
+    """The release that a colour runs, else the one that it ran before it was stopped; empty where nobody knows."""
+    known = await world.journal.fact("release", colour) or await world.journal.fact("ran", colour)
+    return str(known or world.releases.get(colour) or "")
+
+
 async def refuse_live(world: World, colour: Colour, action: str) -> None:
     """Raise LiveColourProtected unless the balancer can be read and dials nothing of this colour."""
     try:

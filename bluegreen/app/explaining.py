@@ -2,8 +2,8 @@
 
 import msgspec
 
-from bluegreen.app.arithmetic import FACT, explanation
 from bluegreen.app.desk import Desk
+from bluegreen.app.explanation import FACT, explanation
 from bluegreen.app.requests import Explanation
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import NotFound

@@ -83,7 +83,10 @@ class Forward(Superseding):
         """Return to an earlier release, by default the last good one, as a deployment of its own."""
         async with self._engine.lock:
             await self._refuse_while_running(next=("bluegreen cutback",))
-            request = PlanRequest(release or await self._last_good(), force=True, reason=reason or "rollback")
+            if release:  # also to one that was taken back before, where somebody says why
+                request = PlanRequest(release, force=reason != "", reason=reason)
+            else:
+                request = PlanRequest(await self._last_good(), force=True, reason=reason or "rollback")
             plan = await planning.make_plan(self._world, request, Kind.ROLLBACK, caller.who)
             return await self._start(plan, caller, "rollback", reason)
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import structlog
 
-from bluegreen.app.lines import lines
+from bluegreen.app.log_lines import lines
 from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.records import Event, Json
 from bluegreen.ports import Clock, Journal

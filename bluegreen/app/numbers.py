@@ -2,16 +2,56 @@
 how fast they were taken back. They are kept with the deployment, so that they survive a restart."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Self
 
-from bluegreen.app.tally import Tally
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Json
+from bluegreen.domain.signals import Batch, Counted
 from bluegreen.ports import Clock
 
 PHASES, USERS = "phase_seconds", "users"
 """Keys of a deployment's facts."""
+
+ANSWERS = "5xx"
+"""The signal that counts every answer to a user once."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What users got since the forward write, counted beside the verdict and never judged: answers of either colour,
+    and those of them that were server errors; and when each signal of the new colour was first bad, in seconds of the
+    trial.
+
+    It is what the access log shows. A request that Caddy could not even take in stands in no log and is not counted.
+    """
+
+    answers: int = 0
+    failed: int = 0
+    first_bad: dict[str, float] = field(default_factory=dict)
+
+    def count(self, batch: Batch) -> None:
+        """Count what either colour answered."""
+        if isinstance(batch, Counted) and batch.signal == ANSWERS:
+            self.answers += batch.n
+            self.failed += batch.bad
+
+    def bad(self, signal: str, t_s: float) -> None:
+        """Remember when a signal of the new colour was first bad."""
+        self.first_bad.setdefault(signal, t_s)
+
+    def to_json(self) -> Json:
+        """All of it, for the journal."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: Json) -> Self:
+        """As it was kept; a new one where nothing usable was, since nothing is decided by it."""
+        try:
+            return cls(**kept)
+        except TypeError:
+            return cls()
 
 
 @dataclass(slots=True)

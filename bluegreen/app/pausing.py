@@ -1,73 +1,45 @@
-"""Whether the daemon may act by itself: a person may pause that, with a reason and until a time.
+"""Pausing and resuming what the daemon does by itself; what operators order works all the while."""
 
-Kept in the journal, so that it survives a restart. Its end is read off the clock whenever somebody asks: a daemon
-that was away comes back to a pause that is over.
-"""
+from datetime import timedelta
 
-from datetime import datetime
+from bluegreen.app.desk import Desk
+from bluegreen.app.requests import Caller, Paused
+from bluegreen.domain.records import AuditRow
 
-from bluegreen.app.requests import Paused
-from bluegreen.domain.records import Json
-from bluegreen.ports import Clock, Journal
-
-KIND, KEY = "pause", "automation"
+RUNNING = "running"
+"""Automation as the audit names it where it is not paused."""
 
 
-class Pause:
-    """The pause of one daemon. While it is active nothing moves traffic but a person, and a failed switch."""
+class Pausing(Desk):
+    """Use cases that pause the automation. Each may be asked twice."""
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
-        self._journal = journal
-        self._clock = clock
-        self._kept: Paused | None = None
+    async def pause(self, caller: Caller, reason: str, seconds: float | None = None) -> Paused:
+        """Let nothing move by itself, until `seconds` are over or somebody resumes; a later pause replaces it.
 
-    async def read(self) -> None:
-        """Take up what an earlier daemon kept."""
-        self._kept = _from_json(await self._journal.fact(KIND, KEY))
+        Raises JournalUnwritable, and then nothing is paused.
+        """
+        engine, now = self._engine, self._world.clock.now()
+        until = now + timedelta(seconds=seconds) if seconds is not None else None
+        before = engine.pause.reason or RUNNING
+        paused = Paused(caller.who, reason, now, until)
+        await engine.pause.begin(paused, self._pause_row(caller, "pause", reason, before, paused.describe()))
+        await engine.tell_pause(paused)
+        return paused
 
-    @property
-    def now(self) -> Paused | None:
-        """The pause that is active; None where there is none, or none any more."""
-        return None if self._kept is None or self.over else self._kept
+    async def resume(self, caller: Caller, reason: str) -> Paused | None:
+        """Let things move by themselves again; returns the pause that ended, None where nothing was paused.
 
-    @property
-    def over(self) -> bool:
-        """True where a pause has come to its end by itself, and nobody was told yet."""
-        until = self._kept.until if self._kept else None
-        return until is not None and until <= self._clock.now()
+        Raises JournalUnwritable, and then it stays paused.
+        """
+        engine = self._engine
+        paused = engine.pause.now
+        if paused is None:
+            return None
+        await engine.pause.end(self._pause_row(caller, "resume", reason, paused.describe(), RUNNING))
+        await engine.tell_resumed(paused, by=caller.who, reason=reason)
+        return paused
 
-    @property
-    def reason(self) -> str:
-        """Why nothing happens by itself, in words; empty where it does."""
-        return self.now.describe() if self.now else ""
-
-    def active(self) -> bool:
-        """True while nothing may move by itself."""
-        return self.now is not None
-
-    async def begin(self, paused: Paused) -> None:
-        """Pause, or pause otherwise: written first, so that what is refused has no effect. Raises JournalUnwritable."""
-        await self._journal.keep(KIND, KEY, _to_json(paused))
-        self._kept = paused
-
-    async def end(self) -> None:
-        """End the pause, written first; harmless where there is none. Raises JournalUnwritable."""
-        await self._journal.forget(KIND, KEY)
-        self._kept = None
-
-    def let_go(self) -> Paused | None:
-        """Forget a pause that is over: what stays of it in a journal that refuses has no effect any more."""
-        ended, self._kept = self._kept, None
-        return ended
-
-
-def _to_json(paused: Paused) -> Json:
-    until = paused.until.isoformat() if paused.until else None
-    return {"by": paused.by, "reason": paused.reason, "since": paused.since.isoformat(), "until": until}
-
-
-def _from_json(kept: Json) -> Paused | None:
-    if not kept:
-        return None
-    until = datetime.fromisoformat(kept["until"]) if kept["until"] else None
-    return Paused(kept["by"], kept["reason"], datetime.fromisoformat(kept["since"]), until)
+    def _pause_row(self, caller: Caller, verb: str, reason: str, before: str, after: str) -> AuditRow:
+        run = self._engine.run
+        id = run.deployment.id if run else ""
+        return AuditRow(self._world.clock.now(), caller.who, caller.origin, verb, id, reason, before, after)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bluegreen import __version__
+from bluegreen.app import environments
 from bluegreen.app.engine import Engine
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import SignalStatus, Status, WatchStatus
@@ -77,9 +78,7 @@ def watch_status(run: Run) -> WatchStatus | None:
 
 
 async def _releases(engine: Engine) -> dict[Colour, str]:
-    world = engine.world
-    known = {colour: await world.journal.fact("release", colour) for colour in Colour}
-    return {colour: str(known[colour] or world.releases.get(colour) or "") for colour in Colour}
+    return {colour: await environments.running(engine.world, colour) for colour in Colour}
 
 
 async def _deployment(engine: Engine) -> Deployment | None:

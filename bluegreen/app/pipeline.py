@@ -6,8 +6,8 @@ from dataclasses import asdict, replace
 import structlog
 
 from bluegreen.app import switch
-from bluegreen.app.arithmetic import last_judgement
 from bluegreen.app.boundaries import Boundary
+from bluegreen.app.explanation import last_judgement
 from bluegreen.app.orders import Stop
 from bluegreen.app.run import Run
 from bluegreen.app.steps import STEPS, failure

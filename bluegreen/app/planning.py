@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import uuid4
 
-from bluegreen.app import damage
+from bluegreen.app import damage, environments
 from bluegreen.app.requests import PlanRequest
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
@@ -29,21 +30,16 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
             "live-is-down needs a reason: it gives up the automatic way back",
             next=(f"bluegreen deploy {request.release} --live-is-down --reason '...'",),
         )
-    release = world.read_release(request.release)
+    release = await world.read_release(request.release)
     live = await live_colour(world)
     live_release = await release_on(world, live)
     await damage.refuse(world, request, kind)
-    await _refuse_quarantined(world, release, request)
+    await _refuse_quarantined(world, release, request, kind)
     terms = _terms(world, request, kind)
     migrations, warnings = await _pending(world, release, kind)
     pending = tuple(migration.label for migration in migrations)
     steps = tuple(_steps(world, release, live, terms, kind, pending))
-    if live_release == UNKNOWN:
-        warnings.append(f"which release {live} runs is not known: set [environments.{live}] release")
-    elif live_release == release.version:
-        warnings.append(f"{live} runs {release.version} already: this starts the same release on {live.other}")
-    if request.live_is_down:
-        warnings.append(f"{live} is taken to be down: there is no automatic way back to it")
+    warnings += _doubts(live, live_release, release, request)
     now = world.clock.now()
     return Plan(
         id=f"p-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
@@ -65,6 +61,15 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
     )
 
 
+def _doubts(live: Colour, live_release: str, release: Release, request: PlanRequest) -> Iterator[str]:
+    if live_release == UNKNOWN:
+        yield f"which release {live} runs is not known: set [environments.{live}] release"
+    elif live_release == release.version:
+        yield f"{live} runs {release.version} already: this starts the same release on {live.other}"
+    if request.live_is_down:
+        yield f"{live} is taken to be down: there is no automatic way back to it"
+
+
 async def live_colour(world: World) -> Colour:
     """The colour whose addresses the balancer dials. Raises RequestRefused where that is neither or both."""
     traffic = await world.balancer.observe()
@@ -81,8 +86,7 @@ async def live_colour(world: World) -> Colour:
 
 async def release_on(world: World, colour: Colour) -> str:
     """What a colour runs: by the journal, else by the configuration, else "unknown"."""
-    known = await world.journal.fact("release", colour)
-    return str(known or world.releases.get(colour) or UNKNOWN)
+    return await environments.ran_last(world, colour) or UNKNOWN
 
 
 def new_deployment(world: World, plan: Plan) -> Deployment:
@@ -97,15 +101,16 @@ def new_deployment(world: World, plan: Plan) -> Deployment:
     )
 
 
-async def _refuse_quarantined(world: World, release: Release, request: PlanRequest) -> None:
+async def _refuse_quarantined(world: World, release: Release, request: PlanRequest, kind: Kind) -> None:
     kept = await world.journal.fact("quarantine", release.version)
     if kept is None or (request.force and request.reason):
         return
+    insisting = f"rollback {release.version}" if kind is Kind.ROLLBACK else f"deploy {release.version} --force"
     raise GateRefused(
         f"{release.version} was taken back in {kept['deployment']} ({kept['reason']}) and is quarantined",
         next=(
             f"bluegreen show {kept['deployment']}",
-            f"bluegreen deploy {release.version} --force --reason '...'",
+            f"bluegreen {insisting} --reason '...'",
         ),
     )
 

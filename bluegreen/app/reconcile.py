@@ -140,6 +140,8 @@ class Reconciler:
             return
         reason = f"traffic was moved outside bluegreen, it should be on {colour}: {seen.text}"
         marked = await marks.order_for(self._world, run.deployment)
+        if run.deployment.stopped or run.attempts.begun:
+            return  # meanwhile it went past its way back, or onto it: the next look sees that
         if marked is not None:
             run.orders.halt(marked)
         elif self._engine.pause.active():

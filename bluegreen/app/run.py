@@ -13,7 +13,7 @@ from bluegreen.app.news import News, redacted
 from bluegreen.app.notices import Outbox
 from bluegreen.app.numbers import WayBack, summary, with_phase
 from bluegreen.app.orders import Orders
-from bluegreen.app.pausing import Pause
+from bluegreen.app.pause import Pause
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.checks import Target

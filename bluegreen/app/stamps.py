@@ -7,7 +7,7 @@ Then the same content may stand there twice, and a write of ours that never got 
 from bluegreen.app.engine import Engine
 from bluegreen.app.restoring import next_generation, write
 from bluegreen.app.run import Run
-from bluegreen.app.switch import claim_generation
+from bluegreen.app.switch import claim_generation, refresh_card
 from bluegreen.domain.errors import BalancerError
 from bluegreen.domain.traffic import Colour, Traffic
 
@@ -62,6 +62,7 @@ class Stamps:
         if any(intent.outcome is None for intent in await self._world.journal.intents(run.deployment.id)):
             return
         generation = await claim_generation(run, traffic.highest_generation)
+        await refresh_card(run)  # who goes back by the card alone must be above this one, too
         if run.deployment.phase is phase and run.orders.stop is None and not run.attempts.begun:
             await self._write(traffic, colour, generation)
 

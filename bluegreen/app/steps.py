@@ -61,7 +61,7 @@ async def starting(run: Run) -> Answer:
     run.note(f"starting {colour}")
     async with run.action("start", colour=colour, release=release.version):
         await run.keep_output(f"up {colour}", await environments.start(run.world, colour, release))
-    await run.world.journal.keep("release", colour, release.version)
+    await environments.keep_started(run.world, colour, release.version)
     run.note(f"waiting for {colour} to be ready")
     await wait_until_ready(run.world, run.new_target, run.note)
     return done(f"{colour} runs {release.version} and is ready")
@@ -101,8 +101,7 @@ async def switching(run: Run) -> Answer:
     if resumed is not None and resumed.resume is Resume.PROVE:
         work = switch.confirm_resumed(run)
     else:
-        await require_ready(run.world, run.new_target)
-        await require_smoke(run.world, run.new_target)
+        await _ready_to_move(run)
         work = switch.forward(run)
     stop = run.watch.regressed if run.deployment.plan.trusts_live else run.never
     async with way_back_watched(run):
@@ -111,6 +110,19 @@ async def switching(run: Run) -> Answer:
         return done(f"{run.deployment.new} serves every service, proved through the front door")
     judgement = run.watch.judge(run.deployment.plan.terms)
     return Answer(Outcome.FAILED, "; ".join(judgement.reasons if judgement else ()), Cause.REGRESSED)
+
+
+async def _ready_to_move(run: Run) -> None:
+    """Re-check the new colour. Where nobody promoted and somebody paused meanwhile, users stay until `resume`, or until
+    the deadline: traffic never moves forward by itself during a pause."""
+    while True:
+        await require_ready(run.world, run.new_target)
+        await require_smoke(run.world, run.new_target)
+        if run.orders.promoted.is_set() or not run.pause.active():
+            return
+        while run.pause.active():
+            run.note(f"automation is {run.pause.reason}, and nobody promoted it")
+            await asyncio.sleep(1.0)
 
 
 async def watching(run: Run) -> Answer:

@@ -25,6 +25,7 @@ from bluegreen.domain.errors import (
     ConnectionLost,
     ForeignChange,
     JournalFailed,
+    JournalUnwritable,
     MovedOutside,
     RouteAmbiguous,
     RouteNotFound,
@@ -36,6 +37,9 @@ from bluegreen.domain.traffic import Card, Colour, Traffic
 
 REACH_BALANCER = 10.0
 """Seconds in which an unreachable balancer is asked again before the first forward write."""
+
+MISSED_SECONDS = 0.5
+"""Seconds that the journal has for taking note of a failed attempt at the way back."""
 
 PROOF_ANSWERS = 3
 """Answers in a row, for each service, that count as proof: a second Caddy on the port would show in them."""
@@ -86,10 +90,7 @@ async def confirm_resumed(run: Run) -> None:
 
 
 async def confirm_forward(run: Run, generation: int | None = None) -> None:
-    """Read back and prove a forward switch, then note its outcome and bring the snippets along.
-
-    Raises StepFailed where the new colour does not serve every service.
-    """
+    """Read back and prove a forward switch, then note its outcome and bring the snippets along. Raises StepFailed."""
     traffic = await run.world.balancer.observe()
     if traffic.colour is not run.deployment.new or generation not in (None, traffic.generation):
         raise StepFailed(f"the switch was answered but did not take effect: {traffic.describe()}")
@@ -114,14 +115,18 @@ async def act_first(run: Run) -> None:
 async def tell_missed(run: Run, error: BalancerError) -> None:
     """Tell an attempt at the way back that failed, and remember its generation: what may land late is not used again.
 
-    Both as far as the journal takes it.
+    Both as far as the journal takes it at once: the next attempt does not wait for a disk that hangs.
     """
-    if run.attempts.worth_telling(error.detail):
-        await run.tell("cutback.attempt_failed", attempt=run.attempts.failed, reason=error.detail, severity="warning")
     try:
-        await run.world.journal.keep("generation", "last", run.generation)
+        async with asyncio.timeout(MISSED_SECONDS):
+            if run.attempts.worth_telling(error.detail):
+                number = run.attempts.failed
+                await run.tell("cutback.attempt_failed", attempt=number, reason=error.detail, severity="warning")
+            await run.world.journal.keep("generation", "last", run.generation)
     except JournalFailed as exc:
         run.news.failed(exc)
+    except TimeoutError:
+        run.news.failed(JournalUnwritable(f"it does not answer, and the way back failed: {error.detail}"))
 
 
 async def back(run: Run) -> None:
@@ -161,10 +166,12 @@ async def write_card(run: Run, *, open: bool, failsafe: bool = True) -> None:
 
 
 async def refresh_card(run: Run) -> None:
-    """Say on an open card whether the failsafe may act now; a closed one stays as it is. Raises JournalUnwritable."""
+    """Say on an open card above which generation, and whether the failsafe may act now (never once it is STRANDED); a
+    closed one stays as it is. Raises JournalUnwritable."""
     async with run.writing_card:
         if run.card is not None and run.card.open:
-            await _write_card(run, run.card, open=True, failsafe=not run.watch.standby.lost)
+            failsafe = not (run.watch.standby.lost or run.deployment.phase.final)
+            await _write_card(run, run.card, open=True, failsafe=failsafe)
 
 
 async def _write_card(run: Run, card: Card, *, open: bool, failsafe: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from bluegreen.app.attention import CATCH_UP, Attention, Interruption
 from bluegreen.app.baseline import Baseline
-from bluegreen.app.tally import ANSWERS, Tally
+from bluegreen.app.numbers import ANSWERS, Tally
 from bluegreen.app.trial import Trial, rules_of
 from bluegreen.domain.evidence import Judgement, Verdict
 from bluegreen.domain.plans import Plan, Terms

@@ -1,6 +1,6 @@
 """Everything outside that the story needs, in one hand: built by wiring, passed to every step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from bluegreen.app.boundaries import AtBoundary, pass_on
@@ -41,7 +41,7 @@ class World:
     contracts_after_standby: frozenset[str]
     connection_budgets: Mapping[str, int]
     releases: Mapping[Colour, str]
-    read_release: Callable[[str], Release]
+    read_release: Callable[[str], Awaitable[Release]]
     balancer: Balancer
     front_door: FrontDoor
     runners: Mapping[Colour, Runner]

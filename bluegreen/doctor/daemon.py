@@ -10,12 +10,11 @@ from bluegreen.doctor import kernel
 from bluegreen.doctor.findings import Finding, Findings, Report
 from bluegreen.doctor.unit import UNIT, Unit
 from bluegreen.interfaces.client import Client, ClientError
+from bluegreen.interfaces.hook_door import door_of
 from bluegreen.settings import Settings
 
 CONNECT = 3.0
 """Seconds for a listener to take a connection."""
-
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to knock when it listens everywhere
 
 
 async def answers(settings: Settings, unit: Unit, report: Report) -> Findings:
@@ -113,11 +112,10 @@ async def hooks(settings: Settings, report: Report) -> Findings:
     if not listen:
         detail = "no alert comes in: [hooks] listen is not set"
         return [report.warn(f"{detail}, and {', '.join(names)} waits for one")] if names else [report.ok(detail)]
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
+    host, _, port = door_of(listen).rpartition(":")
     try:
         async with asyncio.timeout(CONNECT):
-            _, writer = await asyncio.open_connection(EVERYWHERE.get(host, host), int(port))
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except (OSError, TimeoutError) as exc:
         return [report.fail(f"nobody listens for alerts at {listen}: {str(exc) or 'no answer'}", "ss -ltnp")]
     writer.close()

@@ -23,6 +23,7 @@ from bluegreen.doctor import daemon, data, front, place, unit
 from bluegreen.doctor.findings import Check, Finding, Findings, Report, looked_at
 from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
+from bluegreen.interfaces.peers import account
 from bluegreen.logs import Masking
 from bluegreen.ports import Database
 from bluegreen.settings import Settings, load, revealed
@@ -138,7 +139,7 @@ def _database(settings: Settings, each: Database) -> Check:
 async def _become(settings: Settings, its_unit: Unit, report: Report) -> Findings:
     """As root: be the daemon's user from here on. That is the unit's, else whoever owns the state directory."""
     if os.geteuid() != 0:
-        name = await asyncio.to_thread(_name, os.geteuid())
+        name = await asyncio.to_thread(account, os.geteuid())
         if its_unit.user not in ("", name):
             detail = f"you are {name}, the daemon is {its_unit.user}: what you may read and write says little of it"
             return [report.warn(detail, "sudo bluegreen doctor")]
@@ -174,13 +175,6 @@ def _numbers(groups: str) -> list[int]:
         except KeyError:
             continue
     return found
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 @contextmanager

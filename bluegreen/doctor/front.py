@@ -27,9 +27,6 @@ LOG_PATIENCE = 3.0
 TOO_LARGE = 2 * 2**30
 """Bytes of an access log that nobody rotates."""
 
-OLDEST = (2, 7)
-"""The first Caddy whose `log_append` exists is 2.7; bluegreen is tested with 2.11."""
-
 
 async def admin(settings: Settings, outside: Outside, report: Report) -> Findings:
     """Whether Caddy answers, which it is, and where each service goes."""

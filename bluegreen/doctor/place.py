@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import pwd
 import shutil
 import sqlite3
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from bluegreen.doctor import kernel
 from bluegreen.doctor.findings import Finding, Findings, Report
+from bluegreen.interfaces.peers import account
 from bluegreen.settings import Settings
 from bluegreen.wiring import STATE_FILE, STATE_VERSION
 
@@ -38,7 +38,7 @@ async def state(settings: Settings, report: Report) -> Findings:
 
 def _state(directory: Path, report: Report) -> Iterator[Finding]:
     if not directory.is_dir():
-        user = _name(os.geteuid())
+        user = account(os.geteuid())
         yield report.fail(f"there is no directory {directory}", f"install -d -m 0700 -o {user} {directory}")
         return
     facts = directory.stat()
@@ -47,8 +47,8 @@ def _state(directory: Path, report: Report) -> Iterator[Finding]:
         others = "change" if mode & 0o022 else "read"
         yield report.fail(f"{directory} has mode {mode:04o}: others may {others} it", f"chmod 0700 {directory}")
     if not os.access(directory, os.W_OK | os.X_OK):
-        user = _name(os.geteuid())
-        detail = f"{directory} belongs to {_name(facts.st_uid)}; {user} cannot write there"
+        user = account(os.geteuid())
+        detail = f"{directory} belongs to {account(facts.st_uid)}; {user} cannot write there"
         yield report.fail(detail, f"ls -ld {directory}")
     if _filesystem(directory) in ELSEWHERE:
         yield report.fail(f"{directory} lies on {_filesystem(directory)}: it must be a local disk", "findmnt")
@@ -57,7 +57,8 @@ def _state(directory: Path, report: Report) -> Iterator[Finding]:
         level = report.fail if free < ROOM_FAILS else report.warn
         yield level(f"{directory} has {free // 2**20} MiB free", f"df -h {directory}", f"du -sh {directory}")
     yield from _journal(directory, report)
-    yield report.ok(f"{directory} belongs to {_name(facts.st_uid)} alone, {_gib(free)} free")
+    alone = "" if mode & 0o077 else " alone"
+    yield report.ok(f"{directory} belongs to {account(facts.st_uid)}{alone}, {_gib(free)} free")
 
 
 def _journal(directory: Path, report: Report) -> Iterator[Finding]:
@@ -111,7 +112,7 @@ async def backups(settings: Settings, report: Report) -> Findings:
 def _backups(directory: Path, min_free: int, report: Report) -> Finding:
     there = next(path for path in (directory, *directory.parents) if path.exists())
     if not os.access(there, os.W_OK | os.X_OK):
-        user = _name(os.geteuid())
+        user = account(os.geteuid())
         return report.fail(f"{user} cannot write in {there}", f"install -d -m 0700 -o {user} {directory}")
     free = shutil.disk_usage(there).free
     if free < min_free:
@@ -161,13 +162,6 @@ def _filesystem(path: Path) -> str:
         if where.is_relative_to(mount) and len(mount.parts) >= best:
             best, found = len(mount.parts), rest.split()[0]
     return found
-
-
-def _name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid {uid}"
 
 
 def _gib(size: int) -> str:

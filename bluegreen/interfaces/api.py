@@ -141,7 +141,7 @@ def _refusal(peer: Peer, who: str, needed: Right) -> Problem:
         command = "systemctl show -p PrivateUsers bluegreen"
         return Problem(403, "peer-unmapped", detail, commands=(command,), facts=facts)
     detail = f'{who} may not do this: it needs the right "{needed.name.lower()}", granted by {key}.'
-    command = f"add yourself to {key} in the configuration of bluegreen, then restart it"
+    command = f"have an admin add you to {key} in the configuration, then: systemctl reload bluegreen"
     return Problem(403, "not-permitted", detail, commands=(command,), facts=facts)
 
 

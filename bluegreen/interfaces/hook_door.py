@@ -14,8 +14,8 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
-from bluegreen.app.answers import HookTest
 from bluegreen.app.requests import Alert, AlertEffect, Caller
+from bluegreen.app.upkeep_answers import HookTest
 from bluegreen.domain.errors import HookFailed, NotFound, RequestRefused
 from bluegreen.interfaces.hooks import HookRules
 
@@ -23,6 +23,12 @@ BUDGET = 10.0
 """Seconds for the listener to answer."""
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where to knock when it listens everywhere
+
+
+def door_of(listen: str) -> str:
+    """Where to knock at a listener on "ADDRESS:PORT": there, and on loopback where it listens everywhere."""
+    host, _, port = listen.rpartition(":")
+    return f"{ANYWHERE.get(host, host)}:{port}"
 
 
 class Foreseeing(Protocol):
@@ -69,8 +75,7 @@ class HookDoor:
         )
 
     async def _knock(self, name: str, hook: HookRules, message: dict[str, Any]) -> dict[str, Any]:
-        host, _, port = self.listen.rpartition(":")
-        url = f"http://{ANYWHERE.get(host, host)}:{port}/v1/hooks/{name}"
+        url = f"http://{door_of(self.listen)}/v1/hooks/{name}"
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=BUDGET)) as session,

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from bluegreen.app.chronicle import Spread, Sums
 from bluegreen.app.gauges import Gauges
-from bluegreen.interfaces.families import families, spreads
+from bluegreen.interfaces.metric_families import families, spreads
 from bluegreen.interfaces.problems import answer_problems
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -128,10 +128,20 @@ def _number(kind: str, name: str, key: str) -> int | None:
     raise ConfigurationError(detail, next=("bluegreen config docs access",), key=f"access.{key}")
 
 
-async def name_of(uid: int) -> str:
-    """How the audit names a user: "uid 1000 (deploy)". Looked up aside: it may ask a directory service."""
+def account(uid: int) -> str:
+    """A user's name; "uid 1000" where there is none. It may ask a directory service, and takes as long as that does."""
     try:
-        entry = await asyncio.to_thread(pwd.getpwuid, uid)
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
-    return f"uid {uid} ({entry.pw_name})"
+
+
+def described(uid: int) -> str:
+    """How the audit names a user: "uid 1000 (deploy)"; "uid 1000" where there is no name."""
+    number, name = f"uid {uid}", account(uid)
+    return number if name == number else f"{number} ({name})"
+
+
+async def name_of(uid: int) -> str:
+    """The same, looked up aside."""
+    return await asyncio.to_thread(described, uid)

@@ -21,6 +21,7 @@ from bluegreen.domain.errors import (
     ReleaseInvalid,
     RequestRefused,
 )
+from bluegreen.interfaces.requests import PATTERNS
 
 log = structlog.get_logger(__name__)
 
@@ -107,11 +108,30 @@ def _of_domain(exc: BluegreenError) -> Problem:
 def of_validation(exc: ValidationError) -> Problem:
     """Name each field and what is wrong with it, never its value."""
     errors = [
-        {"field": ".".join(str(part) for part in error["loc"]) or "body", "message": error["msg"]}
-        for error in exc.errors(include_url=False, include_context=False, include_input=False)
+        {"field": ".".join(str(part) for part in error["loc"]) or "body", "message": _said(error)}
+        for error in exc.errors(include_url=False, include_input=False)
     ]
     detail = "; ".join(f"{error['field']}: {error['message']}" for error in errors[:5])
     return Problem(422, "validation", detail, facts={"errors": errors[:20]})
+
+
+WORDS = {
+    "string_too_short": "must not be empty",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "missing": "is missing",
+    "extra_forbidden": "is unknown here",
+}
+
+
+def _said(error: Any) -> str:
+    """What is wrong with a field, for people who read no pattern."""
+    context = error.get("ctx", {})
+    if error["type"] == "string_pattern_mismatch":
+        return PATTERNS.get(context["pattern"], str(error["msg"]))
+    words = WORDS.get(error["type"])
+    return words.format_map(context) if words else str(error["msg"])
 
 
 def _of_http(exc: web.HTTPException, request: web.Request) -> web.StreamResponse:

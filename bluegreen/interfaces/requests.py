@@ -7,10 +7,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bluegreen.app.requests import PlanRequest as WantedPlan
 from bluegreen.domain.phases import Phase
 
-ReleaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+RELEASE, ONE_LINE = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$", r"^[^\x00-\x1f\x7f-\x9f]*$"
+
+PATTERNS = {
+    RELEASE: "must be a name of letters, digits, dots, _ and -, at most 64, that begins with no dot and no -",
+    ONE_LINE: "must be one line, without control characters",
+}
+"""The patterns in words."""
+
+ReleaseName = Annotated[str, Field(pattern=RELEASE)]
 """A release file's name, or a bare version: never a path, an option or a shell's word."""
 
-Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Reason = Annotated[str, Field(max_length=1000, pattern=ONE_LINE)]
 """Why, on one line; for the audit."""
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bluegreen.app.answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
+from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
 from bluegreen.domain.migrations import Backup
 from bluegreen.domain.records import AuditRow
 from bluegreen.interfaces.connection import Connection, Reply

@@ -4,6 +4,7 @@ pydantic-settings leaves names that it does not know alone; here a misspelt one 
 without the double underscore are the command line's, unless they are a section's.
 """
 
+import json
 import os
 from typing import Any
 
@@ -47,13 +48,33 @@ def misplaced(model: type[BaseSettings]) -> dict[str, str]:
 
 
 def variable(path: tuple[str | int, ...]) -> str | None:
-    """Which variable gave a key its value, in words; None if none did."""
+    """Which variable gave a key its value, or the section that lacks it, in words; None if none did."""
     present = {name.upper(): name for name in os.environ}
     for length in range(len(path), 0, -1):
         name = PREFIX + DELIMITER.join(str(part) for part in path[:length]).upper()
         if name in present:
             return f"variable {present[name]}"
     return None
+
+
+def gives(path: tuple[str | int, ...]) -> bool:
+    """Whether a variable gives this very key, or a table or list in which it stands: then it beats the file."""
+    present = {name.upper(): value for name, value in os.environ.items()}
+    for length in range(len(path), 0, -1):
+        value = present.get(PREFIX + DELIMITER.join(str(part) for part in path[:length]).upper())
+        if value is not None:
+            return length == len(path) or _holds(value, path[length:])
+    return False
+
+
+def _holds(text: str, path: tuple[str | int, ...]) -> bool:
+    try:
+        value = json.loads(text)
+        for part in path:
+            value = value[part]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return True
 
 
 def _problem(model: type[BaseSettings], parts: list[str]) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.settings.credentials import confidential
 from bluegreen.settings.documents import Document, Unreadable, read_document
-from bluegreen.settings.environment import misplaced, variable
+from bluegreen.settings.environment import gives, misplaced, variable
 from bluegreen.settings.manual import manual_page
 from bluegreen.settings.model import Settings
 from bluegreen.settings.places import nearest
@@ -32,7 +32,8 @@ def load(path: Path) -> Settings:
         with relative_to(path.resolve().parent):
             settings = Settings(**{key: value for key, value in document.data.items() if not key.startswith("_")})
     except ValidationError as exc:
-        raise _failed(path, problems + Reading(Settings, path, document.places, variable).explain(exc)) from exc
+        reading = Reading(Settings, path, document.places, variable, gives)
+        raise _failed(path, problems + reading.explain(exc)) from exc
     if problems:
         raise _failed(path, problems)
     return settings.loaded(path, tuple(_warnings(settings, document)))
@@ -74,7 +75,7 @@ def _failed(path: Path, problems: list[Problem]) -> ConfigurationError:
     page = next(filter(None, (manual_page(problem.key) for problem in problems)), "")
     return ConfigurationError(
         detail,
-        next=(f"bluegreen config docs {page}".rstrip(), "bluegreen config check"),
+        next=(f"bluegreen config docs {page}".rstrip(), f"bluegreen config check --config {path}"),
         file=str(path),
         problems=[problem.as_json() for problem in problems],
     )

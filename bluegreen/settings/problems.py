@@ -42,12 +42,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file that was read into a model: what errors are explained by. `variable` names the one a value came from."""
+    """A file that was read into a model: what errors are explained by. `variable` names the one a value came from,
+    and `beaten` tells whether it did though the file has the key too."""
 
     model: type[BaseModel]
     file: Path
     places: Places
     variable: Callable[[Keys], str | None] = lambda path: None
+    beaten: Callable[[Keys], bool] = lambda path: False
 
     def explain(self, failure: ValidationError) -> list[Problem]:
         """Every error as a problem, in the order of the file."""
@@ -58,7 +60,7 @@ class Reading:
     def _problem(self, error: Any) -> Problem:
         path = error["loc"]
         key = ".".join(printable(part) for part in path if isinstance(part, str) and part != "[key]")
-        source = None if path in self.places else self.variable(path)
+        source = None if path in self.places and not self.beaten(path) else self.variable(path)
         text = _text(error, _spot(self.model, path), self.model)
         return Problem(str(self.file), None if source else self.places.line(path), key, text, source or "")
 

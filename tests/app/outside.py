@@ -260,7 +260,7 @@ class Outside:
         return next((colour for colour in Colour if dials == addresses[colour]), None)
 
 
-def read_release(name: str) -> Release:
+async def read_release(name: str) -> Release:
     """A bare version, or ReleaseInvalid."""
     if not name.startswith("1."):
         raise ReleaseInvalid(f"there is no release {name}", next=("bluegreen history",))

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.app import environments
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.errors import LiveColourProtected
+from bluegreen.domain.errors import JournalUnwritable, LiveColourProtected
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
@@ -34,6 +35,48 @@ async def taken_back(daemon: Daemon) -> None:
 
 async def named(daemon: Daemon) -> list[str]:
     return [event.name for event in await daemon.events()]
+
+
+async def stranded(daemon: Daemon) -> None:
+    daemon.outside.balancer.faults.extend([Fault.FOREIGN_CHANGE] * 3)
+    await daemon.cutback()
+    assert (await daemon.end()).phase is P.STRANDED
+
+
+# --- STRANDED, more than once
+
+
+async def test_a_second_end_like_the_first_is_told_also_where_the_daemon_dies_in_it(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        await stranded(daemon)
+        died = asyncio.Event()
+
+        async def die() -> None:
+            died.set()
+            await asyncio.sleep(1)
+            raise JournalUnwritable("the daemon is dead")
+
+        outside.at("after journal STRANDED", die)
+        outside.balancer.faults.extend([Fault.FOREIGN_CHANGE] * 3)
+        await daemon.cutback()
+        await died.wait()
+    async with running(outside) as daemon:
+        await daemon.end()
+    assert [notice.event for notice in outside.notifier.sent].count("deployment.stranded") == 2
+
+
+async def test_no_pause_that_ends_leaves_a_stranded_deployment_to_the_failsafe(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        await daemon.service.pause(ANN, "hands off")
+        outside.at("before journal keep ended", lambda: daemon.service.resume(ANN, "on it"))
+        await stranded(daemon)
+    card = await outside.cards.read()
+    assert card is not None
+    assert (card.open, card.failsafe) == (True, False)
 
 
 # --- the inspection

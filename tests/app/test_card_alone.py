@@ -130,6 +130,21 @@ async def test_a_write_that_fails_or_is_lost_is_tried_again_until_it_is_read_bac
     assert stamps == sorted(set(stamps))
 
 
+async def test_no_generation_is_tried_twice_also_where_caddy_had_seen_more_than_the_card(scene: Scene) -> None:
+    await scene.balancer.switch(GREEN, 20)
+    tried: list[int] = []
+    switch = scene.balancer.switch
+
+    async def noting(colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+        tried.append(generation)
+        await switch(colour, generation, expected=expected)
+
+    scene.balancer.switch = noting  # type: ignore[method-assign]
+    scene.balancer.faults.extend([Fault.LANDS_LATE, Fault.LOST_WITHOUT_EFFECT])
+    assert (await scene.back()).generation == 23
+    assert tried == [21, 22, 23]
+
+
 async def test_a_write_that_may_land_late_is_fenced(scene: Scene) -> None:
     scene.balancer.faults.append(Fault.LANDS_LATE)
     told = await scene.back()

@@ -5,12 +5,13 @@ import asyncio
 import pytest
 
 from bluegreen.adapters.balancers.memory import Fault
-from bluegreen.app.pausing import Pause
+from bluegreen.app.pause import Pause
 from bluegreen.app.requests import Paused
+from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import WrongPhase
 from bluegreen.domain.phases import Phase
-from bluegreen.domain.traffic import Colour
+from bluegreen.domain.traffic import Colour, Mark
 from tests.app.daemons import ANN, Daemon, pages, running, until
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN, SERVICES
@@ -225,10 +226,38 @@ async def test_it_is_put_back_also_where_the_journal_cannot_be_written(outside: 
         await live_on_green(daemon)
         outside.journal.full = True
         move(outside, BLUE)
+        await outside.balancer.persist(BLUE)
         await asyncio.sleep(5)
         assert outside.serving() == {GREEN}
+        assert outside.balancer.written[:2] == [(GREEN, 1), (GREEN, 2)], "above what is known, though nobody stamped it"
+        assert outside.balancer.persisted() is GREEN
+        assert pages(outside) == [], "nobody is called for what was done"
         outside.journal.full = False
         await asyncio.sleep(5)
+
+
+@pytest.mark.parametrize("verb", ["resolve", "pause"])
+async def test_what_a_person_says_while_it_is_being_put_back_counts(verb: str, outside: Outside) -> None:
+    outside.restores_drift = True
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+        check, said = outside.readiness[0].check, list[str]()
+
+        async def saying(target: Target) -> CheckResult:
+            if target.colour is GREEN and not said:
+                said.append(verb)
+                if verb == "resolve":
+                    await daemon.service.resolve("current", ANN, "blue is what we want")
+                else:
+                    await daemon.service.pause(ANN, "hands off")
+            return await check(target)
+
+        outside.readiness[0].check = saying  # type: ignore[method-assign]
+        move(outside, BLUE)
+        await asyncio.sleep(20)
+        assert said == [verb]
+        assert outside.serving() == {BLUE}
+        assert "traffic.restored" not in await named(daemon)
 
 
 # --- the stamp
@@ -308,6 +337,17 @@ async def test_it_is_stamped_again_while_a_deployment_runs(phase: Phase, outside
     assert before[0] is (BLUE if phase is P.AWAITING else GREEN)
 
 
+async def test_the_card_knows_of_a_stamp_that_was_put_on_while_watching(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        move(outside, GREEN)
+        await asyncio.sleep(5)
+    card = await outside.cards.read()
+    assert card is not None
+    assert (outside.balancer.written[-1], card.generation) == ((GREEN, 2), 2)
+
+
 async def test_a_stamp_that_fails_is_told_once_and_tried_again(outside: Outside) -> None:
     async with running(outside) as daemon:
         await live_on_green(daemon)
@@ -366,6 +406,29 @@ async def test_while_it_is_paused_traffic_that_is_moved_ends_nothing_until_resum
         ended = await daemon.end()
     assert ended.phase is (P.REVERTED if phase is P.WATCHING else P.ABANDONED)
     assert ended.cause is Cause.MOVED_OUTSIDE
+
+
+async def test_a_slow_look_never_sends_users_to_a_colour_that_is_being_stopped(outside: Outside) -> None:
+    """Users were elsewhere for a moment, and by the time that is answered the old colour is being stopped."""
+    outside.change(window=1.0, standby=1.0, drain=5.0)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.RETIRING)
+        run = daemon.engine.run
+        assert run is not None
+        marked = outside.cards.marked
+
+        async def slow() -> Mark | None:
+            await until(lambda: run.deployment.stopped)
+            return await marked()
+
+        outside.cards.marked = slow  # type: ignore[method-assign]
+        outside.at("before runner blue down", lambda: asyncio.sleep(3))
+        move(outside, BLUE)
+        await asyncio.sleep(1.5)
+        move(outside, GREEN)
+        assert (await daemon.end()).phase is P.LIVE
+    assert outside.serving() == {GREEN}
 
 
 async def test_with_the_old_colour_stopped_a_restore_that_fails_is_tried_again_and_does_not_call_people_again(

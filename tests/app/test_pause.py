@@ -108,6 +108,19 @@ async def test_a_regression_during_the_switch_waits_for_resume(outside: Outside)
         assert (await daemon.end()).cause == "regressed"
 
 
+async def test_a_pause_during_the_last_checks_keeps_users_where_they_are_until_resume(outside: Outside) -> None:
+    outside.change(auto_promote=True)
+    async with running(outside) as daemon:
+        outside.at("after journal SWITCHING", lambda: daemon.service.pause(ANN, "hands off"))
+        await daemon.deploy()
+        await until(daemon.engine.pause.active)
+        await asyncio.sleep(5)
+        assert (outside.serving(), (await daemon.current()).phase) == ({BLUE}, P.SWITCHING)
+        await resumed(daemon)
+        await daemon.reach(P.WATCHING)
+        assert outside.serving() == {GREEN}
+
+
 async def test_a_switch_that_fails_is_taken_back_all_the_same(outside: Outside) -> None:
     outside.change(auto_promote=False)
     outside.at("after balancer green 1", lambda: setattr(outside.front_door, "logged", False))
@@ -269,6 +282,23 @@ async def test_a_pause_that_cannot_be_kept_is_refused_and_none(outside: Outside)
         with pytest.raises(JournalUnwritable):
             await daemon.service.pause(ANN, "lunch")
         assert not daemon.engine.pause.active()
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+async def test_what_is_refused_for_its_audit_has_no_effect(verb: str, outside: Outside) -> None:
+    async with running(outside) as daemon:
+        if verb == "resume":
+            await daemon.service.pause(ANN, "lunch")
+
+        def refuse() -> None:
+            raise JournalUnwritable("no room for the audit")
+
+        outside.at("before journal audit", refuse)
+        with pytest.raises(JournalUnwritable):
+            await (daemon.service.pause(ANN, "tea") if verb == "pause" else daemon.service.resume(ANN, "back"))
+        assert daemon.engine.pause.active() is (verb == "resume")
+    async with running(outside) as daemon:
+        assert daemon.engine.pause.active() is (verb == "resume"), "nor for the next daemon"
 
 
 async def test_what_was_left_for_inspection_stays_while_it_is_paused(outside: Outside) -> None:

@@ -266,9 +266,12 @@ async def test_rollback_without_any_history_needs_a_name(outside: Outside) -> No
     assert refused.value.next == ("bluegreen rollback RELEASE",)
 
 
-async def test_rollback_passes_the_quarantine(outside: Outside) -> None:
+async def test_rollback_passes_the_quarantine_where_somebody_says_why(outside: Outside) -> None:
     async with running(outside) as daemon:
         await taken_back(daemon)
+        with pytest.raises(GateRefused, match="quarantined") as refused:
+            await daemon.service.rollback("1.1.0", ANN)
+        assert refused.value.next[-1] == "bluegreen rollback 1.1.0 --reason '...'"
         await daemon.service.rollback("1.1.0", ANN, "we know")
         assert (await daemon.end()).phase is P.LIVE
 

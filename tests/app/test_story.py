@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bluegreen.app.lines import OUTPUT_LOGGED, lines
+from bluegreen.app.log_lines import OUTPUT_LOGGED, lines
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Event
 from tests.app.daemons import running

@@ -7,7 +7,7 @@ import pytest
 
 from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.errors import ChangeRefused
+from bluegreen.domain.errors import ChangeRefused, JournalUnwritable
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 from tests.app.daemons import Daemon, pages, running, until
@@ -51,6 +51,25 @@ async def test_after_three_failures_users_are_back_by_snippet_and_reload_and_the
         ended = await daemon.end()
     assert (ended.phase, ended.cause) == (REVERTED, Cause.OPERATOR)
     assert (await outside.balancer.observe()).generation is not None
+
+
+async def test_a_state_disk_that_hangs_does_not_hold_up_the_next_attempts(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(Phase.WATCHING)
+        await asyncio.sleep(3)
+
+        async def hang(what: str) -> None:
+            if what.startswith("before journal"):
+                await asyncio.sleep(5)
+                raise JournalUnwritable("the journal did not answer within 5 s")
+
+        outside.story = hang
+        outside.balancer.faults.extend([Fault.REFUSED] * 4)
+        outside.users.failing[GREEN] = 1.0
+        began = outside.clock.monotonic()
+        await until(lambda: outside.serving() == {BLUE})
+        assert outside.clock.monotonic() - began < 30, "it was 56 s when each attempt waited for the disk twice"
 
 
 async def test_a_reload_that_fails_is_told_and_tried_again_about_every_minute(outside: Outside) -> None:

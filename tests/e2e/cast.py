@@ -83,6 +83,14 @@ async def deployment(stage: Stage, id: str) -> Deployment:
         return (await client.deployment(id)).value
 
 
+async def begun(stage: Stage, release: str, seconds: float = 60.0) -> str:
+    """The id of the deployment that somebody else begins with this release, once it is the current one."""
+    async with asyncio.timeout(seconds):
+        while (now := await deployment(stage, "current")).plan.release.version != release:
+            await asyncio.sleep(0.05)
+    return now.id
+
+
 async def ended(stage: Stage, id: str, seconds: float = 60.0) -> Deployment:
     """The deployment when it has ended."""
     return await reached(stage, id, FINAL, seconds)

@@ -9,7 +9,7 @@ import fcntl
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -83,7 +83,7 @@ async def broken(world: World, colours: tuple[str, ...], *, bad_from: str = "", 
         *_told(world, history, audited),
         *_open_ends(world, history),
     ]
-    return [*found, *await _left_in_postgres(world.ground, world.database)]
+    return [*found, *await _locked(world), *await _left_in_postgres(world.ground, world.database)]
 
 
 def _users(world: World, colours: tuple[str, ...], bad_from: str) -> Iterator[str]:
@@ -179,12 +179,17 @@ def _open_ends(world: World, history: History) -> Iterator[str]:
     card = state / "cutback.json"
     if card.exists() and json.loads(card.read_bytes())["open"]:
         yield "I7: the cutback card is still open"
-    with (state / "lock").open() as lock:
-        try:
-            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield "I7: the lock of the state directory is still held"
     yield from (f"I7: a process is left: {argv}" for argv in _processes(world))
+
+
+async def _locked(world: World) -> list[str]:
+    """I7. The threads of a process that was just killed may still be leaving when it is a zombie already."""
+    for _ in range(50):
+        with (world.case / "state" / "lock").open() as lock, suppress(BlockingIOError):
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return []
+        await asyncio.sleep(0.1)
+    return ["I7: the lock of the state directory is still held"]
 
 
 def _processes(world: World) -> Iterator[list[str]]:

@@ -94,8 +94,8 @@ async def test_with_the_disk_full_a_regression_is_cut_back_all_the_same(make_sta
     await stage.start_daemon()
     async with crowd(stage) as users:
         await baseline(stage, users)
-        stage_id = await deploy(stage, "1.1.0-errors-0.3")
-        await reached(stage, stage_id, ("SWITCHING", "WATCHING"))
+        stage_id = await deploy(stage, "1.1.0-errors-0.08")
+        await reached(stage, stage_id, "WATCHING")
         fill(disk)
         back = await ended(stage, stage_id)
         assert (back.phase, back.cause) == ("REVERTED", "regressed"), back.reason

@@ -14,7 +14,7 @@ from aiohttp import web
 from bluegreen.demo.scenery import Pace
 from bluegreen.demo.stage import Stage
 from bluegreen.processes import environment, run_command
-from tests.e2e.cast import colours_served, deploy, ended, eventually, reached
+from tests.e2e.cast import begun, colours_served, deploy, ended, eventually, reached
 from tests.e2e.conftest import MakeStage
 
 QUICK = Pace(window="1s", standby="1s")
@@ -66,8 +66,7 @@ async def test_the_exit_code_tells_how_a_deployment_ended(make_stage: MakeStage)
     assert (await bluegreen(stage, "deploy", "1.1.0-smoke-fails", "-y")).code == 20
     async with asyncio.TaskGroup() as group:
         deploying = group.create_task(bluegreen(stage, "deploy", "1.1.0", "-y"), name="deploy")
-        await asyncio.sleep(0.5)
-        await reached(stage, "current", "WATCHING")
+        await reached(stage, await begun(stage, "1.1.0"), "WATCHING")
         second = await bluegreen(stage, "deploy", "1.1.1", "-y")
         assert second.code == 5, second.text
         assert (await bluegreen(stage, "cutback", "--reason", "looks odd")).code == 0

@@ -171,6 +171,33 @@ def test_wrong_usage_starts_nothing_and_ends_with_two(served: Served, words: lis
     assert orders(served) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["plan", "1.0;rm"],
+            "✖ release: must be a name of letters, digits, dots, _ and -, at most 64, that begins with no dot and no -\n"
+            "  next: bluegreen plan --help\n",
+        ),
+        (["pause", "--reason", " "], "✖ reason: must not be empty\n  next: bluegreen pause --help\n"),
+        (
+            ["pause", "--reason", "lunch", "--for", "0"],
+            "✖ seconds: must be more than 0.0\n  next: bluegreen pause --help\n",
+        ),
+        (
+            ["abort", "--reason", "\x1b[2J"],
+            "✖ reason: must be one line, without control characters\n  next: bluegreen abort --help\n",
+        ),
+    ],
+    ids=["release", "reason", "pause", "control"],
+)
+def test_what_the_daemon_refuses_to_read_is_said_without_a_pattern_and_with_what_to_type(
+    served: Served, words: list[str], said: str
+) -> None:
+    result = invoke(served, *words)
+    assert (result.exit_code, result.stderr) == (2, said)
+
+
 STANDING_BY = until(Phase.STANDING_BY)
 
 

@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bluegreen.domain.errors import AlreadyRunning, ConfigurationError
+from bluegreen.interfaces import socket_watch
 from bluegreen.interfaces.hooks import make_hooks
 from bluegreen.interfaces.listening import serve_hooks
-from bluegreen.interfaces.presence import watch_socket
 from tests.app.outside import side_by_side
 from tests.interfaces.conftest import serving, session
 from tests.interfaces.scripts import ScriptedService
@@ -112,8 +112,17 @@ async def test_a_directory_in_which_others_could_replace_the_socket_is_refused(
 
 
 async def test_a_socket_that_leads_nowhere_is_told_once_and_so_is_its_return(
-    service: ScriptedService, socket_path: Path
+    service: ScriptedService, socket_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    identity, looks = socket_watch._identity, list[object]()
+
+    def look(path: Path) -> tuple[int, int] | None:
+        found = identity(path)
+        looks.append(found)
+        return found
+
+    monkeypatch.setattr(socket_watch, "_identity", look)
+
     async def told(events: list[str]) -> None:
         async with asyncio.timeout(30):
             while [entry["event"] for entry in log] != events:
@@ -123,9 +132,11 @@ async def test_a_socket_that_leads_nowhere_is_told_once_and_so_is_its_return(
     with capture_logs() as log:
         async with (
             serving(service, socket_path),
-            side_by_side(("socket", watch_socket(socket_path, every=0.01))),
+            side_by_side(("socket", socket_watch.watch_socket(socket_path, every=0.01))),
         ):
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(30):
+                while not looks:  # it knows now what is ours
+                    await asyncio.sleep(0.01)
             socket_path.rename(aside)
             await told(["socket.lost"])
             assert log[0]["reason"] == "it was deleted"

@@ -153,6 +153,29 @@ def test_a_wrong_key_of_the_file_is_not_blamed_on_a_variable_of_its_section(
     assert problems(write('[watch]\nwindw = "1m"\n')) == [': watch.windw: unknown key "windw"; did you mean "window"?']
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BLUEGREEN_WATCH__WINDOW", "3x"),
+        ("BLUEGREEN_WATCH", '{"window": "3x"}'),
+    ],
+)
+def test_a_wrong_variable_is_not_blamed_on_the_line_that_it_beats(
+    write: Write, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    (problem,) = problems(write('[watch]\nwindow = "20m"\nstandby = "2h"\n'))
+    assert problem.startswith(f'variable {name}: watch.window: "3x" is not a duration')
+
+
+def test_a_wrong_item_of_a_list_is_blamed_on_the_variable_that_gave_the_list(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLUEGREEN_ACCESS__READ", '["group:ops", 3]')
+    (problem,) = problems(write('[access]\nread = ["group:adm", "user:ann"]\n'))
+    assert problem.startswith("variable BLUEGREEN_ACCESS__READ: access.read: 3 is not")
+
+
 def test_every_phase_that_is_not_final_has_a_deadline(write: Write) -> None:
     settings = load(
         write(

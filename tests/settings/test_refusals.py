@@ -272,7 +272,7 @@ def test_everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file(write
         f"  {path}:{HERE + 11}: deadlines.retiring: {NO_DURATION}",
     ]
     assert error.facts["file"] == str(path)
-    assert error.next == ("bluegreen config docs watch", "bluegreen config check")
+    assert error.next == ("bluegreen config docs watch", f"bluegreen config check --config {path}")
 
 
 def test_a_single_problem_is_one_line(write: Write) -> None:

@@ -17,13 +17,12 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import distribution
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bluegreen.demo.children import dying_with_us
+from tests.distributions import closure
 
 ROOT = Path(__file__).parent.parent.parent
 LOCK = ROOT / "requirements.lock"
@@ -216,19 +215,6 @@ def _must(argv: list[str], seconds: float) -> None:
 
 def _locked() -> list[str]:
     """The lock's entries for what is deployed, and for what builds it."""
-    deployed = _closure([*tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"], "hatchling"])
+    deployed = closure([*tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"], "hatchling"])
     entries = re.split(r"^(?=[a-z0-9])", LOCK.read_text(), flags=re.MULTILINE)
     return [entry for entry in entries if canonicalize_name(entry.partition("==")[0].strip()) in deployed]
-
-
-def _closure(roots: list[str]) -> set[str]:
-    seen: set[str] = set()
-    waiting = [Requirement(root) for root in roots]
-    while waiting:
-        wanted = waiting.pop()
-        if canonicalize_name(wanted.name) in seen:
-            continue
-        seen.add(canonicalize_name(wanted.name))
-        needs = [Requirement(line) for line in distribution(wanted.name).requires or []]
-        waiting += [need for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return seen

@@ -14,7 +14,7 @@ from bluegreen.demo.children import EmbeddedFailed
 from tests.systemd import host
 from tests.systemd.machine import Machine, NoMachine, rootfs, wheels
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(600), pytest.mark.xdist_group("machine")]
 
 HASTE = """\
 [Service]

@@ -83,7 +83,8 @@ def _packed(value: Card | Mark) -> bytes:
 
 def _replace(path: Path, body: bytes) -> None:
     temporary = path.with_name(f"{path.name}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary.unlink(missing_ok=True)  # torn by a crash, or a link that would lead root elsewhere
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         _give_to_owner(file.fileno(), path.parent)
         file.write(body)

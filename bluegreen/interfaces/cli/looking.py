@@ -45,11 +45,11 @@ async def _keep_looking(shell: Shell, client: "Client") -> None:
     """Repaint on a terminal; elsewhere a line whenever something changed. A daemon that is away is waited for."""
     with _painter(shell) as paint:
         while True:
-            paint(await _look(shell, client))
+            paint(await _look(client))
             await asyncio.sleep(REFRESH)
 
 
-async def _look(shell: Shell, client: "Client") -> "Reply[Status] | str":
+async def _look(client: "Client") -> "Reply[Status] | str":
     from bluegreen.interfaces.client import Unreachable
 
     try:

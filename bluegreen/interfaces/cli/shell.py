@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
@@ -76,7 +77,8 @@ class Shell:
             return asyncio.run(connected())
         except ClientError as exc:
             code = exits.of_problem(exc.code, exc.status)
-            self.fail(exc.detail, (*without_daemon, *exc.next) if code is Exit.NOT_RUNNING else exc.next, code)
+            commands = exc.next or _help(code)
+            self.fail(exc.detail, (*without_daemon, *commands) if code is Exit.NOT_RUNNING else commands, code)
         except KeyboardInterrupt:
             self._detach()
 
@@ -90,17 +92,17 @@ class Shell:
     def say(self, lines: Iterable[str]) -> None:
         """Print lines for people."""
         for line in _fitted(lines, sys.stdout):
-            click.echo(line)
+            _print(line)
 
     def say_json(self, document: Any, indent: int | None = 2) -> None:
         """Print a document for programs; everything outside of ASCII is escaped, so no terminal obeys it."""
-        click.echo(json.dumps(document, indent=indent))
+        _print(json.dumps(document, indent=indent))
 
     def remark(self, lines: Iterable[str]) -> None:
         """Print lines that are no result: aside where a program reads the result, not at all when quiet."""
         if not self.quiet:
             for line in _fitted(lines, sys.stderr if self.json else sys.stdout):
-                click.echo(line, err=self.json)
+                _print(line, err=self.json)
 
     def fail(self, detail: str, commands: tuple[str, ...], code: Exit) -> NoReturn:
         """Say what went wrong and what to type next, and end."""
@@ -126,6 +128,25 @@ class Shell:
             for line in text.commands(self.left[1]):
                 click.echo(line, err=True)
         sys.exit(Exit.DETACHED)
+
+
+def _help(code: Exit) -> tuple[str, ...]:
+    """What to type where the daemon refused what a verb was given."""
+    context = click.get_current_context(silent=True)
+    return (f"{context.command_path} --help",) if context is not None and code is Exit.USAGE else ()
+
+
+def _print(line: str, *, err: bool = False) -> None:
+    """Print a line. Where that fails (a full disk, a terminal that is gone) the verb ends, and says so on the other
+    side; what was ordered is the daemon's by then. A closed pipe is for click."""
+    try:
+        click.echo(line, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        with suppress(OSError):
+            click.echo(f"✖ The output cannot be written: {exc.strerror or exc}.\n  next: bluegreen status", err=True)
+        os._exit(Exit.ERROR)  # no further attempt on the same stream, with a traceback, when Python ends
 
 
 def _fitted(lines: Iterable[str], stream: TextIO) -> Iterable[str]:

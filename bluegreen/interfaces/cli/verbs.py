@@ -24,12 +24,12 @@ TALKING = {
     "show": "looking",
     "logs": "looking",
     "explain": "explaining",
-    "migrate": "tending",
-    "backup": "tending",
-    "env": "tending",
-    "notify": "tending",
-    "hook": "tending",
-    "audit": "tending",
+    "migrate": "upkeep",
+    "backup": "upkeep",
+    "env": "upkeep",
+    "notify": "upkeep",
+    "hook": "upkeep",
+    "audit": "upkeep",
     "reload": "reloading",
 }
 

@@ -236,6 +236,19 @@ async def test_what_root_leaves_belongs_to_the_owner_of_the_directory(path: Path
     assert (left.st_uid, left.st_gid, stat.S_IMODE(left.st_mode)) == (12345, 23456, 0o600)
 
 
+async def test_a_link_that_somebody_laid_is_not_followed(path: Path, tmp_path: Path) -> None:
+    """Root writes here too, into the directory of the daemon's user: what it opened would be given to that user."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    before = victim.stat()
+    for name in ("cutback-done.json", "cutback.json"):
+        path.with_name(f"{name}.new").symlink_to(victim)
+    await FileCards(path).mark(MARK)
+    await FileCards(path).write(CARD)
+    assert (victim.read_text(), victim.stat().st_uid, victim.stat().st_mode) == ("mine", before.st_uid, before.st_mode)
+    assert (await FileCards(path).marked(), await FileCards(path).read()) == (MARK, CARD)
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"deployment": "d-1"}'])
 async def test_a_file_that_is_no_mark_is_unreadable_and_named(body: bytes, path: Path) -> None:
     path.with_name("cutback-done.json").write_bytes(body)

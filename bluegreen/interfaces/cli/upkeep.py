@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bluegreen.interfaces import lists, text
+from bluegreen.interfaces import text, upkeep_lines
 from bluegreen.interfaces.cli.deploying import optional_release, reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, verb
@@ -31,7 +31,7 @@ def _group(name: str, help: str, *verbs: click.Command) -> click.Group:
 def migrate_status(shell: Shell) -> None:
     """Every migration of every database, with what its ledger says."""
     reply = shell.ask(lambda client: client.migrations())
-    shell.show(reply, lambda found: lists.migration_lines(found.items))
+    shell.show(reply, lambda found: upkeep_lines.migration_lines(found.items))
     if any(database.problem for database in reply.value.items):
         sys.exit(Exit.ERROR)
 
@@ -39,7 +39,7 @@ def migrate_status(shell: Shell) -> None:
 @verb("list")
 def backup_list(shell: Shell) -> None:
     """The backups that are kept, the latest first."""
-    shell.show(shell.ask(lambda client: client.backups()), lambda found: lists.backup_lines(found.items))
+    shell.show(shell.ask(lambda client: client.backups()), lambda found: upkeep_lines.backup_lines(found.items))
 
 
 @verb("now")
@@ -47,7 +47,7 @@ def backup_list(shell: Shell) -> None:
 def backup_now(shell: Shell, reason: str) -> None:
     """Take a verified backup of every database. Ends when it is taken; no deployment starts meanwhile."""
     shell.left = ("The backup goes on in the daemon without you.", ("bluegreen backup list",))
-    shell.show(shell.ask(lambda client: client.back_up(reason)), lambda found: lists.taken_lines(found.items))
+    shell.show(shell.ask(lambda client: client.back_up(reason)), lambda found: upkeep_lines.taken_lines(found.items))
 
 
 @verb("verify")
@@ -55,7 +55,7 @@ def backup_now(shell: Shell, reason: str) -> None:
 def backup_verify(shell: Shell, backup: str) -> None:
     """Verify a kept backup once more, as configured, without touching it."""
     shell.left = ("It goes on in the daemon, and its log will say how it ended.", ("journalctl -u bluegreen -n 20",))
-    shell.show(shell.ask(lambda client: client.verify_backup(_name(backup))), lists.verified_lines)
+    shell.show(shell.ask(lambda client: client.verify_backup(_name(backup))), upkeep_lines.verified_lines)
 
 
 @verb("up")
@@ -65,7 +65,7 @@ def backup_verify(shell: Shell, backup: str) -> None:
 def env_up(shell: Shell, colour: str, release: str, reason: str) -> None:
     """Start the idle colour with RELEASE, else with the one it last ran. It stays until `env down` or a deployment."""
     shell.left = (f"{colour} is being started without you.", ("bluegreen status",))
-    shell.show(shell.ask(lambda client: client.start_colour(colour, release, reason)), lists.by_hand_lines)
+    shell.show(shell.ask(lambda client: client.start_colour(colour, release, reason)), upkeep_lines.by_hand_lines)
 
 
 @verb("down")
@@ -74,7 +74,7 @@ def env_up(shell: Shell, colour: str, release: str, reason: str) -> None:
 def env_down(shell: Shell, colour: str, reason: str) -> None:
     """Stop the idle colour."""
     shell.left = (f"{colour} is being stopped without you.", ("bluegreen status",))
-    shell.show(shell.ask(lambda client: client.stop_colour(colour, reason)), lists.by_hand_lines)
+    shell.show(shell.ask(lambda client: client.stop_colour(colour, reason)), upkeep_lines.by_hand_lines)
 
 
 @verb("logs")
@@ -90,7 +90,7 @@ def env_logs(shell: Shell, colour: str, lines: int) -> None:
 def env_smoke(shell: Shell, colour: str) -> None:
     """Ask a colour everything that a deployment would ask of it, of the live one too."""
     reply = shell.ask(lambda client: client.smoke_colour(colour))
-    shell.show(reply, lists.smoke_lines)
+    shell.show(reply, upkeep_lines.smoke_lines)
     if not reply.value.passed:
         sys.exit(Exit.ERROR)
 
@@ -109,7 +109,7 @@ async def _send_tests(shell: Shell, client: "Client", name: str) -> int:
     from bluegreen.interfaces.client import ClientError
 
     if name:
-        shell.show(await client.test_receiver(_name(name)), lambda sent: [lists.delivered_line(sent)])
+        shell.show(await client.test_receiver(_name(name)), lambda sent: [upkeep_lines.delivered_line(sent)])
         return 0
     documents: list[dict[str, Any]] = []
     for receiver in (await client.receivers()).value.items:
@@ -122,7 +122,7 @@ async def _send_tests(shell: Shell, client: "Client", name: str) -> int:
             shell.remark([f"{text.mark(text.FAILED)} {text.clean(exc.detail)}"])
         else:
             documents.append(reply.document)
-            shell.remark([lists.delivered_line(reply.value)])
+            shell.remark([upkeep_lines.delivered_line(reply.value)])
     if shell.json:
         shell.say_json(documents)
     elif not documents:
@@ -134,7 +134,7 @@ async def _send_tests(shell: Shell, client: "Client", name: str) -> int:
 @click.argument("name")
 def hook_test(shell: Shell, name: str) -> None:
     """Post a resolved alert to hook NAME, as its sender would; say what a firing one would do now."""
-    shell.show(shell.ask(lambda client: client.test_hook(_name(name))), lists.hook_lines)
+    shell.show(shell.ask(lambda client: client.test_hook(_name(name))), upkeep_lines.hook_lines)
 
 
 @verb("audit")
@@ -145,7 +145,7 @@ def audit(shell: Shell, number: int) -> None:
     if shell.json:
         shell.say_json(documents)
     else:
-        shell.say(lists.audit_lines(rows))
+        shell.say(upkeep_lines.audit_lines(rows))
 
 
 async def _pages(client: "Client", number: int) -> "tuple[list[AuditRow], list[Any]]":

@@ -166,6 +166,18 @@ async def test_the_idle_colour_is_brought_up_and_stopped_by_hand(outside: Outsid
         ]
 
 
+async def test_a_colour_that_was_stopped_comes_up_with_what_it_ran_last_and_not_with_the_configured_release(
+    outside: Outside,
+) -> None:
+    outside.releases[GREEN] = "0.9.0"
+    async with running(outside) as daemon:
+        assert (await daemon.service.status()).releases[GREEN] == "0.9.0", "nothing else is known"
+        await daemon.service.start_colour(GREEN, "1.1.0", ANN)
+        await daemon.service.stop_colour(GREEN, ANN)
+        assert (await daemon.service.status()).releases[GREEN] == "", "it runs nothing"
+        assert (await daemon.service.start_colour(GREEN, "", ANN)).release == "1.1.0"
+
+
 async def test_the_live_colour_is_not_touched_by_hand(outside: Outside) -> None:
     async with running(outside) as daemon:
         for verb in (daemon.service.start_colour(BLUE, "1.0.0", ANN), daemon.service.stop_colour(BLUE, ANN)):

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from bluegreen.app.answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
 from bluegreen.app.requests import AlertEffect
+from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
 from bluegreen.domain.migrations import PENDING, Backup, MigrationState
 from bluegreen.domain.records import AuditRow
 from bluegreen.interfaces import text

@@ -7,15 +7,14 @@ deployment runs or is STRANDED, since the idle colour may be the way back.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from time import monotonic
 from uuid import uuid4
 
 from bluegreen.app import environments, leftovers
 from bluegreen.app.alerts import why_not_back
-from bluegreen.app.answers import ByHand, Delivery, MigrationsOf, SmokeAnswer
 from bluegreen.app.desk import Desk
 from bluegreen.app.requests import Alert, AlertEffect, Caller
 from bluegreen.app.smoke import smoke
+from bluegreen.app.upkeep_answers import ByHand, Delivery, MigrationsOf, SmokeAnswer
 from bluegreen.domain.errors import BluegreenError, NotFound, OutsideError, RequestRefused
 from bluegreen.domain.migrations import Backup
 from bluegreen.domain.plans import Release
@@ -27,7 +26,7 @@ SHOWN = 64 * 1024
 """Characters of a command's output that are shown, from its end."""
 
 
-class Handiwork(Desk):
+class Upkeep(Desk):
     """Use cases of upkeep. Each order leaves one row in the audit, written before it is carried out."""
 
     async def migrations(self) -> tuple[MigrationsOf, ...]:
@@ -82,8 +81,8 @@ class Handiwork(Desk):
     async def start_colour(self, colour: Colour, name: str, caller: Caller, reason: str = "") -> ByHand:
         """Bring the idle colour up with a release, by default the one it last ran. It stays until it is stopped by
         hand or the next deployment uses it. Raises LiveColourProtected, RunnerFailed, DeploymentInProgress."""
-        before = await self._runs(colour)
-        release = await self._release(colour, name or before)
+        before = await environments.running(self._world, colour)
+        release = await self._release(colour, name or await environments.ran_last(self._world, colour))
         row = self._hand_row(
             caller, "env up", reason, before=f"{colour} {before}".strip(), after=f"{colour} to run {release.version}"
         )
@@ -92,13 +91,13 @@ class Handiwork(Desk):
                 "colour.started", "colour.not_started", colour=colour, release=release.version, by=caller.who
             ):
                 output = await environments.start(self._world, colour, release)
-            await self._world.journal.keep("release", colour, release.version)
+            await environments.keep_started(self._world, colour, release.version)
             await self._world.journal.forget("inspect", colour)
         return ByHand(colour, release.version, self._shown(output))
 
     async def stop_colour(self, colour: Colour, caller: Caller, reason: str = "") -> ByHand:
         """Stop the idle colour. Raises LiveColourProtected, RunnerFailed, DeploymentInProgress."""
-        before = await self._runs(colour)
+        before = await environments.running(self._world, colour)
         row = self._hand_row(
             caller, "env down", reason, before=f"{colour} {before}".strip(), after=f"{colour} to be stopped"
         )
@@ -112,7 +111,7 @@ class Handiwork(Desk):
     async def smoke_colour(self, colour: Colour, caller: Caller) -> SmokeAnswer:
         """Ask a colour everything that a deployment would ask of it: readiness, then the smoke checks. Always allowed;
         what it should run is what the journal says, else the configuration."""
-        release = await self._runs(colour)
+        release = await environments.ran_last(self._world, colour)
         await self._world.journal.audit(self._hand_row(caller, "env smoke", "", after=f"{colour} {release}".strip()))
         target = self._world.target(colour, release)
         ready = [await readiness.check(target) for readiness in self._world.readiness]
@@ -136,9 +135,9 @@ class Handiwork(Desk):
         text = f"{self._world.project}: a test of the receiver {name}, ordered by {caller.who}. Nothing is wrong."
         now = self._world.clock.now()
         notice = Notice(f"test:{uuid4().hex}", "receiver.tested", "info", text, now, facts={"test": True})
-        began = monotonic()
+        began = self._world.clock.monotonic()
         await notifier.send(notice)
-        return Delivery(name, notice.key, monotonic() - began)
+        return Delivery(name, notice.key, self._world.clock.monotonic() - began)
 
     async def record_test(self, name: str, caller: Caller) -> None:
         """Write down who tests a hook."""
@@ -173,13 +172,13 @@ class Handiwork(Desk):
     @asynccontextmanager
     async def _told_of(self, done: str, failed: str, **facts: Json) -> AsyncIterator[dict[str, Json]]:
         """Tell how it ended: whoever ordered it may have gone. What the block adds to the facts is told too."""
-        began = monotonic()
+        began = self._world.clock.monotonic()
         try:
             yield facts
         except BluegreenError as exc:
             await self._engine.news.tell(failed, **facts, reason=exc.detail, severity="warning")
             raise
-        await self._engine.news.tell(done, **facts, seconds=round(monotonic() - began, 3))
+        await self._engine.news.tell(done, **facts, seconds=round(self._world.clock.monotonic() - began, 3))
 
     async def _kept(self, id: str) -> tuple[Database, Backup]:
         for database in self._world.databases.values():
@@ -188,21 +187,18 @@ class Handiwork(Desk):
                     return database, backup
         raise NotFound(f"there is no backup {id}", next=("bluegreen backup list",))
 
-    async def _runs(self, colour: Colour) -> str:
-        """The release of a colour by the journal, else by the configuration; empty where nobody knows."""
-        known = await self._world.journal.fact("release", colour)
-        return str(known or self._world.releases.get(colour) or "")
-
     async def _release_live(self) -> str:
         traffic = self._reconciler.traffic
-        return await self._runs(traffic.colour) if traffic is not None and traffic.colour is not None else ""
+        if traffic is None or traffic.colour is None:
+            return ""
+        return await environments.ran_last(self._world, traffic.colour)
 
     async def _release(self, colour: Colour, name: str) -> Release:
         if not name:
             raise RequestRefused(
                 f"nobody knows what {colour} ran last: name the release", next=(f"bluegreen env up {colour} RELEASE",)
             )
-        return await asyncio.to_thread(self._world.read_release, name)
+        return await self._world.read_release(name)
 
     def _hand_row(self, caller: Caller, verb: str, reason: str, *, before: str = "", after: str) -> AuditRow:
         now = self._world.clock.now()
