@@ -19,6 +19,9 @@ from bluegreen.interfaces.upkeep_calls import UpkeepCalls
 
 __all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
 
+CUTBACK_BUDGET = 10.0
+"""Seconds for the daemon to take the order: one that hangs must not keep a person from `cutback --offline`."""
+
 PATIENCE = 60.0
 """Seconds for which a stream waits for a daemon that restarts."""
 
@@ -126,8 +129,9 @@ class Client(UpkeepCalls):
         return await self._post(f"/v1/deployments/{id}/abort", Deployment, {"reason": reason})
 
     async def cutback(self, reason: str = "", *, force: bool = False) -> Reply[Deployment]:
-        """Send the traffic back."""
-        return await self._post("/v1/cutback", Deployment, {"reason": reason, "force": force})
+        """Send the traffic back. Unreachable after CUTBACK_BUDGET seconds without an answer."""
+        body = {"reason": reason, "force": force}
+        return await self._post("/v1/cutback", Deployment, body, budget=CUTBACK_BUDGET)
 
     async def rollback(self, release: str = "", reason: str = "") -> Reply[Deployment]:
         """Return to an earlier release."""

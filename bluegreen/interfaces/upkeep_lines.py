@@ -151,4 +151,4 @@ def audit_lines(rows: Sequence[AuditRow]) -> list[str]:
 
 
 def _change(row: AuditRow) -> str:
-    return " → ".join(part for part in (row.before, row.after) if part)
+    return " → ".join(dict.fromkeys(part for part in (row.before, row.after) if part))

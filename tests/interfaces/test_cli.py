@@ -176,8 +176,10 @@ def test_wrong_usage_starts_nothing_and_ends_with_two(served: Served, words: lis
     [
         (
             ["plan", "1.0;rm"],
-            "✖ release: must be a name of letters, digits, dots, _ and -, at most 64, that begins with no dot and no -\n"
-            "  next: bluegreen plan --help\n",
+            (
+                "✖ release: must be a name of letters, digits, dots, _ and -, at most 64, that begins with no dot and "
+                "no -\n  next: bluegreen plan --help\n"
+            ),
         ),
         (["pause", "--reason", " "], "✖ reason: must not be empty\n  next: bluegreen pause --help\n"),
         (

@@ -13,7 +13,7 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Event
 from bluegreen.interfaces import models
 from bluegreen.interfaces.budgets import Budgets
-from bluegreen.interfaces.client import Client, ClientError, SocketDenied, Unreachable
+from bluegreen.interfaces.client import CUTBACK_BUDGET, Client, ClientError, SocketDenied, Unreachable
 from tests.interfaces.conftest import serving
 from tests.interfaces.scripts import BEGAN, ScriptedService, a_deployment, a_plan, a_status, a_watch, at, refusal
 from tests.interfaces.test_peers import acting_as, as_root
@@ -169,3 +169,16 @@ async def test_a_deploy_whose_answer_was_lost_is_asked_again_with_the_same_key(s
         assert (await client.deploy("p-1")).value.id == "d-1"
     assert len(keys) == 2
     assert len(set(keys)) == 1
+
+
+async def test_a_daemon_that_hangs_does_not_keep_a_person_from_the_offline_cutback(
+    socket_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CUTBACK_BUDGET <= 10
+    monkeypatch.setattr("bluegreen.interfaces.client.CUTBACK_BUDGET", 0.2)
+    with socket.socket(socket.AF_UNIX) as hung:  # it listens, and answers nobody
+        hung.bind(str(socket_path))
+        hung.listen()
+        async with asyncio.timeout(30), Client(socket_path) as client:
+            with pytest.raises(Unreachable):
+                await client.cutback("hurry")

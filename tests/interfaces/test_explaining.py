@@ -80,6 +80,8 @@ def test_what_is_no_code_is_looked_up_as_a_deployment(served: Served) -> None:
     assert invoke(served, "explain", "d-1").stdout.startswith("d-1: 1.1.0 in WATCHING")
     result = invoke(served, "explain", "d-2")
     assert (result.exit_code, "there is no deployment d-2" in result.stderr) == (1, True)
+    result = invoke(served, "explain", "cady")
+    assert (result.exit_code, "cady is no deployment, and no code" in result.stderr) == (1, True)
 
 
 # --- a verdict

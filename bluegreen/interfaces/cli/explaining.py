@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
+from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.shell import Shell, verb
 
 
@@ -20,5 +21,8 @@ def explain(shell: Shell, what: str) -> None:
         else:
             shell.say(glossary.entry_lines(entry))
         return
+    if what != "current" and not what.startswith("d-"):
+        commands = ("bluegreen history", "bluegreen explain caddy-unreachable")
+        shell.fail(f"{what} is no deployment, and no code that bluegreen says", commands, Exit.ERROR)
     reply = shell.ask(lambda client: client.explain(what))
     shell.show(reply, lambda found: verdicts.explanation_lines(found, datetime.now(UTC)))
