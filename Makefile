@@ -5,8 +5,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Three processes, since tests on real parts mostly wait. SIDE_BY_SIDE= for one, with its output as it comes.
-SIDE_BY_SIDE ?= -n 3 --dist loadgroup
+# Three processes, each with whole files, since tests on real parts mostly wait. SIDE_BY_SIDE= for one process.
+SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
 bin := .venv/bin
 made := .venv/made

@@ -7,6 +7,7 @@ connection takes its source port too; a server that is restarted under load then
 
 import random
 import socket
+from collections import deque
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,20 +15,26 @@ LOWEST = 15_000
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 DEFAULT_EPHEMERAL = 32_768
 ATTEMPTS = 10_000
+REMEMBERED = 500
+"""Ports that are not given out a second time: who got one may not listen yet."""
 
 turn, turns = 0, 1
 """Of `turns` processes that look for ports side by side, which one this is: none takes what another just found free."""
 
+_given: deque[int] = deque(maxlen=REMEMBERED)
+
 
 def free_ports(n: int) -> tuple[int, ...]:
-    """`n` different TCP ports of 127.0.0.1 that nobody listens on now; OSError when there are too few."""
+    """`n` different TCP ports of 127.0.0.1 that nobody listens on now, and that were not given to another caller
+    lately; OSError when there are too few."""
     with ExitStack() as held:
         ports: list[int] = []
         for _ in range(ATTEMPTS):
             if len(ports) == n:
+                _given.extend(ports)
                 return tuple(ports)
             port = random.randrange(LOWEST, _first_ephemeral())
-            if port % turns == turn and _hold(port, held):
+            if port % turns == turn and port not in _given and _hold(port, held):
                 ports.append(port)
     raise OSError(f"no {n} free TCP ports between {LOWEST} and {_first_ephemeral()} on 127.0.0.1")
 

@@ -26,8 +26,16 @@ def test_none_is_an_ephemeral_port() -> None:
 
 def test_a_port_that_is_taken_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     (port,) = ports.free_ports(1)
+    monkeypatch.setattr(ports, "_given", [])
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", port))
         monkeypatch.setattr(random, "randrange", lambda _lowest, _end: port)
         with pytest.raises(OSError, match="no 1 free TCP ports"):
             ports.free_ports(1)
+
+
+def test_a_port_is_not_given_twice_while_nobody_listens_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = ports.free_ports(1)
+    monkeypatch.setattr(random, "randrange", lambda _lowest, _end: port)
+    with pytest.raises(OSError, match="no 1 free TCP ports"):
+        ports.free_ports(1)
