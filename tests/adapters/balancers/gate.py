@@ -36,6 +36,10 @@ class Address:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
 
+DROPPED = 0
+"""Instead of a status: Caddy closed the connection without an answer, as it does with a few right after its start."""
+
+
 class Gate:
     """Forwards requests to Caddy; `statuses` is what Caddy answered to PATCHes, whoever heard it."""
 
@@ -125,7 +129,7 @@ class Gate:
         finally:
             writer.close()
         if request.startswith(b"PATCH"):
-            self.statuses.append(int(answer.split()[1]))
+            self.statuses.append(int(answer.split()[1]) if answer else DROPPED)
         return answer
 
 
