@@ -288,7 +288,7 @@ async def test_a_hook_without_a_listener_is_told(
 
 
 def test_the_audit_is_shown_page_by_page(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bluegreen.interfaces.cli.upkeep.PAGE", 2)
+    monkeypatch.setattr("bluegreen.interfaces.cli.shell.PAGE", 2)
     lines = invoke(served, "audit", "-n", "5").stdout.splitlines()
     assert [line.split()[-4] for line in lines[1:]] == ["d-5", "d-4", "d-3", "d-2", "d-1"]
     assert [row["seq"] for row in json.loads(invoke(served, "audit", "-n", "3", "-o", "json").stdout)] == [5, 4, 3]

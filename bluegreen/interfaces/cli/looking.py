@@ -11,7 +11,7 @@ import click
 from bluegreen.domain.phases import Phase
 from bluegreen.interfaces import render, reports, story
 from bluegreen.interfaces.cli.screens import Screen
-from bluegreen.interfaces.cli.shell import Shell, verb
+from bluegreen.interfaces.cli.shell import Shell, pages, verb
 
 if TYPE_CHECKING:
     from bluegreen.app.requests import Status
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 REFRESH = 1.0
 """Seconds between two looks of `status -w`."""
-
-PAGE = 200
 
 Documents = list[Any]
 
@@ -84,23 +82,11 @@ def _painter(shell: Shell) -> Iterator[Any]:
 @click.option("-n", "--number", type=click.IntRange(1, 10_000), default=20, help="How many; the latest first.")
 def history(shell: Shell, number: int) -> None:
     """Deployments, the latest first."""
-    found, documents = shell.ask(lambda client: _pages(client, number))
+    found, documents = shell.ask(lambda client: pages(client.deployments, "", number))
     if shell.json:
         shell.say_json(documents)
     else:
         shell.say(reports.history_lines(found, datetime.now(UTC)))
-
-
-async def _pages(client: "Client", number: int) -> "tuple[list[Deployment], Documents]":
-    found: list[Deployment] = []
-    documents: Documents = []
-    cursor: str | None = ""
-    while cursor is not None and len(found) < number:
-        page = await client.deployments(min(PAGE, number - len(found)), cursor)
-        found += page.value.items
-        documents += page.document["items"]
-        cursor = page.value.cursor
-    return found, documents
 
 
 @verb("show")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:  # aiohttp costs half of a verb's start: it is imported when t
 
 T = TypeVar("T")
 
+PAGE = 200
+"""Items that are asked for at a time."""
+
 DEFAULT_SOCKET = "/run/bluegreen/api.sock"
 
 
@@ -147,6 +150,21 @@ def _print(line: str, *, err: bool = False) -> None:
         with suppress(OSError):
             click.echo(f"✖ The output cannot be written: {exc.strerror or exc}.\n  next: bluegreen status", err=True)
         os._exit(Exit.ERROR)  # no further attempt on the same stream, with a traceback, when Python ends
+
+
+async def pages(
+    ask: "Callable[[int, Any], Awaitable[Reply[Any]]]", first: Any, number: int
+) -> tuple[list[Any], list[Any]]:
+    """At most `number` items of a list that comes page by page from the cursor `first` on; and their documents."""
+    items: list[Any] = []
+    documents: list[Any] = []
+    cursor = first
+    while cursor is not None and len(items) < number:
+        page = await ask(min(PAGE, number - len(items)), cursor)
+        items += page.value.items
+        documents += page.document["items"]
+        cursor = page.value.cursor
+    return items, documents
 
 
 def _fitted(lines: Iterable[str], stream: TextIO) -> Iterable[str]:

@@ -8,15 +8,12 @@ import click
 from bluegreen.interfaces import text, upkeep_lines
 from bluegreen.interfaces.cli.deploying import optional_release, reason_option
 from bluegreen.interfaces.cli.exits import Exit
-from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, verb
+from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, pages, verb
 
 if TYPE_CHECKING:
-    from bluegreen.domain.records import AuditRow
     from bluegreen.interfaces.client import Client
 
 COLOURS = click.Choice(["blue", "green"])
-
-PAGE = 200
 
 
 def _group(name: str, help: str, *verbs: click.Command) -> click.Group:
@@ -141,23 +138,11 @@ def hook_test(shell: Shell, name: str) -> None:
 @click.option("-n", "--number", type=click.IntRange(1, 100_000), default=50, help="How many; the latest first.")
 def audit(shell: Shell, number: int) -> None:
     """Who did what, from where, and why. For admins."""
-    rows, documents = shell.ask(lambda client: _pages(client, number))
+    rows, documents = shell.ask(lambda client: pages(client.audit, 0, number))
     if shell.json:
         shell.say_json(documents)
     else:
         shell.say(upkeep_lines.audit_lines(rows))
-
-
-async def _pages(client: "Client", number: int) -> "tuple[list[AuditRow], list[Any]]":
-    rows: list[AuditRow] = []
-    documents: list[Any] = []
-    cursor: int | None = 0
-    while cursor is not None and len(rows) < number:
-        page = await client.audit(min(PAGE, number - len(rows)), cursor)
-        rows += page.value.items
-        documents += page.document["items"]
-        cursor = page.value.cursor
-    return rows, documents
 
 
 def _name(word: str) -> str:
