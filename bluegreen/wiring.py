@@ -10,13 +10,13 @@ from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.cards.file import FileCards
 from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.database.postgres import PostgresDatabase
-from bluegreen.adapters.database.rules import BackupRules, Source
 from bluegreen.adapters.front_doors.http import HttpFrontDoor
 from bluegreen.adapters.journals.opening import SCHEMA_VERSION
 from bluegreen.adapters.journals.sqlite import SqliteJournal
 from bluegreen.adapters.notifiers.command import CommandNotifier
 from bluegreen.adapters.notifiers.webhook import Webhook
 from bluegreen.adapters.notifiers.wishes import Wishes
+from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.adapters.signals.probes import Probes

@@ -78,6 +78,15 @@ FLOORS = {
 """Everyone may import `bluegreen` itself: it holds nothing but the version."""
 
 
+JOINED = {
+    "migrations": ("postgres",),
+    "backups": ("postgres",),
+    "rehearsal": ("postgres", "migrations"),
+    "database": ("postgres", "migrations", "backups", "rehearsal"),
+}
+"""The families that stand on others: together they are the port of the shared database."""
+
+
 def floor_of(module: str) -> tuple[str, Floor]:
     """The floor a module stands on: the longest of their names that it begins with."""
     name = max((floor for floor in FLOORS if _within(module, floor)), key=len)
@@ -87,7 +96,7 @@ def floor_of(module: str) -> tuple[str, Floor]:
 def violations(module: str, source: str) -> list[str]:
     """What a module imports against the rules of its floor, one line each."""
     name, floor = floor_of(module)
-    ours = (*floor.ours, _family(module)) if name == ADAPTERS else floor.ours
+    ours = (*floor.ours, *_families(module)) if name == ADAPTERS else floor.ours
     tree = ast.parse(source)
     found = []
     for line, imported in _imports(tree, module):
@@ -117,9 +126,10 @@ def _rules(floor: Floor, ours: tuple[str, ...]) -> str:
     return f"{', '.join(ours) or 'nothing of ours'} and {others}"
 
 
-def _family(module: str) -> str:
-    """`bluegreen.adapters.journals` of `bluegreen.adapters.journals.sqlite`."""
-    return ".".join(module.split(".")[:3])
+def _families(module: str) -> tuple[str, ...]:
+    """`bluegreen.adapters.journals` of `bluegreen.adapters.journals.sqlite`, and those that it stands on."""
+    family = ".".join(module.split(".")[:3])
+    return family, *(f"{ADAPTERS}.{below}" for below in JOINED.get(family.rpartition(".")[2], ()))
 
 
 def _within(module: str, package: str) -> bool:

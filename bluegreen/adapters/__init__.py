@@ -2,5 +2,6 @@
 tests.
 
 A family knows the ports and the domain, never another family; siblings share code only through their family's
-own files. Only `wiring` and the tests import from here.
+own files. Only `wiring` and the tests import from here. One port is too big for one family: `database` joins
+`migrations`, `backups` and `rehearsal`, which stand on `postgres`.
 """

@@ -1,1 +1,2 @@
-"""The shared database: Postgres, and a sibling in memory that keeps the same contract."""
+"""The port of the shared database: on Postgres, joined from migrations, backups and rehearsal; and a sibling in memory
+that keeps the same contract."""

@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from bluegreen.adapters.database import facts, kept, ledger, migrate, states
-from bluegreen.adapters.database.backup import Backups
-from bluegreen.adapters.database.connections import Access
-from bluegreen.adapters.database.dsn import Dsn
-from bluegreen.adapters.database.jobs import Job
-from bluegreen.adapters.database.locks import migration_lock
-from bluegreen.adapters.database.rules import BackupRules, Source
+from bluegreen.adapters.backups import kept
+from bluegreen.adapters.backups.backup import Backups
+from bluegreen.adapters.migrations import migrate, states
+from bluegreen.adapters.migrations.jobs import Job
+from bluegreen.adapters.postgres import facts, ledger
+from bluegreen.adapters.postgres.connections import Access
+from bluegreen.adapters.postgres.dsn import Dsn
+from bluegreen.adapters.postgres.locks import migration_lock
+from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, MigrationState
 from bluegreen.domain.plans import Release

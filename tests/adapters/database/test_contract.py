@@ -11,7 +11,7 @@ from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy,
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.ports import Database
-from tests.adapters.database.sites import Site
+from tests.adapters.sites import Site
 
 RELEASE = Release("1.1.0")
 EXPAND, CONTRACT = MigrationPhase.EXPAND, MigrationPhase.CONTRACT

@@ -1,0 +1,1 @@
+"""Backups that were verified by being restored; and the way back into service."""

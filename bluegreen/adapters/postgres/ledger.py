@@ -1,0 +1,142 @@
+"""The ledger: which migration was done to this database, when, for whom. It lies in schema `bluegreen` of the database.
+
+It is made by the first thing that writes it; readers of a database without one find it empty.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+
+import asyncpg
+
+from bluegreen.adapters.postgres.connections import Connection
+from bluegreen.adapters.postgres.queries import query, script
+from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.migrations import Applied, Migration, MigrationPhase
+
+VERSION = 1
+FINISHED = ("done", "skipped")
+
+Key = tuple[str, str, MigrationPhase]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the ledger says of one migration. `in_flight`: the next statement was begun, its end is not known."""
+
+    applied: Applied
+    mode: str
+    in_flight: bool
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.applied.state in FINISHED
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be written of one migration. `statements_done`, `in_flight` None: as the ledger has it."""
+
+    state: str
+    statements_done: int | None = None
+    in_flight: bool | None = None
+    error: str = ""
+    output: str = ""
+    new_attempt: bool = False
+
+
+def key(migration: Migration) -> Key:
+    """What is unique in the ledger."""
+    return migration.source, migration.version, migration.phase
+
+
+def mode(migration: Migration) -> str:
+    """How a migration runs."""
+    if not migration.file:
+        return "command"
+    return "transaction" if migration.transactional else "statements"
+
+
+async def exists(connection: Connection) -> bool:
+    """Whether this database has a ledger. MigrationFailed where a newer bluegreen made it."""
+    if await connection.fetchval("SELECT to_regclass('bluegreen.meta')") is None:
+        return False
+    found = await connection.fetchval("SELECT version FROM bluegreen.meta")
+    if found != VERSION:
+        raise MigrationFailed(
+            f"the ledger (schema bluegreen) has version {found}, this program knows {VERSION}:"
+            " a newer bluegreen was here; run that one",
+            found=found,
+        )
+    return True
+
+
+async def ensure(connection: Connection) -> None:
+    """Make the ledger if there is none; the migration lock must be held."""
+    if await exists(connection):
+        return
+    try:
+        async with connection.transaction():
+            if await connection.fetchval("SELECT to_regnamespace('bluegreen')") is None:
+                await connection.execute("CREATE SCHEMA bluegreen")
+            await connection.execute(script("ledger.sql"))
+    except asyncpg.InsufficientPrivilegeError as exc:
+        raise MigrationFailed(
+            f"the ledger cannot be made: {exc}",
+            next=("as a superuser: CREATE SCHEMA bluegreen AUTHORIZATION the_role_of_the_dsn",),
+        ) from exc
+
+
+async def rows(connection: Connection, database: str) -> dict[Key, Row]:
+    """The whole ledger in the order applied; empty where there is none."""
+    if not await exists(connection):
+        return {}
+    found = [_row(record, database) for record in await connection.fetch(query("ledger_rows"))]
+    return {(row.applied.source, row.applied.version, row.applied.phase): row for row in found}
+
+
+async def head(connection: Connection) -> str:
+    """The label of the migration that was done last; empty without one."""
+    if not await exists(connection):
+        return ""
+    return await connection.fetchval(query("ledger_head")) or ""
+
+
+async def write(connection: Connection, migration: Migration, deployment: str, release: str, entry: Entry) -> bool:
+    """Write one row; False where the ledger has this migration as done already, which is never overwritten."""
+    written = await connection.fetchval(
+        query("ledger_write"),
+        *(migration.source, migration.version, migration.phase.value, migration.checksum, mode(migration)),
+        *(entry.state, max(migration.statements, 1), entry.statements_done, entry.in_flight),
+        *(deployment, release, f"{socket.gethostname()}:{os.getpid()}"),
+        *(entry.error, entry.output, int(entry.new_attempt)),
+    )
+    return written is not None
+
+
+async def write_as_ourselves(
+    connection: Connection, migration: Migration, deployment: str, release: str, entry: Entry
+) -> None:
+    """Write one row inside the transaction of a migration, which may have changed the role. MigrationFailed where
+    another session had it done meanwhile: both cannot have happened, so this transaction must not commit."""
+    await connection.execute("SET LOCAL SESSION AUTHORIZATION DEFAULT; SET LOCAL ROLE NONE")
+    if not await write(connection, migration, deployment, release, entry):
+        raise MigrationFailed(f"{migration.label}: somebody else applied it meanwhile")
+
+
+def _row(record: asyncpg.Record, database: str) -> Row:
+    applied = Applied(
+        database=database,
+        source=record["source"],
+        version=record["version"],
+        phase=MigrationPhase(record["phase"]),
+        state=record["state"],
+        deployment=record["deployment"],
+        checksum=record["checksum"],
+        statements_total=record["statements_total"],
+        statements_done=record["statements_done"],
+        finished_at=record["finished_at"],
+        error=record["error"],
+    )
+    return Row(applied, record["mode"], record["in_flight"])

@@ -1,0 +1,109 @@
+"""A database beside the real one, on the same server, for the time of one test: made empty, always dropped.
+
+Its name says whose it is; an advisory lock of that name, held by who made it, says whether he still lives. So what a
+killed daemon left is found and dropped by the next attempt, and what another daemon uses right now is not touched.
+"""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import asyncpg
+
+from bluegreen.adapters.postgres.connections import Access, Connection
+from bluegreen.adapters.postgres.queries import query
+from bluegreen.domain.errors import BackupFailed
+from bluegreen.finishing import to_the_end
+
+PREFIX = "bluegreen_scratch_"
+LONGEST = 63
+"""Bytes of a name in Postgres."""
+
+PATIENCE, POLL = 10.0, 0.25
+"""Seconds to wait for a name that somebody uses."""
+
+TIMEOUT = 120.0
+"""Seconds to make or drop a database: both force a checkpoint."""
+
+
+def scratch_name(project: str, database: str, deployment: str) -> str:
+    """The name for this project, database and deployment, in at most 63 bytes."""
+    slug = re.sub(r"[^a-z0-9]+", "_", deployment.lower()).strip("_")
+    return (_family(project, database) + slug)[:LONGEST]
+
+
+def _family(project: str, database: str) -> str:
+    return f"{PREFIX}{hashlib.sha256(f'{project}/{database}'.encode()).hexdigest()[:8]}_"
+
+
+@asynccontextmanager
+async def scratch(
+    access: Access, admin_database: str, project: str, database: str, deployment: str
+) -> AsyncIterator[Access]:
+    """An empty database like that of `access`, which nobody but its owner may enter. Raises BackupFailed."""
+    name = scratch_name(project, database, deployment)
+    admin = access.to(admin_database)
+    async with admin.session(failure=BackupFailed, settings={"tcp_keepalives_idle": "60"}) as connection:
+        await connection.execute(query("settings"), "0")
+        await drop_leftovers(connection, project, database)
+        await _own(connection, name)
+        failure: BackupFailed | None = None
+        try:
+            await _create(connection, name, access)
+            yield access.to(name)
+        except BackupFailed as exc:
+            failure = exc
+            raise
+        finally:
+            await to_the_end(_drop(admin, name, failure), f"dropping {name}")
+
+
+async def drop_leftovers(connection: Connection, project: str, database: str) -> None:
+    """Drop what dead makers left of this project and database."""
+    names = await connection.fetch(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", _family(project, database)
+    )
+    for name in (record["datname"] for record in names):
+        if await _owned(connection, name):
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=TIMEOUT)
+            await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
+
+
+async def _create(connection: Connection, name: str, access: Access) -> None:
+    statement = await connection.fetchval(query("create_scratch"), name, access.dsn.database)
+    try:
+        await connection.execute(statement, timeout=TIMEOUT)
+    except asyncpg.InsufficientPrivilegeError as exc:
+        raise BackupFailed(
+            f"verifying by restoring needs a scratch database, and the role may not make one: {exc}",
+            next=("ALTER ROLE the_role_of_the_dsn CREATEDB", 'or [backup] verify = "decode"'),
+        ) from exc
+    await connection.execute(f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
+    await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+async def _own(connection: Connection, name: str) -> None:
+    """A maker that was killed is gone as soon as the server notices, at the latest after the statement it is in."""
+    deadline = monotonic() + PATIENCE
+    while not await _owned(connection, name):
+        if monotonic() >= deadline:
+            raise BackupFailed(f"another daemon uses the scratch database {name}")
+        await asyncio.sleep(POLL)
+
+
+async def _owned(connection: Connection, name: str) -> bool:
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name))
+
+
+async def _drop(admin: Access, name: str, failure: BackupFailed | None) -> None:
+    try:
+        async with admin.session(failure=BackupFailed) as connection:  # the one that made it may be broken by now
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=TIMEOUT)
+    except BackupFailed as second:
+        first = f"{failure.detail}; and " if failure else ""
+        raise BackupFailed(
+            f"{first}the scratch database {name} could not be dropped (the next backup tries again): {second.detail}"
+        ) from (failure or second)
