@@ -6,13 +6,11 @@ Durations are seconds (float), sizes bytes, wall time is timezone-aware UTC.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
 from bluegreen.domain.checks import CheckResult, FrontDoorAnswer, Target
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, MigrationState
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Notice, Record
@@ -156,54 +154,6 @@ class SignalSource(Protocol):
 
     def resume(self, position: Json) -> bool:
         """Go on from a saved position (before `run`); False where that is impossible and data is missing."""
-
-
-class Database(Protocol):
-    """One shared database: how it is, its backups, its migrations and their ledger."""
-
-    @property
-    def name(self) -> str:
-        """Its name in [[databases]]."""
-
-    async def facts(self) -> DatabaseFacts:
-        """Ask how it is. Raises DatabaseUnreachable."""
-
-    async def check_backup_possible(self) -> tuple[str, ...]:
-        """Look for what a backup needs: clients of the server's major version, free disk, the right to create a
-        scratch database. Returns warnings. Raises BackupFailed with what is missing."""
-
-    async def back_up(self, deployment: str, release: str) -> Backup:
-        """Take a dump under one snapshot and verify it by restoring; leftovers of a former attempt are removed
-        first. Only a verified backup has its final name. Raises BackupFailed."""
-
-    async def backups(self) -> tuple[Backup, ...]:
-        """The backups that are kept, the latest first. Raises BackupFailed where they cannot be looked at."""
-
-    async def verify(self, backup: Backup) -> Backup:
-        """Verify a kept backup once more, as configured, without touching it; returns it with the level reached and
-        the seconds it took. Raises BackupFailed with what is wrong with it."""
-
-    async def tidy(self, purpose: str) -> None:
-        """Remove what a killed daemon left of a backup for `purpose`, while none is taken. Raises BackupFailed."""
-
-    async def migration_states(self) -> tuple[MigrationState, ...]:
-        """Every migration with what the ledger says of it, in order; without a ledger all are pending. Read-only.
-        Raises DatabaseUnreachable, and MigrationFailed for files that cannot be read."""
-
-    async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
-        """Migrations of that phase that the ledger does not have as done, in order. Read-only, also where the
-        ledger does not exist yet. Raises MigrationFailed for unreadable or changed files."""
-
-    def locked(self) -> AbstractAsyncContextManager[None]:
-        """Hold the migration lock: session level, on its own connection, try-locked within its budget.
-        Raises LockBusy naming the holder."""
-
-    async def apply(self, migration: Migration, deployment: str, release: Release) -> None:
-        """Ensure one migration is applied, gently; needs `locked`. Done already: nothing. Cancelled: a
-        transaction is rolled back, anything else is finished first. Raises MigrationFailed."""
-
-    async def applied(self, deployment: str) -> tuple[Applied, ...]:
-        """What the ledger says of one deployment, in the order applied. Raises DatabaseUnreachable."""
 
 
 class Notifier(Protocol):

@@ -32,7 +32,6 @@ from bluegreen.ports import (
     Balancer,
     Cards,
     Clock,
-    Database,
     FrontDoor,
     Notifier,
     Runner,
@@ -40,6 +39,7 @@ from bluegreen.ports import (
     Timed,
     untimed,
 )
+from bluegreen.ports_database import Database
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings

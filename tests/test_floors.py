@@ -18,8 +18,8 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # fmt: off
 PURE = frozenset({
-    "abc", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "heapq",
-    "itertools", "json", "math", "operator", "re", "statistics", "string", "types", "typing",
+    "abc", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
+    "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string", "types", "typing",
 })
 # fmt: on
 """Modules of the standard library that know no clock, no input and no output."""
@@ -44,6 +44,7 @@ FOR_PEOPLE = frozenset({"rich", "click"})
 top of them."""
 
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
+PORTS_DATABASE = "bluegreen.ports_database"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
 SYSTEMD = "bluegreen.systemd"
@@ -55,22 +56,24 @@ FLOORS = {
     BASE: Floor((), frozenset()),
     DOMAIN: Floor((DOMAIN,), PURE),
     PORTS: Floor((DOMAIN,), PURE | {"contextlib"}),
+    PORTS_DATABASE: Floor((PORTS, DOMAIN), PURE | {"contextlib"}),
     PROCESSES: Floor((DOMAIN,), STDLIB),
     FINISHING: Floor((DOMAIN,), STDLIB),
     LOGS: Floor((), STDLIB | {"structlog"}),
     SYSTEMD: Floor((DOMAIN,), STDLIB),
     SETTINGS: Floor((SETTINGS, DOMAIN, PROCESSES, LOGS), never=FOR_PEOPLE | {"aiohttp", "asyncpg"}),
-    ADAPTERS: Floor((PORTS, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
-    APP: Floor((APP, DOMAIN, PORTS, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
+    ADAPTERS: Floor((PORTS, PORTS_DATABASE, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
+    APP: Floor((APP, DOMAIN, PORTS, PORTS_DATABASE, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
-    CHECKS: Floor((ADAPTERS, PORTS, SETTINGS), never=FOR_PEOPLE),
-    WIRING: Floor((CHECKS, ADAPTERS, APP, DOMAIN, PORTS, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
+    CHECKS: Floor((ADAPTERS, PORTS, PORTS_DATABASE, SETTINGS), never=FOR_PEOPLE),
+    WIRING: Floor((CHECKS, ADAPTERS, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
     DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS, SYSTEMD), never=FOR_PEOPLE),
     DEMO: Floor((DEMO, DOMAIN, PORTS, PROCESSES, INTERFACES, SETTINGS, LOGS, DAEMON), never=frozenset({"rich"})),
     DOCTOR: Floor(
-        (DOCTOR, WIRING, APP, DOMAIN, PORTS, INTERFACES, SETTINGS, LOGS, SYSTEMD, PROCESSES), never=FOR_PEOPLE
+        (DOCTOR, WIRING, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS, SYSTEMD, PROCESSES),
+        never=FOR_PEOPLE,
     ),
-    OFFLINE: Floor((WIRING, APP, DOMAIN, PORTS, INTERFACES, SETTINGS), never=FOR_PEOPLE),
+    OFFLINE: Floor((WIRING, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS), never=FOR_PEOPLE),
     "bluegreen.__main__": Floor(
         (DEMO, DAEMON, OFFLINE, DOCTOR, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
     ),
@@ -266,5 +269,6 @@ def test_a_complaint_names_file_line_import_and_rule() -> None:
     (found,) = violations("bluegreen.app.engine", "import asyncio\n\nimport aiohttp\n")
     assert found == (
         "bluegreen.app.engine:3 imports aiohttp; bluegreen.app may import bluegreen.app, bluegreen.domain,"
-        " bluegreen.ports, bluegreen.finishing and the standard library, msgspec, structlog, tenacity"
+        " bluegreen.ports, bluegreen.ports_database, bluegreen.finishing and the standard library, msgspec, structlog,"
+        " tenacity"
     )

@@ -4,7 +4,7 @@ from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.domain.errors import DatabaseUnreachable, StepFailed
 from bluegreen.domain.migrations import Applied, Migration, MigrationPhase
-from bluegreen.ports import Database
+from bluegreen.ports_database import Database
 
 
 async def back_up(run: Run) -> str:

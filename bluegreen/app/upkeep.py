@@ -20,7 +20,7 @@ from bluegreen.domain.migrations import Backup
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import AuditRow, Json, Notice
 from bluegreen.domain.traffic import Colour
-from bluegreen.ports import Database
+from bluegreen.ports_database import Database
 
 SHOWN = 64 * 1024
 """Characters of a command's output that are shown, from its end."""

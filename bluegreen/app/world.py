@@ -12,7 +12,6 @@ from bluegreen.ports import (
     Cards,
     Checker,
     Clock,
-    Database,
     FrontDoor,
     Journal,
     Notifier,
@@ -20,6 +19,7 @@ from bluegreen.ports import (
     Runner,
     SignalSource,
 )
+from bluegreen.ports_database import Database
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from bluegreen.doctor.findings import Finding, Findings, Report
 from bluegreen.domain.errors import OutsideError
 from bluegreen.domain.migrations import PENDING, DatabaseFacts
-from bluegreen.ports import Database
+from bluegreen.ports_database import Database
 from bluegreen.settings import Settings
 
 RESERVED = 3

@@ -25,7 +25,7 @@ from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.interfaces.peers import account
 from bluegreen.logs import Masking
-from bluegreen.ports import Database
+from bluegreen.ports_database import Database
 from bluegreen.settings import Settings, load, revealed
 from bluegreen.wiring import open_outside
 

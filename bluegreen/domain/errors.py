@@ -175,6 +175,12 @@ class MigrationFailed(OutsideError):
     code = "migration-failed"
 
 
+class RehearsalFailed(OutsideError):
+    """The migrations could not be rehearsed."""
+
+    code = "rehearsal-failed"
+
+
 class LockBusy(OutsideError):
     """A lock could not be had within its budget."""
 

@@ -6,9 +6,11 @@ from enum import StrEnum
 
 
 class MigrationPhase(StrEnum):
-    """When a migration may run: before the switch, or when nothing needs the old shape any more."""
+    """When a migration may run: before the switch, in batches beside users, or when nothing needs the old shape any
+    more."""
 
     EXPAND = "expand"
+    BACKFILL = "backfill"
     CONTRACT = "contract"
 
 

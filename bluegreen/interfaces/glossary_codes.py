@@ -87,6 +87,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "A migration failed; the ledger knows how far it came.",
         "bluegreen migrate status; then correct the file or the schema and deploy again.",
     ),
+    "rehearsal-failed": (
+        "The migrations could not be tried on a scratch copy; production was not touched.",
+        "The text says what is missing; then: bluegreen migrate plan",
+    ),
     "lock-busy": ("A lock could not be had in its time.", "The holder is named; wait for it or end it."),
     "backup-failed": ("The backup could not be taken or verified.", "The text says which step; nothing was changed."),
     "notifier-failed": ("A message could not be delivered.", "bluegreen notify test NAME"),

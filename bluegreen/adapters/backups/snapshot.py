@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bluegreen.adapters.postgres import ledger
 from bluegreen.adapters.postgres.connections import Access, Connection
-from bluegreen.adapters.postgres.queries import query
+from bluegreen.adapters.postgres.queries import query, questions
 from bluegreen.domain.errors import BackupFailed
 
 COUNTING = {
@@ -19,6 +19,8 @@ COUNTING = {
     "row_security": "off",  # an error is better than a count of the rows that we may see
     "tcp_keepalives_idle": "60",
 }
+
+own = questions(__package__)
 
 SHOWN = 5
 
@@ -45,7 +47,7 @@ async def exported(access: Access, application: str, timeout: float) -> AsyncIte
 
 async def count_rows(connection: Connection, timeout: float) -> dict[str, int]:
     """The rows of every table that a dump holds."""
-    names = [record["name"] for record in await connection.fetch(query("tables"))]
+    names = [record["name"] for record in await connection.fetch(own("tables"))]
     return {
         name: await connection.fetchval(f"SELECT count(*) FROM ONLY {name}", timeout=timeout)  # noqa: S608 - quoted by format('%I')
         for name in names

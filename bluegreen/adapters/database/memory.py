@@ -1,200 +1,44 @@
 """A database that keeps the port's contract in memory: for the tests of the app, and for trying things out.
 
-It is scripted by its public attributes: what is pending, what fails, what hangs, what cannot be reached.
+It is scripted by its public attributes: what is pending, what fails, what hangs, what cannot be reached. Its parts lie
+with their families.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed
-from bluegreen.domain.migrations import (
-    PENDING,
-    Applied,
-    Backup,
-    DatabaseFacts,
-    Migration,
-    MigrationKind,
-    MigrationPhase,
-    MigrationState,
-)
+from bluegreen.adapters.backups.memory import MemoryBackups
+from bluegreen.adapters.migrations.memory import MemoryMigrations
+from bluegreen.adapters.rehearsal.memory import MemoryRehearsals
+from bluegreen.domain.backfills import BackfillState, Progress
+from bluegreen.domain.errors import DatabaseUnreachable
+from bluegreen.domain.migrations import DatabaseFacts, Migration
 from bluegreen.domain.plans import Release
-
-Key = tuple[str, str, MigrationPhase]
+from bluegreen.ports_database import Brake
 
 FACTS = DatabaseFacts(160_004, size=8_000_000, max_connections=100, connections=5, may_create_database=True)
 
 
 @dataclass
-class MemoryDatabase:
-    """`migrations` are its files; `failing` maps versions to the error they meet, `hanging` versions never end;
-    `backup_error` and `backup_warnings` answer for backups, `shelf` holds them, `spoilt` maps ids to what is wrong;
-    `backup_hangs` until it is set; `holder` is who has the lock; `on` gives the hours."""
+class MemoryDatabase(MemoryMigrations, MemoryBackups, MemoryRehearsals):
+    """All of it, and `facts_now`."""
 
-    name: str = "main"
     facts_now: DatabaseFacts = FACTS
-    migrations: list[Migration] = field(default_factory=list)
-    ledger: dict[Key, Applied] = field(default_factory=dict)
-    shelf: list[Backup] = field(default_factory=list)
-    spoilt: dict[str, str] = field(default_factory=dict)
-    tidied: list[str] = field(default_factory=list)
-    failing: dict[str, str] = field(default_factory=dict)
-    hanging: set[str] = field(default_factory=set)
-    unreachable: bool = False
-    backup_error: str = ""
-    backup_hangs: asyncio.Event | None = None
-    backup_warnings: tuple[str, ...] = ()
-    holder: str = ""
-    runs: list[str] = field(default_factory=list)
-    on: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def add(
-        self,
-        version: str,
-        phase: MigrationPhase = MigrationPhase.EXPAND,
-        *,
-        source: str = "app",
-        transactional: bool = True,
-        statements: int = 1,
-        checksum: str = "",
-    ) -> Migration:
-        """One more SQL migration in its directory."""
-        migration = Migration(
-            self.name,
-            source,
-            version,
-            phase,
-            MigrationKind.SQL,
-            checksum or f"sha256 of {version}",
-            f"/migrations/{version}.{phase}.sql",
-            transactional,
-            statements,
-        )
-        self.migrations.append(migration)
-        return migration
+    filled: dict[str, Progress] = field(default_factory=dict)
 
     async def facts(self) -> DatabaseFacts:
-        self._reach()
-        return self.facts_now
-
-    async def check_backup_possible(self) -> tuple[str, ...]:
-        await self._before_backup()
-        return self.backup_warnings
-
-    async def back_up(self, deployment: str, release: str) -> Backup:
-        await self._before_backup()
-        at = self.on + timedelta(seconds=len(self.shelf))
-        id = f"{self.name}-{at:%Y%m%dT%H%M%SZ}-{deployment}"
-        file = f"/backups/{id}.dump"
-        backup = Backup(id, self.name, file, 1_000, "0" * 64, "restore", 2, 10, at, 0.1, deployment, release)
-        self.shelf.append(backup)
-        return backup
-
-    async def backups(self) -> tuple[Backup, ...]:
-        return tuple(reversed(self.shelf))
-
-    async def verify(self, backup: Backup) -> Backup:
-        await self._before_backup()
-        if backup.id in self.spoilt:
-            raise BackupFailed(f"{backup.file} is not what was taken: {self.spoilt[backup.id]}")
-        return replace(backup, seconds=0.2)
-
-    async def tidy(self, purpose: str) -> None:
-        self.tidied.append(purpose)
-
-    async def migration_states(self) -> tuple[MigrationState, ...]:
-        self._reach()
-        return tuple(_stands(migration, self.ledger.get(_key(migration))) for migration in self.migrations)
-
-    async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
-        self._reach()
-        return tuple(m for m in self.migrations if m.phase is phase and not self._done(m))
-
-    @asynccontextmanager
-    async def locked(self) -> AsyncIterator[None]:
-        self._reach()
-        if self.holder:
-            raise LockBusy(f"the migration lock of {self.name} is held by {self.holder}", holder=self.holder)
-        self.holder = "this daemon"
-        try:
-            yield
-        finally:
-            self.holder = ""
-
-    async def apply(self, migration: Migration, deployment: str, release: Release) -> None:
-        if self.unreachable:
-            raise MigrationFailed(f"{migration.label}: {self._silent}")
-        if not self.holder:
-            raise MigrationFailed(f"{migration.label}: the migration lock is not held")
-        if self._done(migration):
-            return
-        self.runs.append(migration.version)
-        if migration.version in self.hanging:
-            await asyncio.Event().wait()
-        error = self.failing.get(migration.version, "")
-        self._write(migration, deployment, error)
-        if error:
-            raise MigrationFailed(f"{migration.label}: {error}")
-
-    async def applied(self, deployment: str) -> tuple[Applied, ...]:
-        self._reach()
-        return tuple(row for row in self.ledger.values() if row.deployment == deployment)
-
-    def _done(self, migration: Migration) -> bool:
-        row = self.ledger.get(_key(migration))
-        if row is None or row.state != "done":
-            return False
-        if row.checksum != migration.checksum:
-            raise MigrationFailed(f"{migration.label} was changed after it was applied")
-        return True
-
-    def _write(self, migration: Migration, deployment: str, error: str) -> None:
-        row = Applied(
-            database=self.name,
-            source=migration.source,
-            version=migration.version,
-            phase=migration.phase,
-            state="failed" if error else "done",
-            deployment=deployment,
-            checksum=migration.checksum,
-            statements_total=migration.statements,
-            statements_done=0 if error else migration.statements,
-            finished_at=self.on,
-            error=error,
-        )
-        self.ledger.pop(_key(migration), None)  # the last one written comes last
-        self.ledger[_key(migration)] = row
-
-    async def _before_backup(self) -> None:
-        if self.backup_hangs is not None:
-            await self.backup_hangs.wait()
-        if self.unreachable:
-            raise BackupFailed(self._silent)
-        if self.backup_error:
-            raise BackupFailed(self.backup_error)
-
-    def _reach(self) -> None:
         if self.unreachable:
             raise DatabaseUnreachable(self._silent)
+        return self.facts_now
 
-    @property
-    def _silent(self) -> str:
-        return f"database {self.name} does not answer"
+    async def backfill(
+        self, migration: Migration, deployment: str, release: Release, brake: Brake, report: Callable[[Progress], None]
+    ) -> Progress:
+        await self.apply(migration, deployment, release)
+        done = Progress(self.name, migration.source, migration.version, "", BackfillState.DONE, deployment=deployment)
+        self.filled[migration.version] = done
+        report(done)
+        return done
 
-
-def _stands(migration: Migration, row: Applied | None) -> MigrationState:
-    m, kept = migration, row or Applied(
-        migration.database, migration.source, migration.version, migration.phase, PENDING, "", migration.checksum,
-        migration.statements, 0, None,
-    )  # fmt: skip
-    changed = kept.state == "done" and kept.checksum != m.checksum
-    return MigrationState(
-        m.database, m.source, m.version, m.phase, m.kind, kept.state, m.file, kept.finished_at, kept.deployment,
-        kept.statements_total, kept.statements_done, kept.error, changed,
-    )  # fmt: skip
-
-
-def _key(migration: Migration) -> Key:
-    return migration.source, migration.version, migration.phase
+    async def backfills(self) -> tuple[Progress, ...]:
+        return tuple(self.filled.values())

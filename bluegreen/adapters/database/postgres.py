@@ -1,6 +1,6 @@
 """The Database port on Postgres."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from bluegreen.adapters.backups import kept
@@ -12,9 +12,12 @@ from bluegreen.adapters.postgres.connections import Access
 from bluegreen.adapters.postgres.dsn import Dsn
 from bluegreen.adapters.postgres.locks import migration_lock
 from bluegreen.adapters.postgres.rules import BackupRules, Source
-from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.backfills import Progress
+from bluegreen.domain.errors import MigrationFailed, RehearsalFailed
+from bluegreen.domain.findings import FileVerdict, Rehearsal
 from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, MigrationState
 from bluegreen.domain.plans import Release
+from bluegreen.ports_database import Brake
 
 
 class PostgresDatabase:
@@ -79,7 +82,9 @@ class PostgresDatabase:
             finally:
                 self._lock = None
 
-    async def apply(self, migration: Migration, deployment: str, release: Release) -> None:
+    async def apply(
+        self, migration: Migration, deployment: str, release: Release, verdict: FileVerdict | None = None
+    ) -> None:
         if self._lock is None:
             raise MigrationFailed(f"{migration.label}: the migration lock is not held")
         await migrate.apply(Job(self._access, self._source(migration), migration, deployment, release, self._lock))
@@ -88,6 +93,28 @@ class PostgresDatabase:
         async with self._access.session() as connection:
             rows = await ledger.rows(connection, self._name)
         return tuple(row.applied for row in rows.values() if row.applied.deployment == deployment)
+
+    async def backfill(
+        self, migration: Migration, deployment: str, release: Release, brake: Brake, report: Callable[[Progress], None]
+    ) -> Progress:
+        raise MigrationFailed(f"{migration.label}: backfills cannot be run yet")
+
+    async def backfills(self) -> tuple[Progress, ...]:
+        return ()
+
+    async def rehearse(
+        self,
+        release: Release,
+        phases: tuple[MigrationPhase, ...],
+        purpose: str,
+        *,
+        backup: Backup | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> Rehearsal:
+        raise RehearsalFailed(f"{self._name}: nothing can be rehearsed yet")
+
+    async def sweep(self) -> tuple[str, ...]:
+        return ()
 
     def _source(self, migration: Migration) -> Source:
         for source in self._sources:

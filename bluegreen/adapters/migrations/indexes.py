@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from time import monotonic
 
 from bluegreen.adapters.postgres.connections import Connection
-from bluegreen.adapters.postgres.queries import query
+from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.postgres.scripts import Alone, Statement
 from bluegreen.domain.errors import MigrationFailed
 
 POLL = 0.5
+
+own = questions(__package__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,10 @@ async def touched(connection: Connection, statement: Statement) -> tuple[Index, 
     table = statement.table.quoted if statement.table else None
     if statement.alone is Alone.BUILDS_INDEX:
         (named,) = statement.indexes
-        records = await connection.fetch(query("index_named"), table, named.name)
+        records = await connection.fetch(own("index_named"), table, named.name)
     else:
         index = statement.indexes[0].quoted if statement.indexes else None
-        records = await connection.fetch(query("reindex_leftovers"), table, index)
+        records = await connection.fetch(own("reindex_leftovers"), table, index)
     return tuple(Index(record["name"], record["valid"], record["building"]) for record in records)
 
 

@@ -14,7 +14,10 @@ from bluegreen.adapters.postgres.queries import query, script
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import Applied, Migration, MigrationPhase
 
-VERSION = 1
+VERSION = 2
+UPGRADES = {1: "ledger_2.sql"}
+"""What brings a ledger to the next version; the migration lock must be held."""
+
 FINISHED = ("done", "skipped")
 
 Key = tuple[str, str, MigrationPhase]
@@ -58,29 +61,31 @@ def mode(migration: Migration) -> str:
     return "transaction" if migration.transactional else "statements"
 
 
-async def exists(connection: Connection) -> bool:
-    """Whether this database has a ledger. MigrationFailed where a newer bluegreen made it."""
+async def version(connection: Connection) -> int:
+    """Which ledger this database has; 0 for none. MigrationFailed where a newer bluegreen made it."""
     if await connection.fetchval("SELECT to_regclass('bluegreen.meta')") is None:
-        return False
-    found = await connection.fetchval("SELECT version FROM bluegreen.meta")
-    if found != VERSION:
+        return 0
+    found = int(await connection.fetchval("SELECT version FROM bluegreen.meta"))
+    if found > VERSION:
         raise MigrationFailed(
             f"the ledger (schema bluegreen) has version {found}, this program knows {VERSION}:"
             " a newer bluegreen was here; run that one",
             found=found,
         )
-    return True
+    return found
 
 
 async def ensure(connection: Connection) -> None:
-    """Make the ledger if there is none; the migration lock must be held."""
-    if await exists(connection):
+    """Make the ledger, or bring it to this version; the migration lock must be held."""
+    found = await version(connection)
+    if found == VERSION:
         return
     try:
         async with connection.transaction():
-            if await connection.fetchval("SELECT to_regnamespace('bluegreen')") is None:
+            if not found and await connection.fetchval("SELECT to_regnamespace('bluegreen')") is None:
                 await connection.execute("CREATE SCHEMA bluegreen")
-            await connection.execute(script("ledger.sql"))
+            for file in [UPGRADES[older] for older in range(found, VERSION)] if found else ["ledger.sql"]:
+                await connection.execute(script(__package__, file))
     except asyncpg.InsufficientPrivilegeError as exc:
         raise MigrationFailed(
             f"the ledger cannot be made: {exc}",
@@ -90,7 +95,7 @@ async def ensure(connection: Connection) -> None:
 
 async def rows(connection: Connection, database: str) -> dict[Key, Row]:
     """The whole ledger in the order applied; empty where there is none."""
-    if not await exists(connection):
+    if not await version(connection):
         return {}
     found = [_row(record, database) for record in await connection.fetch(query("ledger_rows"))]
     return {(row.applied.source, row.applied.version, row.applied.phase): row for row in found}
@@ -98,7 +103,7 @@ async def rows(connection: Connection, database: str) -> dict[Key, Row]:
 
 async def head(connection: Connection) -> str:
     """The label of the migration that was done last; empty without one."""
-    if not await exists(connection):
+    if not await version(connection):
         return ""
     return await connection.fetchval(query("ledger_head")) or ""
 

@@ -1,23 +1,28 @@
-"""The questions of `queries.sql` by their names."""
+"""Questions in SQL by their names, from a `queries.sql` that lies beside the code of a family."""
 
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
 SEPARATOR = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def query(name: str) -> str:
-    """The text of one question."""
-    return _all()[name]
+def questions(package: str, file: str = "queries.sql") -> Callable[[str], str]:
+    """Gives the text of one question of that file by its name."""
+    return lambda name: _all(package, file)[name]
 
 
-def script(name: str) -> str:
-    """A whole file of SQL that lies beside this one."""
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def script(package: str, file: str) -> str:
+    """A whole file of SQL of a family."""
+    return (files(package) / file).read_text(encoding="utf-8")
 
 
 @cache
-def _all() -> dict[str, str]:
-    _, *parts = SEPARATOR.split(script("queries.sql"))
+def _all(package: str, file: str) -> dict[str, str]:
+    _, *parts = SEPARATOR.split(script(package, file))
     return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+
+
+query = questions(__package__)
+"""The questions that several families ask."""

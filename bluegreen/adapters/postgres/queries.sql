@@ -1,4 +1,4 @@
--- Every question that is longer than a line, by name (queries.py). Parameters are $1, $2, … in the order given.
+-- What several families ask of the server, by name (queries.py). Parameters are $1, $2, … in the order given.
 
 -- name: facts
 -- How the server is. Of other users' sessions an ordinary role sees no backend_type, but sees that they are there.
@@ -83,41 +83,6 @@ RETURNING id;
 -- The migration that was done last.
 SELECT source || '/' || version || '.' || phase FROM bluegreen.migration
 WHERE state = 'done' ORDER BY finished_at DESC, id DESC LIMIT 1;
-
--- name: index_named
--- The index $2 in the schema of table $1, whether it is valid, and whether somebody builds it right now.
-SELECT format('%I.%I', n.nspname, c.relname) AS name, i.indisvalid AS valid,
-    EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = c.oid) AS building
-FROM pg_class AS t
-JOIN pg_namespace AS n ON n.oid = t.relnamespace
-JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = $2
-JOIN pg_index AS i ON i.indexrelid = c.oid
-WHERE t.oid = to_regclass($1);
-
--- name: reindex_leftovers
--- What broken REINDEX CONCURRENTLY left behind (Postgres manual, REINDEX) on table $1, of index $2, or anywhere.
-SELECT format('%I.%I', n.nspname, c.relname) AS name, i.indisvalid AS valid,
-    EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = c.oid) AS building
-FROM pg_index AS i
-JOIN pg_class AS c ON c.oid = i.indexrelid
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE NOT i.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AND n.nspname <> 'pg_toast'
-    AND (
-        ($1::text IS NULL AND $2::text IS NULL)
-        OR i.indrelid = to_regclass($1::text)
-        OR i.indrelid = (SELECT indrelid FROM pg_index WHERE indexrelid = to_regclass($2::text))
-    );
-
--- name: tables
--- The tables whose rows a dump holds: not those of extensions, whose rows belong to the extension.
-SELECT format('%I.%I', n.nspname, c.relname) AS name
-FROM pg_class AS c
-JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-    AND NOT EXISTS (
-        SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'
-    )
-ORDER BY 1;
 
 -- name: create_scratch
 -- The statement that makes database $1 with the encoding and the collation of database $2. Postgres names the

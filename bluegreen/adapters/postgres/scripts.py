@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bluegreen.adapters.postgres.sql_directives import Directive
 
 HEADER = "-- bluegreen: no-transaction"
 """The comment before the first statement of a file that must not be one transaction."""
@@ -67,6 +71,7 @@ class Script:
 
     transactional: bool
     statements: tuple[Statement, ...]
+    directives: "tuple[Directive, ...]" = ()
 
     @property
     def limits_itself(self) -> bool:

@@ -10,6 +10,7 @@ import postgast
 from postgast import pg_query_pb2 as pg
 
 from bluegreen.adapters.postgres.scripts import HEADER, Alone, Relation, Script, SqlRefused, Statement
+from bluegreen.adapters.postgres.sql_directives import NO_TRANSACTION, Directive, directives
 
 
 def read(text: str) -> Script:
@@ -18,7 +19,8 @@ def read(text: str) -> Script:
         raise SqlRefused(text[: text.index("\0")].count("\n") + 1, "a NUL byte: no text")
     try:
         statements = tuple(_statements(text))
-        transactional = _transactional(text, statements)
+        said = directives(text)
+        transactional = _transactional(said, statements)
     except postgast.PgQueryError as exc:
         raise _syntax_error(text, exc) from exc
     for statement in statements:
@@ -28,7 +30,7 @@ def read(text: str) -> Script:
                 statement.line,
                 f"{what} cannot run inside a transaction: make the first line of the file {HEADER!r}",
             )
-    return Script(transactional, statements)
+    return Script(transactional, statements, said)
 
 
 def _syntax_error(text: str, exc: postgast.PgQueryError) -> SqlRefused:
@@ -40,23 +42,15 @@ def _syntax_error(text: str, exc: postgast.PgQueryError) -> SqlRefused:
     return SqlRefused(line, exc.message)
 
 
-def _transactional(text: str, statements: tuple[Statement, ...]) -> bool:
-    """Whether no header says otherwise. A directive that would be overlooked is refused."""
-    raw, found = text.encode(), False
-    for token in postgast.scan(text).tokens:
-        if token.token != pg.SQL_COMMENT:
-            continue
-        comment = raw[token.start : token.end].decode().strip()
-        directive = re.match(r"--\s*bluegreen\s*:", comment)
-        line = raw[: token.start].count(b"\n") + 1
-        if not directive:
-            continue
-        if comment[directive.end() :].strip() != "no-transaction":
-            raise SqlRefused(line, f"{comment!r} is not known; what is known: {HEADER!r}")
-        if any(statement.line <= line for statement in statements):
-            raise SqlRefused(line, f"{HEADER!r} must stand before the first statement")
-        found = True
-    return not found
+def _transactional(found: tuple[Directive, ...], statements: tuple[Statement, ...]) -> bool:
+    """Whether no header says otherwise."""
+    headers = [directive for directive in found if directive.word == NO_TRANSACTION]
+    for header in headers:
+        if header.plain or header.values:
+            raise SqlRefused(header.line, f"{HEADER!r} takes no arguments")
+        if any(statement.line <= header.line for statement in statements):
+            raise SqlRefused(header.line, f"{HEADER!r} must stand before the first statement")
+    return not headers
 
 
 def _statements(text: str) -> list[Statement]:

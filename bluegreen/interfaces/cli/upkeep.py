@@ -1,4 +1,4 @@
-"""Verbs of upkeep: migrate, backup, env, notify, hook, audit. None of them moves users."""
+"""Verbs of upkeep: env, notify, hook, audit. None of them moves users."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -8,51 +8,13 @@ import click
 from bluegreen.interfaces import text, upkeep_lines
 from bluegreen.interfaces.cli.deploying import optional_release, reason_option
 from bluegreen.interfaces.cli.exits import Exit
-from bluegreen.interfaces.cli.shell import Shell, Verb, global_options, pages, verb
+from bluegreen.interfaces.cli.groups import group, word_of
+from bluegreen.interfaces.cli.shell import Shell, pages, verb
 
 if TYPE_CHECKING:
     from bluegreen.interfaces.client import Client
 
 COLOURS = click.Choice(["blue", "green"])
-
-
-def _group(name: str, help: str, *verbs: click.Command) -> click.Group:
-    """Verbs under one word, each with the global options after it."""
-    group = click.Group(name, help=help, commands=list(verbs))
-    group.params += global_options()
-    group.command_class = Verb
-    return group
-
-
-@verb("status")
-def migrate_status(shell: Shell) -> None:
-    """Every migration of every database, with what its ledger says."""
-    reply = shell.ask(lambda client: client.migrations())
-    shell.show(reply, lambda found: upkeep_lines.migration_lines(found.items))
-    if any(database.problem for database in reply.value.items):
-        sys.exit(Exit.ERROR)
-
-
-@verb("list")
-def backup_list(shell: Shell) -> None:
-    """The backups that are kept, the latest first."""
-    shell.show(shell.ask(lambda client: client.backups()), lambda found: upkeep_lines.backup_lines(found.items))
-
-
-@verb("now")
-@reason_option
-def backup_now(shell: Shell, reason: str) -> None:
-    """Take a verified backup of every database. Ends when it is taken; no deployment starts meanwhile."""
-    shell.left = ("The backup goes on in the daemon without you.", ("bluegreen backup list",))
-    shell.show(shell.ask(lambda client: client.back_up(reason)), lambda found: upkeep_lines.taken_lines(found.items))
-
-
-@verb("verify")
-@click.argument("backup", metavar="ID")
-def backup_verify(shell: Shell, backup: str) -> None:
-    """Verify a kept backup once more, as configured, without touching it."""
-    shell.left = ("It goes on in the daemon, and its log will say how it ended.", ("journalctl -u bluegreen -n 20",))
-    shell.show(shell.ask(lambda client: client.verify_backup(_name(backup))), upkeep_lines.verified_lines)
 
 
 @verb("up")
@@ -106,7 +68,7 @@ async def _send_tests(shell: Shell, client: "Client", name: str) -> int:
     from bluegreen.interfaces.client import ClientError
 
     if name:
-        shell.show(await client.test_receiver(_name(name)), lambda sent: [upkeep_lines.delivered_line(sent)])
+        shell.show(await client.test_receiver(word_of(name)), lambda sent: [upkeep_lines.delivered_line(sent)])
         return 0
     documents: list[dict[str, Any]] = []
     for receiver in (await client.receivers()).value.items:
@@ -131,7 +93,7 @@ async def _send_tests(shell: Shell, client: "Client", name: str) -> int:
 @click.argument("name")
 def hook_test(shell: Shell, name: str) -> None:
     """Post a resolved alert to hook NAME, as its sender would; say what a firing one would do now."""
-    shell.show(shell.ask(lambda client: client.test_hook(_name(name))), upkeep_lines.hook_lines)
+    shell.show(shell.ask(lambda client: client.test_hook(word_of(name))), upkeep_lines.hook_lines)
 
 
 @verb("audit")
@@ -145,15 +107,6 @@ def audit(shell: Shell, number: int) -> None:
         shell.say(upkeep_lines.audit_lines(rows))
 
 
-def _name(word: str) -> str:
-    """A name that may stand in a path; anything else is no name of ours, and would ask another question."""
-    if not word or not all(character.isalnum() or character in "._-" for character in word):
-        raise click.UsageError(f'"{text.clean(word)}" is not a name: it holds letters, digits, ., _ and - only')
-    return word
-
-
-migrate = _group("migrate", "The migrations of the shared databases.", migrate_status)
-backup = _group("backup", "The verified backups of the shared databases.", backup_list, backup_now, backup_verify)
-env = _group("env", "A colour by hand: start, stop, look, check.", env_up, env_down, env_logs, env_smoke)
-notify = _group("notify", "Those who are told what happens.", notify_test)
-hook = _group("hook", "The senders of alerts.", hook_test)
+env = group("env", "A colour by hand: start, stop, look, check.", env_up, env_down, env_logs, env_smoke)
+notify = group("notify", "Those who are told what happens.", notify_test)
+hook = group("hook", "The senders of alerts.", hook_test)

@@ -10,7 +10,7 @@ from bluegreen.adapters.database.memory import MemoryDatabase
 from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.plans import Release
-from bluegreen.ports import Database
+from bluegreen.ports_database import Database
 from tests.adapters.sites import Site
 
 RELEASE = Release("1.1.0")

@@ -1,4 +1,4 @@
-"""The SQL that lies beside the code."""
+"""The SQL that lies beside the code of each family."""
 
 import re
 from pathlib import Path
@@ -6,20 +6,23 @@ from pathlib import Path
 import postgast
 import pytest
 
-from bluegreen.adapters.postgres import queries
+from bluegreen.adapters import postgres
 
-HERE = Path(queries.__file__).parent
-NAMES = re.findall(r"^-- name: (\w+)$", (HERE / "queries.sql").read_text(), re.MULTILINE)
+ADAPTERS = Path(postgres.__file__).parent.parent
+FILES = sorted(path for path in ADAPTERS.glob("*/*.sql") if "-- name: " in path.read_text())
+NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+NAMED = [(path, name) for path in FILES for name in NAME.findall(path.read_text())]
+CODE = {path: path.read_text() for path in ADAPTERS.glob("*/*.py")}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_query_is_one_statement_with_a_description_and_is_used(name: str) -> None:
-    text = queries.query(name)
+@pytest.mark.parametrize(("path", "name"), NAMED, ids=[f"{path.parent.name}-{name}" for path, name in NAMED])
+def test_a_query_is_one_statement_with_a_description_and_is_used(path: Path, name: str) -> None:
+    text = re.split(rf"^-- name: {name}$", path.read_text(), flags=re.MULTILINE)[1].split("-- name: ")[0].strip()
     assert text.startswith("-- ")
     assert len(postgast.parse(text).stmts) == 1
-    assert any(f'query("{name}")' in path.read_text() for path in HERE.glob("*.py"))
+    assert any(f'("{name}")' in code for code in CODE.values())
 
 
 def test_every_query_that_is_asked_for_exists() -> None:
-    asked = {name for path in HERE.glob("*.py") for name in re.findall(r'query\("(\w+)"\)', path.read_text())}
-    assert asked == set(NAMES)
+    asked = {name for code in CODE.values() for name in re.findall(r'\b(?:query|own)\("(\w+)"\)', code)}
+    assert asked - {name for _, name in NAMED} == set()
