@@ -24,7 +24,8 @@ class MigrationKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One pending migration. `source` is its name in [[migrations]], `version` the file's NNNN_name (or the
-    release, for a command); `transactional` False: statement by statement, outside any transaction."""
+    release, for a command); `transactional` False: statement by statement, outside any transaction; `meaning` is a
+    hash that comments and layout do not change, "" where it cannot be told."""
 
     database: str
     source: str
@@ -35,6 +36,7 @@ class Migration:
     file: str = ""
     transactional: bool = True
     statements: int = 0
+    meaning: str = ""
 
     @property
     def label(self) -> str:

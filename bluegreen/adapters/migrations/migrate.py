@@ -127,6 +127,7 @@ def _of_file(database: str, source: Source, file: SqlFile) -> Migration:
         file=str(file.path),
         transactional=file.script.transactional,
         statements=len(file.script.statements),
+        meaning=file.script.meaning,
     )
 
 

@@ -116,6 +116,7 @@ async def write(connection: Connection, migration: Migration, deployment: str, r
         *(entry.state, max(migration.statements, 1), entry.statements_done, entry.in_flight),
         *(deployment, release, f"{socket.gethostname()}:{os.getpid()}"),
         *(entry.error, entry.output, int(entry.new_attempt)),
+        migration.meaning,
     )
     return written is not None
 

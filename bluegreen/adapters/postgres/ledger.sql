@@ -25,6 +25,7 @@ CREATE TABLE bluegreen.migration (
     error text NOT NULL,
     output text NOT NULL,
     owner text NOT NULL,
+    meaning text NOT NULL DEFAULT '',
     hash_before text NOT NULL DEFAULT '',
     hash_after text NOT NULL DEFAULT '',
     rehearsal jsonb,
@@ -55,6 +56,7 @@ COMMENT ON COLUMN bluegreen.migration.in_flight IS
     'The statement after statements_done was begun outside a transaction: it may have taken effect.';
 COMMENT ON COLUMN bluegreen.migration.owner IS 'host:pid of the daemon';
 
+COMMENT ON COLUMN bluegreen.migration.meaning IS 'Hash of the statements without comments and layout.';
 COMMENT ON COLUMN bluegreen.migration.hash_before IS 'Hash of the catalogue before and after; "" where nobody looked.';
 COMMENT ON COLUMN bluegreen.migration.rehearsal IS 'What its rehearsal found, with what was accepted and why.';
 COMMENT ON COLUMN bluegreen.backfill.last_key IS 'The primary key up to which rows are done, written with their batch.';

@@ -3,6 +3,7 @@ ALTER TABLE bluegreen.migration DROP CONSTRAINT migration_phase_check,
     ADD CONSTRAINT migration_phase_check CHECK (phase IN ('expand', 'backfill', 'contract')),
     DROP CONSTRAINT migration_mode_check,
     ADD CONSTRAINT migration_mode_check CHECK (mode IN ('transaction', 'statements', 'command', 'batches')),
+    ADD COLUMN meaning text NOT NULL DEFAULT '',
     ADD COLUMN hash_before text NOT NULL DEFAULT '',
     ADD COLUMN hash_after text NOT NULL DEFAULT '',
     ADD COLUMN rehearsal jsonb;
@@ -26,6 +27,7 @@ CREATE TABLE bluegreen.backfill (
     PRIMARY KEY (source, version)
 );
 
+COMMENT ON COLUMN bluegreen.migration.meaning IS 'Hash of the statements without comments and layout.';
 COMMENT ON COLUMN bluegreen.migration.hash_before IS 'Hash of the catalogue before and after; "" where nobody looked.';
 COMMENT ON COLUMN bluegreen.migration.rehearsal IS 'What its rehearsal found, with what was accepted and why.';
 COMMENT ON COLUMN bluegreen.backfill.last_key IS 'The primary key up to which rows are done, written with their batch.';

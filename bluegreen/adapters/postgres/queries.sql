@@ -55,11 +55,11 @@ ORDER BY coalesce(finished_at, started_at), id;
 -- One row, new or over the former attempt's; never over one that is done. $8, $9 NULL: as before.
 INSERT INTO bluegreen.migration AS former (
     source, version, phase, checksum, mode, state, statements_total, statements_done, in_flight,
-    deployment, release, owner, error, output, attempts, started_at, finished_at
+    deployment, release, owner, error, output, attempts, started_at, finished_at, meaning
 )
 VALUES (
     $1, $2, $3, $4, $5, $6, $7, coalesce($8::integer, 0), coalesce($9::boolean, false),
-    $10, $11, $12, $13, $14, 1, now(), CASE WHEN $6 <> 'running' THEN clock_timestamp() END
+    $10, $11, $12, $13, $14, 1, now(), CASE WHEN $6 <> 'running' THEN clock_timestamp() END, $16
 )
 ON CONFLICT (source, version, phase) DO UPDATE SET
     checksum = excluded.checksum,
@@ -75,7 +75,8 @@ ON CONFLICT (source, version, phase) DO UPDATE SET
     output = excluded.output,
     attempts = former.attempts + $15::integer,
     started_at = CASE WHEN $15::integer > 0 THEN excluded.started_at ELSE former.started_at END,
-    finished_at = excluded.finished_at
+    finished_at = excluded.finished_at,
+    meaning = excluded.meaning
 WHERE former.state NOT IN ('done', 'skipped')
 RETURNING id;
 

@@ -67,11 +67,13 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole file: one transaction, or statement by statement."""
+    """A whole file: one transaction, or statement by statement. `meaning` is a hash that comments and layout do not
+    change; "" where it cannot be told."""
 
     transactional: bool
     statements: tuple[Statement, ...]
     directives: "tuple[Directive, ...]" = ()
+    meaning: str = ""
 
     @property
     def limits_itself(self) -> bool:

@@ -4,6 +4,7 @@ The parser is postgast (libpg_query of Postgres 18); nothing else knows it. Its 
 those of errors characters (seen with 0.2.0; its documentation says bytes).
 """
 
+import hashlib
 import re
 
 import postgast
@@ -30,7 +31,7 @@ def read(text: str) -> Script:
                 statement.line,
                 f"{what} cannot run inside a transaction: make the first line of the file {HEADER!r}",
             )
-    return Script(transactional, statements, said)
+    return Script(transactional, statements, said, _meaning(text, transactional))
 
 
 def _syntax_error(text: str, exc: postgast.PgQueryError) -> SqlRefused:
@@ -40,6 +41,14 @@ def _syntax_error(text: str, exc: postgast.PgQueryError) -> SqlRefused:
         word = text[at:].split(maxsplit=1)[0]
         return SqlRefused(line, f"{word} is a command of psql, not SQL: write plain SQL here")
     return SqlRefused(line, exc.message)
+
+
+def _meaning(text: str, transactional: bool) -> str:
+    try:
+        plain = postgast.deparse(postgast.parse(text))
+    except postgast.PgQueryError:  # what its grammar reads, it cannot always write
+        return ""
+    return hashlib.sha256(f"{transactional} {plain}".encode()).hexdigest()
 
 
 def _transactional(found: tuple[Directive, ...], statements: tuple[Statement, ...]) -> bool:
