@@ -89,6 +89,7 @@ async def open_world(
             at_boundary=at_boundary,
             restores_drift=settings.caddy.on_drift == "restore",
             keep_deployments=settings.daemon.keep_deployments,
+            migrates={m.name: m.database for m in settings.migrations if m.kind == "sql"},
         )
 
 
@@ -178,6 +179,7 @@ def _terms(settings: Settings) -> Terms:
         silent_after=advanced.silent_after,
         drain=settings.retire.drain,
         inspect=settings.retire.inspect,
+        proving=watch.proving,
     )
 
 
@@ -246,6 +248,7 @@ def _databases(settings: Settings) -> list[Database]:
         bin_dir=backup.bin_dir,
         after=backup.after or (),
     )
+    named = {c: name for c in Colour if (name := settings.environments.of(c).application_name)}
     return [
         PostgresDatabase(
             database.name,
@@ -254,6 +257,7 @@ def _databases(settings: Settings) -> list[Database]:
             admin_database=database.admin_database,
             sources=[_source(migration) for migration in settings.migrations if migration.database == database.name],
             backup=rules,
+            colour_sessions=named,
         )
         for database in settings.databases
     ]

@@ -9,6 +9,9 @@ from bluegreen.domain.tolerance import History, Tolerance
 SLOW_SHARE = 0.05
 """Slow is what the slowest twentieth of the live colour's requests exceeded (its p95)."""
 
+HALF = 5.0
+"""Seconds: what is older than two of these is not lately any more."""
+
 
 class Baseline:
     """Counts per signal and durations per service of the live colour. Bounded memory."""
@@ -29,6 +32,10 @@ class Baseline:
         """(n, bad) of a signal; (0, 0) where nothing was seen."""
         history = self._histories.get(signal)
         return history.totals() if history else (0, 0)
+
+    def percentiles(self, share: float, least: int) -> dict[str, float]:
+        """Seconds that `share` of the requests of a service did not exceed, for those with at least `least` of them."""
+        return _percentiles(self._latencies, share, least)
 
     def limits(self, factor: float, floor: float) -> dict[str, float]:
         """Seconds above which a request is slow, for each service with a history; never below `floor`."""
@@ -51,3 +58,38 @@ class Baseline:
             above = sum(self._latencies[service].above(limit) for service, limit in limits.items())
             tolerances["slow"] = rules.tolerance(n=n, bad=max(above, ceil(SLOW_SHARE * n)))
         return tolerances
+
+
+class Recent:
+    """Durations per service of the last 5 to 10 seconds, whoever serves."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, Latencies] = {}
+        self._before: dict[str, Latencies] = {}
+        self._began = float("-inf")
+
+    def time(self, service: str, values: tuple[float, ...], t_s: float) -> None:
+        """Count durations, in seconds, seen at `t_s`."""
+        self._turn(t_s)
+        self._now.setdefault(service, Latencies()).add(values)
+
+    def percentiles(self, share: float, least: int, t_s: float) -> dict[str, float]:
+        """Seconds that `share` of the requests of a service did not exceed, for those with at least `least` of them."""
+        self._turn(t_s)
+        both: dict[str, Latencies] = {}
+        for half in (self._before, self._now):
+            for service, latencies in half.items():
+                both.setdefault(service, Latencies()).join(latencies)
+        return _percentiles(both, share, least)
+
+    def _turn(self, t_s: float) -> None:
+        """Let go of what is too old."""
+        if t_s - self._began < HALF:
+            return
+        self._before = self._now if t_s - self._began < 2 * HALF else {}
+        self._now, self._began = {}, t_s
+
+
+def _percentiles(latencies: dict[str, Latencies], share: float, least: int) -> dict[str, float]:
+    found = {service: each.percentile(share) for service, each in latencies.items() if each.n >= least}
+    return {service: seconds for service, seconds in found.items() if seconds is not None}

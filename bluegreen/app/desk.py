@@ -69,7 +69,8 @@ class Desk:
                 deployment=deployment.id,
             )
         if self._engine.by_hand:
-            raise DeploymentInProgress(self._engine.by_hand, next=("bluegreen status",))
+            ways_out = self._world.filling.ways_out or ("bluegreen status",)
+            raise DeploymentInProgress(self._engine.by_hand, next=ways_out)
         latest = await self._world.journal.deployments(1)
         if latest and latest[0].blocks_others:
             raise DeploymentInProgress(

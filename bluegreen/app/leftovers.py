@@ -10,9 +10,9 @@ BY_HAND = "by-hand"
 REMOVING = "what a backup by hand left is just being removed"
 
 
-async def begun(world: World) -> None:
+async def begun(world: World, purpose: str = BY_HAND) -> None:
     """Remember that a backup by hand is being taken. Raises JournalUnwritable."""
-    await world.journal.keep("hand", "backup", True)
+    await world.journal.keep("hand", "backup", purpose)
 
 
 async def ended(world: World) -> None:
@@ -32,8 +32,9 @@ async def there(world: World, news: News) -> bool:
 async def remove(world: World, news: News) -> None:
     """Remove it; where that fails, the next backup does so, and people are told."""
     try:
+        purpose = await world.journal.fact("hand", "backup")
         for database in world.databases.values():
-            await database.tidy(BY_HAND)
+            await database.tidy(purpose if isinstance(purpose, str) else BY_HAND)
         await ended(world)
     except OutsideError as exc:
         await news.tell("backup.not_tidied", reason=exc.detail, severity="warning")

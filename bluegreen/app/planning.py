@@ -7,12 +7,13 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import uuid4
 
-from bluegreen.app import damage, environments
+from bluegreen.app import damage, environments, fitness
+from bluegreen.app.forecast import Forecast, forecast
 from bluegreen.app.requests import PlanRequest
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import BluegreenError, GateRefused, RequestRefused
-from bluegreen.domain.migrations import Migration, MigrationPhase
+from bluegreen.domain.errors import GateRefused, RequestRefused
+from bluegreen.domain.migrations import Migration
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind, Plan, PlanStep, Release, Terms
 from bluegreen.domain.traffic import Colour
@@ -36,10 +37,10 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
     await damage.refuse(world, request, kind)
     await _refuse_quarantined(world, release, request, kind)
     terms = _terms(world, request, kind)
-    migrations, warnings = await _pending(world, release, kind)
-    pending = tuple(migration.label for migration in migrations)
-    steps = tuple(_steps(world, release, live, terms, kind, pending))
-    warnings += _doubts(live, live_release, release, request)
+    doubts = await fitness.require(world, release.version, live_release)
+    schemas = await forecast(world, release, kind, terms)
+    steps = tuple(_steps(world, release, live, live_release, terms, kind, schemas))
+    warnings = (*schemas.warnings, *doubts, *_doubts(live, live_release, release, request))
     now = world.clock.now()
     return Plan(
         id=f"p-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
@@ -49,15 +50,15 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         live_release=live_release,
         terms=terms,
         steps=steps,
-        warnings=tuple(warnings),
-        digest=_digest(world, release, live, live_release, terms, migrations, steps),
+        warnings=warnings,
+        digest=_digest(world, release, live, live_release, terms, schemas.expand, steps),
         created_at=now,
         expires_at=now + GOOD_FOR,
         live_is_down=request.live_is_down,
         force=request.force,
         reason=request.reason,
         requested_by=by,
-        migrations=pending,
+        migrations=tuple(migration.label for migration in schemas.expand),
     )
 
 
@@ -122,36 +123,29 @@ def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
     return replace(world.terms, auto_promote=auto, contract=request.contract)
 
 
-async def _pending(world: World, release: Release, kind: Kind) -> tuple[tuple[Migration, ...], list[str]]:
-    """The expand migrations to come, and warnings; a database that is away is PREPARING's to refuse."""
-    found: list[Migration] = []
-    warnings: list[str] = []
-    if kind is Kind.ROLLBACK:
-        return (), warnings
-    for name, database in world.databases.items():
-        try:
-            found += await database.pending(MigrationPhase.EXPAND, release)
-        except BluegreenError as exc:
-            warnings.append(f"{name}: pending migrations cannot be listed: {exc.detail}")
-    return tuple(found), warnings
-
-
 def _steps(
-    world: World, release: Release, live: Colour, terms: Terms, kind: Kind, pending: tuple[str, ...]
+    world: World, release: Release, live: Colour, live_release: str, terms: Terms, kind: Kind, schemas: Forecast
 ) -> list[PlanStep]:
     new, services = live.other, ", ".join(world.services)
     forward = kind is Kind.DEPLOY
     databases = ", ".join(world.databases)
     worse = f"back to {live}" if forward else "call a human"
-    contracts = forward and (terms.contract or bool(world.contracts_after_standby))
+    pending = [migration.label for migration in schemas.expand]
+    contracting = schemas.contracting(live_release)
+    fare = f", and how its users fare for {_time(terms.proving)}" if terms.proving else ""
     return [
         PlanStep(
             Phase.PREPARING, f"check Caddy, routes, addresses, databases, disk; {live} healthy and seen in the log"
         ),
         _step(Phase.BACKING_UP, forward and bool(databases), f"back up and verify {databases}", "no backup is due"),
-        PlanStep(Phase.REHEARSING, "nothing configured", does=False),
+        _step(
+            Phase.REHEARSING,
+            bool(pending),
+            f"run them on a copy, and refuse what would break {live_release}",
+            "no migration is pending",
+        ),
         _step(Phase.EXPANDING, bool(pending), f"apply {', '.join(pending)}", "no migration is pending"),
-        _step(Phase.PROVING, bool(pending), f"check {live} on the changed schema", "the schema does not change"),
+        _step(Phase.PROVING, bool(pending), f"check {live} on the changed schema{fare}", "the schema does not change"),
         PlanStep(Phase.STARTING, f"start {release.version} on {new} and wait until it is ready"),
         _step(Phase.TESTING, bool(world.smoke), f"run {len(world.smoke)} smoke checks on {new}", "no smoke checks"),
         _step(Phase.AWAITING, not terms.auto_promote, "wait for: bluegreen promote", "promotion is automatic"),
@@ -160,7 +154,7 @@ def _steps(
         PlanStep(Phase.WATCHING, f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse"),
         PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
         PlanStep(Phase.RETIRING, f"drain {live} for {_time(terms.drain)} and stop it: then the way back is a rollback"),
-        _step(Phase.CONTRACTING, contracts, "run contract migrations that are due", "not asked for"),
+        PlanStep(Phase.CONTRACTING, contracting or "nothing is pending", schemas.does_contract),
     ]
 
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from bluegreen.app import schema
 from bluegreen.app.run import Run
-from bluegreen.app.schema import pending_expand
 from bluegreen.app.smoke import require_ready, require_smoke
 from bluegreen.app.switch import describe
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BluegreenError, StepFailed
+from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.plans import Kind
 from bluegreen.domain.tolerance import history_needed
 
@@ -99,7 +100,7 @@ async def _migrations(run: Run) -> None:
     """What is pending now is what the plan showed; a file that changed since is a new plan."""
     if run.deployment.plan.kind is Kind.ROLLBACK:
         return
-    labels = tuple(migration.label for migration in await pending_expand(run))
+    labels = tuple(migration.label for migration in await schema.pending(run, MigrationPhase.EXPAND))
     planned = run.deployment.plan.migrations
     if run.deployment.attempt == 1 and labels != planned:
         shown, pending = ", ".join(planned) or "no migration", ", ".join(labels) or "none"

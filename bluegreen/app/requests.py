@@ -146,9 +146,22 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaFit:
+    """Whether a release may serve again on the schema as it is. Where not: since which `migration`, applied for which
+    release, and the backup from before it ("" none is kept). `doubts` are migrations of which nobody can tell."""
+
+    release: str
+    may_serve: bool
+    migration: str = ""
+    applied_for: str = ""
+    backup: str = ""
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, or what is
-    done by hand, in words."""
+    done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet."""
 
     project: str
     version: str
@@ -164,6 +177,7 @@ class Status:
     doing: str = ""
     pause: Paused | None = None
     drift: Drift | None = None
+    schema_fit: SchemaFit | None = None
 
 
 @dataclass(frozen=True, slots=True)

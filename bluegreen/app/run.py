@@ -20,6 +20,7 @@ from bluegreen.domain.checks import Target
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError, JournalFailed
 from bluegreen.domain.phases import Outcome
+from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Event, Intent, Json, Notice
 from bluegreen.domain.recovery import Decision
 from bluegreen.domain.traffic import Card
@@ -68,6 +69,16 @@ class Run:
         self.never = asyncio.Event()
         """Is never set: for waits that nothing may cut short."""
         self._entered = self._now
+
+    @property
+    def purpose(self) -> str:
+        """What changes of the schema are made for: this deployment."""
+        return self.deployment.id
+
+    @property
+    def release(self) -> Release:
+        """What they are made for: this release."""
+        return self.deployment.plan.release
 
     @property
     def way_back_closed(self) -> bool:

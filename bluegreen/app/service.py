@@ -8,17 +8,18 @@ from bluegreen.app.backward import Backward
 from bluegreen.app.engine import Engine
 from bluegreen.app.explaining import Explaining
 from bluegreen.app.forward import Forward
+from bluegreen.app.migrating import Migrating
 from bluegreen.app.pausing import Pausing
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.reloading import Reloading, Renewal
+from bluegreen.app.repairing import Repairing
 from bluegreen.app.requests import Status
-from bluegreen.app.upkeep import Upkeep
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
 
 
-class Service(Forward, Backward, Pausing, Explaining, Upkeep, Reloading, AlertIntake):
+class Service(Forward, Backward, Pausing, Explaining, Migrating, Repairing, Reloading, AlertIntake):
     """One object, one method a use case. An id may be "current": the running deployment, else the last one.
 
     Every refusal is a RequestRefused of `domain.errors` whose `next` names the command to type.

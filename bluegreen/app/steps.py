@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
-from bluegreen.app import environments, preflight, reverting, schema, switch
+from bluegreen.app import contracts, environments, preflight, proof, rehearsals, reverting, schema, switch
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
 from bluegreen.app.waiting import Left, until
 from bluegreen.app.watching import watch, way_back_watched
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BalancerError, BluegreenError, LiveColourProtected, StepFailed
+from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Kind
 from bluegreen.domain.recovery import Resume
@@ -34,25 +36,35 @@ async def backing_up(run: Run) -> Answer:
     """Take a verified backup of every database."""
     if rolls_back(run) or not run.world.databases:
         return done("no backup is due")
-    return done(f"verified: {await schema.back_up(run)}")
+    taken = await schema.back_up(run, run.world.databases.values())
+    return done(f"verified: {schema.in_words(taken)}")
 
 
 async def rehearsing(run: Run) -> Answer:
-    """Rehearse the migrations on a scratch clone."""
-    return done("no rehearsal is configured")
+    """Rehearse the expand migrations on a scratch copy, and refuse what would break the running version."""
+    if rolls_back(run):
+        return done("a rollback changes no schema")
+    if not await schema.pending(run, MigrationPhase.EXPAND):
+        return done("nothing is pending")
+    rehearsal = await rehearsals.rehearse_deployment(run)
+    rehearsals.refuse(rehearsal)
+    return done(f"{len(rehearsal.files)} rehearsed: {rehearsal.gate}")
 
 
 async def expanding(run: Run) -> Answer:
     """Apply the expand migrations while the old version serves."""
     if rolls_back(run):
         return done("a rollback changes no schema")
-    labels = await schema.apply_expand(run)
+    cleared = rehearsals.verdicts(await rehearsals.kept(run.world, run.purpose))
+    labels: list[str] = []
+    for database in run.world.databases.values():
+        labels += await schema.apply(run, database, MigrationPhase.EXPAND, cleared)
     return done(f"applied: {', '.join(labels)}" if labels else "nothing was pending")
 
 
 async def proving(run: Run) -> Answer:
-    """Prove the live colour on the expanded schema."""
-    return done(await schema.prove_live(run))
+    """Prove the live colour on the expanded schema: its checks, and how its users fare."""
+    return await proof.prove(run)
 
 
 async def starting(run: Run) -> Answer:
@@ -157,21 +169,18 @@ async def retiring(run: Run) -> Answer:
 
 
 async def contracting(run: Run) -> Answer:
-    """Run the contract migrations that are due, if they are allowed."""
+    """Run the backfills that are due, and the contract migrations, if they are allowed."""
     if rolls_back(run):
         return done("a rollback changes no schema")
     if run.orders.superseded:
         return done(f"{run.orders.superseded}: contract migrations stay pending")
-    if not (run.deployment.plan.terms.contract or run.world.contracts_after_standby):
-        return done("contract migrations were not asked for")
-    labels = await schema.apply_contract(run)
-    return done(f"applied: {', '.join(labels)}" if labels else "nothing was due")
+    return done(await contracts.contract(run))
 
 
 async def assessing(run: Run) -> Answer:
     """Name what was applied, and prove the live colour on it."""
-    found = await schema.prove_live(run)
-    return Answer(Outcome.DONE, found, facts={"applied": found})
+    answer = await proof.prove(run)
+    return replace(answer, facts={"applied": answer.reason})
 
 
 async def abandoning(run: Run) -> Answer:

@@ -210,6 +210,7 @@ class Upkeep(Desk):
 
 async def _migrations_of(database: Database) -> MigrationsOf:
     try:
-        return MigrationsOf(database.name, await database.migration_states())
+        schema = await database.schema()
+        return MigrationsOf(database.name, schema.migrations, schema.drift, schema.invalid_indexes)
     except OutsideError as exc:
-        return MigrationsOf(database.name, (), exc.detail)
+        return MigrationsOf(database.name, (), problem=exc.detail)

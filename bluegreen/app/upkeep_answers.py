@@ -4,17 +4,53 @@ from dataclasses import dataclass
 
 from bluegreen.app.requests import AlertEffect
 from bluegreen.domain.checks import CheckResult
-from bluegreen.domain.migrations import MigrationState
+from bluegreen.domain.findings import Rehearsal
+from bluegreen.domain.migrations import Backup, MigrationState, SchemaDrift
 from bluegreen.domain.traffic import Colour
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationsOf:
-    """The migrations of one database in order; `problem` says why they cannot be told, then there are none."""
+    """The migrations of one database in order, what was changed past them, and INVALID indexes; `problem` says why they
+    cannot be told, then there are none."""
 
     database: str
     items: tuple[MigrationState, ...]
+    drift: SchemaDrift | None = None
+    invalid_indexes: tuple[str, ...] = ()
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A migration that stays pending, and why."""
+
+    migration: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContractPlan:
+    """What `migrate contract` would do beside `serving`: labels that are `due`, and what is held back. `closes` are the
+    releases that cannot serve again from then on."""
+
+    serving: str
+    idle: Colour
+    due: tuple[str, ...]
+    held: tuple[Held, ...]
+    closes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MigratedByHand:
+    """What was applied by hand, with the backups from before it; `proved` says how the live colour stands on it."""
+
+    applied: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
+    backups: tuple[Backup, ...] = ()
+    rehearsal: Rehearsal = Rehearsal()
+    proved: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +93,11 @@ class HookTest:
     reason: str
     firing: AlertEffect
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What was put right in the ledger of one database, a line each; none where nothing was wrong."""
+
+    database: str
+    done: tuple[str, ...]

@@ -7,9 +7,10 @@ bound on false cuts would be twice alpha (domain/account.py).
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from bluegreen.app.attention import CATCH_UP, Attention, Interruption
-from bluegreen.app.baseline import Baseline
+from bluegreen.app.baseline import Baseline, Recent
 from bluegreen.app.numbers import ANSWERS, Tally
 from bluegreen.app.trial import Trial, rules_of
 from bluegreen.domain.evidence import Judgement, Verdict
@@ -30,6 +31,8 @@ class Watch:
         self._clock = clock
         self._sources = sources
         self.baseline = Baseline()
+        self.recent = Recent()
+        """What the colour that serves showed lately."""
         self.trial: Trial | None = None
         self.regressed = asyncio.Event()
         self.serving: Colour | None = None
@@ -48,6 +51,11 @@ class Watch:
         self._due = False
         self.looked_at: float | None = None
         """When the watch loop last considered the verdict (monotonic); None while no such loop is on."""
+
+    @property
+    def now(self) -> float:
+        """Seconds (monotonic)."""
+        return self._clock.monotonic()
 
     async def run(self) -> None:
         """Listen to every source until cancelled."""
@@ -68,6 +76,15 @@ class Watch:
         limits = baseline.limits(plan.terms.slow_factor, plan.terms.slow_floor)
         rules = rules_of(plan.terms)
         self._begin(colour, Trial.open(rules, baseline.tolerances(rules, limits), limits))
+
+    def prove(self, colour: Colour, terms: Terms) -> None:
+        """Put the live colour itself on trial for `terms.proving` seconds, against what it showed until now. It is no
+        release's trial: what is counted in it belongs to no deployment's numbers."""
+        limits = self.baseline.limits(terms.slow_factor, terms.slow_floor)
+        rules = replace(rules_of(terms), window_s=terms.proving, standby_s=0.0)
+        self.trial, self._tried = Trial.open(rules, self.baseline.tolerances(rules, limits), limits), colour
+        self._ticked_at = self._clock.monotonic()
+        self.regressed.clear()
 
     def reopen(self, colour: Colour, kept: Json) -> bool:
         """Go on with a trial as it was kept before a restart; False where data of meanwhile is missing.
@@ -91,6 +108,8 @@ class Watch:
         if colour is None:
             return
         self._count(batch, colour)
+        if isinstance(batch, Measured) and colour is self.serving:
+            self.recent.time(batch.key, batch.values, self.now)
         if self.trial is not None:
             if colour is self._tried and self.trial.observe(batch):
                 self._bad(batch.signal, self.trial)
@@ -166,7 +185,7 @@ class Watch:
         self.standby = Standby()
 
     def _count(self, batch: Batch, colour: Colour) -> None:
-        if self.trial is not None:
+        if self.trial is not None and self.trial is self._last:
             self.tally.count(batch)
         if isinstance(batch, Counted):
             n, bad = self.counted.get((batch.signal, colour), (0, 0))

@@ -1,9 +1,11 @@
 """Everything outside that the story needs, in one hand: built by wiring, passed to every step."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bluegreen.app.boundaries import AtBoundary, pass_on
+from bluegreen.app.filling import Filling
+from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service
@@ -32,6 +34,8 @@ class World:
     `keep_deployments`: so many stay in the journal, the latest;
     `restores_drift`: traffic that others moved while nothing runs is moved back, and not only told;
     `at_boundary` is told of the moments between which a crash must be harmless (boundaries.py);
+    `migrates` the database of each source of SQL files, by its name; `turn` is whose turn it is at the databases;
+    `filling` the backfill of now;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
@@ -57,6 +61,9 @@ class World:
     at_boundary: AtBoundary = pass_on
     restores_drift: bool = False
     keep_deployments: int = 200
+    migrates: Mapping[str, str] = field(default_factory=dict)
+    turn: Turn = field(default_factory=Turn)
+    filling: Filling = field(default_factory=Filling)
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""

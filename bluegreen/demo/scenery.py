@@ -69,12 +69,14 @@ kind = "sql"
 directory = "{migrations}"
 
 [environments.blue]
+application_name = "blue"
 release = "{live}"
 up = [{up_prefix}{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
 down = [{command}, "down", "--state", "{sample}", "--colour", "{{colour}}"]
 logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
 
 [environments.green]
+application_name = "green"
 up = [{up_prefix}{command}, "up", "--state", "{sample}", "--colour", "{{colour}}", "--version", "{{release}}"]
 down = [{command}, "down", "--state", "{sample}", "--colour", "{{colour}}"]
 logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
@@ -88,6 +90,7 @@ starting = "{pace.starting}"
 [watch]
 window = "{pace.window}"
 standby = "{pace.standby}"
+proving = "{pace.proving}"
 
 [watch.advanced]
 slow_factor = {pace.slow_factor}
@@ -132,6 +135,7 @@ class Pace:
 
     window: str = "8s"
     standby: str = "3s"
+    proving: str = "1s"
     drain: str = "0s"
     inspect: str = "30s"
     starting: str = "20s"

@@ -2,7 +2,7 @@
 
 from bluegreen.doctor.findings import Finding, Findings, Report
 from bluegreen.domain.errors import OutsideError
-from bluegreen.domain.migrations import PENDING, DatabaseFacts
+from bluegreen.domain.migrations import PENDING, DatabaseFacts, SchemaState
 from bluegreen.ports_database import Database
 from bluegreen.settings import Settings
 
@@ -45,10 +45,11 @@ async def _backup(each: Database, report: Report) -> list[Finding]:
 
 async def _ledger(each: Database, report: Report) -> list[Finding]:
     try:
-        states = await each.migration_states()
+        schema = await each.schema()
     except OutsideError as exc:
         return [report.error(exc)]
-    changed = [item.label for item in states if item.changed]
+    states = schema.migrations
+    changed = [item.label for item in states if item.changed and not item.reformatted]
     failed = [item.label for item in states if item.state in ("failed", "interrupted", "running")]
     pending = sum(item.state == PENDING for item in states)
     if changed:
@@ -56,4 +57,18 @@ async def _ledger(each: Database, report: Report) -> list[Finding]:
         return [report.fail(detail, "bluegreen migrate status")]
     if failed:
         return [report.warn(f"{', '.join(failed)} did not end well", "bluegreen migrate status")]
+    if odd := _oddities(schema):
+        return [report.warn(odd, "bluegreen migrate status")]
     return [report.ok(f"the ledger has {len(states) - pending} migrations, {pending} pending")]
+
+
+def _oddities(schema: SchemaState) -> str:
+    """What hurts nobody today and should be looked at."""
+    found = []
+    if schema.drift is not None:
+        found.append(f"the schema was changed past bluegreen since {schema.drift.since}: {schema.drift.things[0]}")
+    if schema.invalid_indexes:
+        found.append(f"INVALID: {', '.join(schema.invalid_indexes)}")
+    if missing := [state.label for state in schema.migrations if state.missing]:
+        found.append(f"the file of {', '.join(missing)} is gone")
+    return "; ".join(found)

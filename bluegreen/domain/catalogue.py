@@ -88,11 +88,29 @@ def changes(before: Catalogue, after: Catalogue) -> Iterator[Change]:
 
 def fingerprint(catalogue: Catalogue) -> str:
     """The hash of what is there, whatever its oids and wherever it lies: equal in a database and its copy."""
-    said = sorted(
-        [thing.kind, thing.name, sorted((k, v) for k, v in thing.facts.items() if k not in PHYSICAL)]
-        for thing in catalogue.values()
-    )
-    return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
+    said = sorted(f"{thing.kind} {thing.name} {_digest(thing)}" for thing in catalogue.values())
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def digests(catalogue: Catalogue) -> dict[str, str]:
+    """A short hash of each thing by its kind and name ("column public.users.email"). Partitions are left out, with what
+    belongs to them: they come and go without anybody changing the schema."""
+    partitions = {thing.key for thing in catalogue.values() if thing.facts.get("partition_of")}
+    lasting = (thing for thing in catalogue.values() if not partitions & {thing.key, thing.of})
+    return {f"{thing.kind} {thing.name}": _digest(thing) for thing in lasting}
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:
+    """What differs between two sets of digests, in words: "column public.users.email is gone"."""
+    gone = [f"{name} is gone" for name in before if name not in after]
+    new = [f"{name} is new" for name in after if name not in before]
+    other = [f"{name} is different" for name in after if name in before and before[name] != after[name]]
+    return (*sorted(gone), *sorted(new), *sorted(other))
+
+
+def _digest(thing: Thing) -> str:
+    facts = sorted((name, fact) for name, fact in thing.facts.items() if name not in PHYSICAL)
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]
 
 
 def _fields(before: Thing, after: Thing) -> tuple[str, ...]:

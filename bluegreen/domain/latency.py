@@ -28,6 +28,11 @@ class Latencies:
             self.counts[_bucket(value)] += 1
         self.n += len(values)
 
+    def join(self, other: "Latencies") -> None:
+        """Count what another one counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
+        self.n += other.n
+
     def percentile(self, share: float) -> float | None:
         """The duration that `share` of them did not exceed (upper end of its bucket); None without any."""
         if not self.n:

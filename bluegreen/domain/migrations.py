@@ -25,7 +25,8 @@ class MigrationKind(StrEnum):
 class Migration:
     """One pending migration. `source` is its name in [[migrations]], `version` the file's NNNN_name (or the
     release, for a command); `transactional` False: statement by statement, outside any transaction; `meaning` is a
-    hash that comments and layout do not change, "" where it cannot be told."""
+    hash that comments and layout do not change, "" where it cannot be told; `before_switch`: a backfill that says it
+    runs before the switch."""
 
     database: str
     source: str
@@ -37,6 +38,7 @@ class Migration:
     transactional: bool = True
     statements: int = 0
     meaning: str = ""
+    before_switch: bool = False
 
     @property
     def label(self) -> str:
@@ -46,7 +48,8 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A row of the ledger."""
+    """A row of the ledger. `release` is the one it was applied for. `gate` is what its rehearsal said ("" where there
+    was none), `accepted` the kinds of findings that its file took all the same."""
 
     database: str
     source: str
@@ -59,6 +62,15 @@ class Applied:
     statements_done: int
     finished_at: datetime | None
     error: str = ""
+    release: str = ""
+    kind: MigrationKind = MigrationKind.SQL
+    gate: str = ""
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it left something in the schema, whole or in part."""
+        return self.state in ("done", "running") or self.statements_done > 0
 
     @property
     def label(self) -> str:
@@ -74,7 +86,9 @@ PENDING = "pending"
 class MigrationState:
     """One migration, and what the ledger says of it: `state` is pending, running, done, failed, interrupted or
     skipped. `file` is empty for a command, and where the file is gone since; `changed`: the file is not the one that
-    was applied. `at` is when it ended, `deployment` which one ran it last."""
+    was applied; `reformatted`: it says the same. `missing`: it was applied, and its file is gone. `out_of_order`: it is
+    pending, and one with a higher number was applied. `held` says why a contract file cannot run yet, as far as the
+    schema knows. `at` is when it ended, `deployment` which one ran it last."""
 
     database: str
     source: str
@@ -89,11 +103,33 @@ class MigrationState:
     statements_done: int = 0
     error: str = ""
     changed: bool = False
+    reformatted: bool = False
+    missing: bool = False
+    out_of_order: bool = False
+    held: str = ""
 
     @property
     def label(self) -> str:
         """How people name it."""
         return f"{self.source}/{self.version}.{self.phase}"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaDrift:
+    """The schema is not as our last migration left it (`since`, its label, at `at`): `things` says what differs."""
+
+    since: str
+    at: datetime | None
+    things: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """How a schema stands: every migration in order, what was changed past us, and indexes that are INVALID."""
+
+    migrations: tuple[MigrationState, ...] = ()
+    drift: SchemaDrift | None = None
+    invalid_indexes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +152,9 @@ class DatabaseFacts:
 class Backup:
     """A dump that exists and was verified. `size` in bytes, `sha256` of the file, `verified` the level reached,
     `rows` the compared row counts summed over all tables; `deployment` and `release` are what it was taken for.
-    `id` is its name for people and for the API: letters, digits, `.`, `_` and `-`."""
+    `id` is its name for people and for the API: letters, digits, `.`, `_` and `-`. `compared`, where it was verified by
+    being restored: every row by "checksum", or only their "count". `notes`: what it lacks; `needed`: why it is kept
+    beyond the newest ones, in words."""
 
     id: str
     database: str
@@ -130,3 +168,6 @@ class Backup:
     seconds: float
     deployment: str = ""
     release: str = ""
+    compared: str = ""
+    notes: tuple[str, ...] = ()
+    needed: str = ""

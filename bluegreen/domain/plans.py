@@ -48,6 +48,7 @@ class Terms:
     drain: float
     inspect: float
     contract: bool = False
+    proving: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

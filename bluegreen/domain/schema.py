@@ -1,16 +1,42 @@
-"""Is this migration safe for the version that is running? What was seen in its rehearsal becomes findings."""
+"""Is this migration safe for the version that is running? What was seen in its rehearsal becomes findings.
 
-from bluegreen.domain.findings import FileVerdict, Finding
-from bluegreen.domain.seen import FileSeen
+The catalogue's changes, the locks, the live queries and production's rows each have their say; the strictest counts.
+What was run is judged by what it did; what could not be run, by its text.
+"""
 
-NEVER_RUN = frozenset({"cluster-statement", "copy-program", "other-database"})
-"""Kinds of dangers with which a file is not even run on a copy: they reach beyond their database."""
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bluegreen.domain.breaks import breaks
+from bluegreen.domain.catalogue import Thing
+from bluegreen.domain.differences import Look, last_part
+from bluegreen.domain.findings import Evidence, FileVerdict, Finding, Gate
+from bluegreen.domain.kinds import KINDS, NEVER_RUN
+from bluegreen.domain.kinds_of_changes import NAMES as CHANGES
+from bluegreen.domain.marks import Mark
+from bluegreen.domain.migrations import MigrationPhase
+from bluegreen.domain.rows import changed_rows, existing, parted
+from bluegreen.domain.seen import FileSeen, QuerySeen, StatementSeen
+from bluegreen.domain.weights import stronger, weights
+
+__all__ = ["NEVER_RUN", "judge"]
+
+ROWS = frozenset({"unbatched-update", "unbatched-delete", "truncated", "rows-copied"})
+"""Dangers about rows of a table: they count where the table was there."""
+
+SHORT = 200
+"""Characters of a statement that are shown."""
+
+WORDS = {"matview": "materialised view", "foreign_table": "foreign table", "text_search": "text search configuration"}
 
 
 def judge(seen: FileSeen) -> FileVerdict:
-    """The verdict on one migration, from everything that was seen of it."""
+    """The verdict on one migration, from everything that was seen of it. Never raises."""
     migration = seen.migration
-    findings: tuple[Finding, ...] = ()
+    look = Look(seen.before, seen.after)
+    found = [*_dangers(seen, look), *_changes(seen, look), *_errors(seen), *_weights(seen, look), *_queries(seen)]
+    found += _probes(seen)
+    findings = tuple(_accepted(seen, _once(found)))
     return FileVerdict(
         migration.database,
         migration.source,
@@ -21,3 +47,199 @@ def judge(seen: FileSeen) -> FileVerdict:
         migration.checksum,
         findings,
     )
+
+
+def _finding(
+    seen: FileSeen, kind: str, message: str, object: str = "", statement: StatementSeen | None = None, table: str = ""
+) -> Finding:
+    known = KINDS[kind]
+    lock = stronger(statement.locks, table) if statement is not None and table else ""
+    holder = seen.before.get(table) or seen.after.get(table)
+    names = {
+        "object": object,
+        "table": holder.name if holder else object,
+        "name": last_part(object.partition(" on ")[0]),
+    }
+    return Finding(
+        kind,
+        known.gate(seen.migration.phase),
+        message,
+        known.remedy.format(**names),
+        statement.line if statement is not None else 0,
+        short(statement.text) if statement is not None else "",
+        object,
+        lock,
+    )
+
+
+def short(text: str) -> str:
+    """A statement on one line, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else line[: SHORT - 1] + "…"
+
+
+def _unseen(statement: StatementSeen) -> bool:
+    """Whether nobody saw what it does: it failed, or was not run."""
+    failed = statement.error is not None and not statement.error.needs_rows
+    return failed or (not statement.before and not statement.after)
+
+
+def _dangers(seen: FileSeen, look: Look) -> Iterator[Finding]:
+    backfill = seen.migration.phase is MigrationPhase.BACKFILL
+    for statement in seen.statements:
+        for kind, object in statement.dangers:
+            if kind in ROWS:
+                for what, name, says in () if backfill else changed_rows(seen, look, kind, object):
+                    yield _finding(seen, what, f"{name} {says}", name, statement, _key(look, name))
+            elif kind == "sequence-moved":
+                if not object or not look.before or existing(look, object, frozenset({"sequence", "table"})):
+                    yield _finding(seen, kind, f"{object or 'a sequence'} is set to start elsewhere", object, statement)
+            elif kind in CHANGES:
+                if _unseen(statement) and _was_there(look, object):
+                    yield _finding(seen, kind, f"{object}: {KINDS[kind].meaning}", object, statement)
+            elif kind in KINDS:
+                yield _finding(seen, kind, f"{object or 'it'}: {KINDS[kind].meaning}", object, statement)
+
+
+def _was_there(look: Look, object: str) -> bool:
+    """Whether what a text speaks of was there, or may have been."""
+    name, _ = parted(object)
+    return not look.before or "." not in name or existing(look, name.rpartition(".")[0]) is not None or bool(name)
+
+
+def _key(look: Look, name: str) -> str:
+    thing = existing(look, name)
+    return thing.key if thing is not None else ""
+
+
+def _changes(seen: FileSeen, look: Look) -> Iterator[Finding]:
+    if seen.migration.phase is MigrationPhase.BACKFILL:
+        for difference in look.differences:
+            if difference.fields != ("position",):
+                thing = difference.thing
+                yield _finding(
+                    seen, "not-a-backfill", f"{_named(thing)} is {difference.how}", thing.name, _place(seen, thing)
+                )
+        return
+    for mark in breaks(look):
+        table = look.table(mark.thing)
+        message = f"{_named(mark.thing)} {mark.says}{_tried(seen, mark)}"
+        yield _finding(seen, mark.kind, message, mark.thing.name, _place(seen, mark.thing), table.key if table else "")
+
+
+def _tried(seen: FileSeen, mark: Mark) -> str:
+    """Whether anybody tried the view that stands in for a table."""
+    if mark.kind != "renamed-with-view" or any(query.verifiable for query in seen.queries):
+        return ""
+    return "; no query of the running version is known that tried it"
+
+
+def _named(thing: Thing) -> str:
+    word = WORDS.get(thing.kind, thing.kind)
+    return thing.name if thing.name.startswith(f"{word} ") else f"{word} {thing.name}"
+
+
+def _place(seen: FileSeen, thing: Thing) -> StatementSeen | None:
+    """The statement that changed it; where catalogues do not tell, the one that names it."""
+    for statement in seen.statements:
+        if statement.before.get(thing.key) != statement.after.get(thing.key):
+            return statement
+    if len(seen.statements) == 1:
+        return seen.statements[0]
+    own = last_part(thing.name.partition(" on ")[0]).strip('"').lower()
+    return next((s for s in seen.statements if own in s.text.lower()), None)
+
+
+def _errors(seen: FileSeen) -> Iterator[Finding]:
+    for statement in seen.statements:
+        if statement.error is None:
+            continue
+        error = statement.error
+        code = f" ({error.sqlstate})" if error.sqlstate else ""
+        yield _finding(seen, "not-seen" if error.needs_rows else "error", f"{error.message}{code}", "", statement)
+        if seen.half_done:
+            yield _finding(seen, "half-done", "what ran before this statement stays", "", statement)
+
+
+def _weights(seen: FileSeen, look: Look) -> Iterator[Finding]:
+    for weight in weights(seen, look):
+        finding = _finding(
+            seen, weight.kind, f"{weight.name} {weight.says}", weight.name, weight.statement, weight.table
+        )
+        yield replace(finding, lock=weight.lock, estimate_s=weight.seconds)
+
+
+def _queries(seen: FileSeen) -> Iterator[Finding]:
+    contract = seen.migration.phase is MigrationPhase.CONTRACT
+    groups: dict[tuple[str, str], list[Evidence]] = {}
+    for query in seen.queries:
+        if query.verifiable and (said := _said_of(query)):
+            kind, message = said
+            if contract and not query.running and kind != "result-shape-changed":
+                kind = "query-of-another-version"
+            evidence = Evidence(query.text, query.sqlstate, query.message or message, query.calls)
+            groups.setdefault((kind, message), []).append(evidence)
+    for (kind, message), alike in groups.items():
+        calls = sorted(alike, key=lambda item: -(item.calls or 0))
+        place = _named_in(seen, message)
+        text = f"{message}: {short(calls[0].query)}" + (f" and {len(calls) - 1} more" if len(calls) > 1 else "")
+        yield replace(_finding(seen, kind, text, "", place), evidence=tuple(calls))
+
+
+def _said_of(query: QuerySeen) -> tuple[str, str] | None:
+    if query.sqlstate or (query.message and not query.shape_changed and not query.missing):
+        return "query-broken", f"{query.message or 'it fails'} ({query.sqlstate or 'no SQLSTATE'})"
+    if query.missing:
+        return "insert-misses-column", f"does not fill {', '.join(query.missing)}"
+    if query.shape_changed:
+        return "result-shape-changed", query.shape_changed
+    return None
+
+
+def _named_in(seen: FileSeen, message: str) -> StatementSeen | None:
+    """The statement that a broken query is due to, as far as the message names what is missing."""
+    if len(seen.statements) == 1:
+        return seen.statements[0]
+    names = {
+        part.strip('",.').rpartition(".")[2].strip('"').lower()
+        for part in message.split()
+        if '"' in part or "." in part
+    }
+    return next((s for s in seen.statements if any(name and name in s.text.lower() for name in names)), None)
+
+
+def _probes(seen: FileSeen) -> Iterator[Finding]:
+    for probe in seen.probes:
+        if probe.kind == "rows":
+            continue
+        thing = seen.after.get(probe.key) or seen.before.get(probe.key)
+        place = _place(seen, thing) if thing is not None else None
+        if probe.found is None:
+            yield _finding(
+                seen, "rows-unknown", f"{probe.name}, {probe.kind}: {probe.problem or 'no answer'}", probe.name, place
+            )
+        elif probe.found:
+            yield _finding(
+                seen, "rows-in-the-way", f"{probe.name}: {probe.found} or more rows ({probe.kind})", probe.name, place
+            )
+
+
+def _once(found: list[Finding]) -> list[Finding]:
+    """Each thing once: what was seen, before what only a text says."""
+    first: dict[tuple[str, str, str], Finding] = {}
+    for finding in found:
+        about = finding.object or finding.message
+        key = (finding.kind, about, "" if finding.kind in CHANGES else str(finding.line))
+        first.setdefault(key, finding)
+    order = tuple(reversed(Gate))
+    return sorted(first.values(), key=lambda f: (f.line, order.index(f.gate)))
+
+
+def _accepted(seen: FileSeen, findings: list[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        reason = seen.accepted.get(finding.kind, "")
+        yield replace(finding, accepted=reason) if reason and KINDS[finding.kind].acceptable else finding
+    there = {finding.kind for finding in findings}
+    for kind in seen.accepted:
+        if kind not in there:
+            yield _finding(seen, "accepted-nothing", f"{kind} is accepted, and was not found", kind)

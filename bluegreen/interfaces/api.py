@@ -57,6 +57,7 @@ ROUTES = (
     Route("POST", "/v1/resume", answers.resume, OPERATE, ms.Pause, r.ResumeRequest),
     Route("POST", "/v1/rollback", answers.rollback, OPERATE, m.Deployment, r.RollbackRequest, status=202),
     Route("GET", "/v1/migrations", upkeep.migrations, READ, mu.Migrations),
+    Route("POST", "/v1/migrations/repair", upkeep.repair, OPERATE, mu.Repairs, r.RepairRequest),
     Route("GET", "/v1/backups", upkeep.backups, READ, mu.Backups),
     Route("POST", "/v1/backups", upkeep.back_up, OPERATE, mu.Backups, r.ReasonRequest, status=201),
     Route("POST", "/v1/backups/{backup}/verify", upkeep.verify_backup, OPERATE, mu.Backup, r.EmptyRequest),

@@ -8,7 +8,8 @@ from bluegreen.interfaces.models import Answer, Number, Time
 
 class MigrationState(Answer):
     """One migration: `state` is pending, running, done, failed, interrupted or skipped. `changed`: its file is not the
-    one that was applied."""
+    one that was applied; `reformatted`: it says the same. `missing`: it was applied and its file is gone. `held` says
+    why a contract file cannot run yet."""
 
     database: str
     source: str
@@ -23,13 +24,28 @@ class MigrationState(Answer):
     statements_done: int
     error: str
     changed: bool
+    reformatted: bool
+    missing: bool
+    out_of_order: bool
+    held: str
+
+
+class SchemaDrift(Answer):
+    """The schema is not as migration `since` left it: `things` says what differs."""
+
+    since: str
+    at: Time | None
+    things: tuple[str, ...]
 
 
 class MigrationsOf(Answer):
-    """The migrations of one database; `problem` says why they cannot be told."""
+    """The migrations of one database, what was changed past them, INVALID indexes; `problem` says why they cannot be
+    told."""
 
     database: str
     items: tuple[MigrationState, ...]
+    drift: SchemaDrift | None
+    invalid_indexes: tuple[str, ...]
     problem: str
 
 
@@ -37,6 +53,19 @@ class Migrations(Answer):
     """Database by database."""
 
     items: tuple[MigrationsOf, ...]
+
+
+class Repaired(Answer):
+    """What was put right in the ledger of one database, a line each."""
+
+    database: str
+    done: tuple[str, ...]
+
+
+class Repairs(Answer):
+    """Database by database."""
+
+    items: tuple[Repaired, ...]
 
 
 class Backup(Answer):

@@ -7,10 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bluegreen.app.requests import PlanRequest as WantedPlan
 from bluegreen.domain.phases import Phase
 
+LABEL = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}/[^/\x00-\x1f\x7f-\x9f]{1,128}$"
 RELEASE, ONE_LINE = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$", r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 PATTERNS = {
     RELEASE: "must be a name of letters, digits, dots, _ and -, at most 64, that begins with no dot and no -",
+    LABEL: "must be a migration as `migrate status` shows it: SOURCE/VERSION.PHASE",
     ONE_LINE: "must be one line, without control characters",
 }
 """The patterns in words."""
@@ -150,6 +152,25 @@ class UpRequest(ReasonRequest):
     """With the named release; absent: the one that the colour last ran."""
 
     release: ReleaseName | None = None
+
+
+Label = Annotated[str, Field(pattern=LABEL)]
+"""How people name a migration: `app/0007_email.expand`."""
+
+
+class RepairRequest(Request):
+    """Repair what can be repaired, with INVALID indexes where asked; or settle one migration."""
+
+    indexes: bool = False
+    applied: Label | None = None
+    not_applied: Label | None = None
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if sum([self.indexes, self.applied is not None, self.not_applied is not None]) > 1:
+            raise ValueError('give one of "indexes", "applied" and "not_applied"')
+        return self
 
 
 class AuditQuery(Query):

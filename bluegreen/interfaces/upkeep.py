@@ -22,6 +22,18 @@ async def migrations(request: web.Request) -> web.Response:
     return shown(models.Migrations.model_validate({"items": await request.app[SERVICE].migrations()}))
 
 
+async def repair(request: web.Request) -> web.Response:
+    """Take files and schema as they are for what was applied, or settle one migration by a person's word."""
+    body = requests.RepairRequest.model_validate(await read_json(request))
+    service, caller = request.app[SERVICE], request[CALLER]
+    label = body.applied or body.not_applied
+    if label is None:
+        done = await service.repair(caller, body.reason, indexes=body.indexes)
+    else:
+        done = (await service.settle(label, caller, body.reason, applied=body.applied is not None),)
+    return shown(models.Repairs.model_validate({"items": done}))
+
+
 async def backups(request: web.Request) -> web.Response:
     """The backups that are kept, the latest first."""
     return shown(models.Backups.model_validate({"items": await request.app[SERVICE].backups()}))

@@ -1,8 +1,9 @@
 """The routes of upkeep, called: backups, migrations, colours by hand, tests, the audit."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
+from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, MigrationsOf, Repaired, SmokeAnswer
 from bluegreen.domain.migrations import Backup
 from bluegreen.domain.records import AuditRow
 from bluegreen.interfaces.connection import Connection, Reply
@@ -16,6 +17,13 @@ class Migrations:
     """Database by database."""
 
     items: tuple[MigrationsOf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """Database by database."""
+
+    items: tuple[Repaired, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,14 @@ class UpkeepCalls(Connection):
     async def migrations(self) -> Reply[Migrations]:
         """Every migration with what the ledger says of it."""
         return await self._get("/v1/migrations", Migrations)
+
+    async def repair(
+        self, reason: str = "", *, indexes: bool = False, applied: str = "", not_applied: str = ""
+    ) -> Reply[Repairs]:
+        """Repair the ledger, or settle one migration."""
+        body: dict[str, Any] = {"reason": reason, "indexes": indexes}
+        body |= {key: label for key, label in (("applied", applied), ("not_applied", not_applied)) if label}
+        return await self._post("/v1/migrations/repair", Repairs, body, budget=AS_LONG_AS_IT_TAKES)
 
     async def backups(self) -> Reply[Backups]:
         """The backups that are kept."""

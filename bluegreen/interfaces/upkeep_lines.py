@@ -1,15 +1,14 @@
-"""What upkeep shows to people: migrations, backups, checks, colours by hand, tests and the audit, as lines."""
+"""What upkeep shows to people: backups, checks, colours by hand, tests and the audit, as lines."""
 
 from collections.abc import Sequence
 
 from bluegreen.app.requests import AlertEffect
-from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, MigrationsOf, SmokeAnswer
-from bluegreen.domain.migrations import PENDING, Backup, MigrationState
+from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, SmokeAnswer
+from bluegreen.domain.migrations import Backup
 from bluegreen.domain.records import AuditRow
 from bluegreen.interfaces import text
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, strong
 
-GLYPHS = {"done": text.DONE, "skipped": text.DONE, PENDING: text.NOTHING, "running": text.RUNNING}
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -31,36 +30,6 @@ def size(count: int) -> str:
             break
         amount /= 1024
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
-def migration_lines(databases: Sequence[MigrationsOf]) -> list[str]:
-    """Every migration of every database."""
-    if not databases:
-        return ["No database is configured.", *commands(("bluegreen config docs databases",))]
-    return [line for database in databases for line in _database_lines(cleaned(database))]
-
-
-def _database_lines(database: MigrationsOf) -> list[str]:
-    if database.problem:
-        return [f"{mark(text.FAILED)} {database.database}: {database.problem}"]
-    pending = sum(item.state == PENDING for item in database.items)
-    first = f"{strong(database.database)}: {len(database.items)} migrations, {pending} pending"
-    rows = [_migration(item) for item in database.items]
-    notes = [line for item in database.items for line in _remarks(item)]
-    return [first, *(table(("", "MIGRATION", "STATE", "WHEN", "DEPLOYMENT"), rows) if rows else []), *notes]
-
-
-def _migration(item: MigrationState) -> tuple[str, ...]:
-    glyph = text.WARNING if item.changed else GLYPHS.get(item.state, text.FAILED)
-    part = 0 < item.statements_done < item.statements_total
-    state = f"{item.state} ({item.statements_done} of {item.statements_total})" if part else item.state
-    return glyph, item.label, state, text.moment(item.at) if item.at else "", item.deployment
-
-
-def _remarks(item: MigrationState) -> list[str]:
-    if item.changed:
-        return [f"  {item.label}: its file is not the one that was applied; a deployment refuses that: put it back"]
-    return [f"  {item.label}: {item.error}"] if item.error and item.state != "done" else []
 
 
 def backup_lines(backups: Sequence[Backup]) -> list[str]:

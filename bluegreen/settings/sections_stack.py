@@ -116,6 +116,15 @@ class Environment(Section):
         "PATH, HOME, LANG, LC_ALL, TZ, TMPDIR, USER, LOGNAME and XDG_RUNTIME_DIR.",
         examples=[["DOCKER_HOST"]],
     )
+    application_name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        description="The application_name that this colour's sessions bear in the databases (* and ? as in a shell). "
+        "While one of them is open on the idle colour, no contract migration runs. Not set: that no service of it "
+        "answers is believed.",
+        examples=["app-blue*"],
+    )
     directory: FilePath = Field(
         default=as_written("."),
         description="Working directory of the commands. The default is the directory of the configuration file.",

@@ -9,7 +9,7 @@ from bluegreen.settings.section import Section, as_written
 from bluegreen.settings.values import Duration, Period, Share
 
 NOTHING_TO_DO = 60.0
-"""Seconds for the phases that have nothing configured in this version."""
+"""Seconds for a phase that has nothing configured in this version."""
 
 
 class Promotion(Section):
@@ -34,10 +34,14 @@ class Deadlines(Section):
         default=as_written("6h"),
         description="BACKING_UP: dump and verification of all databases.",
     )
+    rehearsing: Period = Field(
+        default=as_written("15m"), description="REHEARSING: all expand migrations, on a copy."
+    )
     expanding: Period = Field(default=as_written("1h"), description="EXPANDING: all expand migrations.")
     proving: Period = Field(
         default=as_written("5m"),
-        description="PROVING: the live colour's checks on the expanded schema.",
+        description="PROVING: the live colour's checks on the expanded schema, and [watch] proving. It is also how "
+        "long data are waited for where nobody can tell how users fare.",
     )
     starting: Period = Field(
         default=as_written("15m"),
@@ -137,6 +141,12 @@ class Watch(Section):
         description="How long after the window the old colour is kept warm, so that the way back is instant. The "
         'watch goes on meanwhile. "0s": not at all.',
     )
+    proving: Duration = Field(
+        default=as_written("10s"),
+        description="How long the live colour's users are watched on a schema that was just expanded, before the new "
+        "release is started. They fare worse than before: a human is called, and the deployment goes no further. "
+        '"0s": only the smoke checks are asked.',
+    )
     on_blind: Literal["hold", "cutback"] = Field(
         default="hold",
         description='What to do when a signal that was heard stays silent to the deadline. "hold": stay, page, do '
@@ -189,7 +199,6 @@ def phase_deadlines(deadlines: Deadlines, promotion: Promotion, watch: Watch) ->
 
     given = {Phase(name.upper()): seconds for name, seconds in deadlines if seconds is not None}
     own = {
-        Phase.REHEARSING: NOTHING_TO_DO,
         Phase.CANARYING: NOTHING_TO_DO,
         Phase.AWAITING: promotion.deadline,
         Phase.WATCHING: extended(watch.window),

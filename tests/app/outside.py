@@ -18,6 +18,7 @@ from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
+from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.errors import JournalUnwritable, ReleaseInvalid
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.records import Json
@@ -156,6 +157,19 @@ class Runner(MemoryRunner):
         await super()._called(verb, version)
 
 
+class Ready(MemoryReadiness):
+    """A readiness check on its script, of a colour that runs; one that is stopped does not answer."""
+
+    def __init__(self, outside: "Outside", service: str) -> None:
+        super().__init__(service, consecutive=2, interval=1.0)
+        self._outside = outside
+
+    async def check(self, target: Target) -> CheckResult:
+        if not self._outside.runners[target.colour].running:
+            return CheckResult(self.name, False, "connection refused", 0.0)
+        return await super().check(target)
+
+
 class Cards(MemoryCards):
     """The cards in memory, which tell a story of every write."""
 
@@ -184,7 +198,7 @@ class Outside:
         self.users = Users(self.balancer)
         self.log = MemorySignals(self.clock, "extra")
         self.runners = {BLUE: Runner(self, BLUE, "1.0.0"), GREEN: Runner(self, GREEN)}
-        self.readiness = tuple(MemoryReadiness(name, consecutive=2, interval=1.0) for name in SERVICES)
+        self.readiness = tuple(Ready(self, name) for name in SERVICES)
         self.smoke = MemoryCheck("login works")
         self.database = MemoryDatabase()
         self.notifier = MemoryNotifier()

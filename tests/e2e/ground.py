@@ -85,6 +85,7 @@ auto = {auto}
 [watch]
 window = "{window}"
 standby = "{standby}"
+proving = "300ms"
 probes.interval = "200ms"
 
 [watch.advanced]

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from bluegreen.app.requests import Alert, AlertEffect, Caller
-from bluegreen.app.upkeep_answers import ByHand, Delivery, MigrationsOf, SmokeAnswer
+from bluegreen.app.upkeep_answers import ByHand, Delivery, MigrationsOf, Repaired, SmokeAnswer
 from bluegreen.domain import errors
 from bluegreen.domain.checks import CheckResult
 from bluegreen.domain.errors import NotFound, RequestRefused
-from bluegreen.domain.migrations import Backup, MigrationKind, MigrationPhase, MigrationState
+from bluegreen.domain.migrations import Backup, MigrationKind, MigrationPhase, MigrationState, SchemaDrift
 from bluegreen.domain.records import AuditRow
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.api import ROUTES, make_api
@@ -47,6 +47,7 @@ class Tended(ScriptedService):
         self.databases: tuple[MigrationsOf, ...] = (MigrationsOf("app", (DONE, PENDING)),)
         self.kept: tuple[Backup, ...] = (BACKUP,)
         self.checks: tuple[CheckResult, ...] = (CheckResult("login", True, "HTTP 200", 0.01),)
+        self.repaired: tuple[Repaired, ...] = (Repaired("app", ()),)
         self.told: list[Any] = []
         self.away: set[str] = set()
         self.rows = [
@@ -56,6 +57,14 @@ class Tended(ScriptedService):
 
     async def migrations(self) -> tuple[MigrationsOf, ...]:
         return self.databases
+
+    async def repair(self, caller: Caller, reason: str = "", *, indexes: bool = False) -> tuple[Repaired, ...]:
+        self._called("repair", caller, reason, indexes)
+        return self.repaired
+
+    async def settle(self, label: str, caller: Caller, reason: str = "", *, applied: bool) -> Repaired:
+        self._called("settle", label, caller, reason, applied)
+        return Repaired("app", (f"{label}: taken as applied, it will not run",))
 
     async def backups(self) -> tuple[Backup, ...]:
         return self.kept
@@ -125,8 +134,54 @@ def test_migrate_status_shows_every_migration_and_its_state(served: Served, tend
     assert "lock timeout" in out
 
 
+def test_migrate_status_tells_what_is_odd_and_what_to_type(served: Served, tended: Tended) -> None:
+    odd = (
+        replace(DONE, changed=True, reformatted=True),
+        replace(PENDING, out_of_order=True),
+        replace(DONE, version="0000_x", missing=True, file=""),
+        replace(PENDING, phase=MigrationPhase.CONTRACT, held="its backfill must be done first"),
+    )
+    things = tuple(f"column public.t.c{n} is new" for n in range(12))
+    tended.databases = (MigrationsOf("app", odd, SchemaDrift("app/0001_a.expand", BEGAN, things), ("public.odd",)),)
+    out = invoke(served, "migrate", "status").stdout
+    assert "app/0001_a.expand: its file was reformatted and says the same: bluegreen migrate repair" in out
+    assert "app/0002_b.expand: one with a higher number was applied before it" in out
+    assert "app/0000_x.expand: it was applied, and its file is gone" in out
+    assert "pending, held back" in out
+    assert "held back: its backfill must be done first" in out
+    assert "somebody changed the schema past bluegreen since app/0001_a.expand" in out
+    assert "column public.t.c9 is new" in out
+    assert "and 2 more (-o json)" in out
+    assert "INVALID, no use to readers and a burden to writers: public.odd" in out
+    assert "bluegreen migrate repair --indexes" in out
+
+
+def test_migrate_repair_says_what_it_did(served: Served, tended: Tended) -> None:
+    assert invoke(served, "migrate", "repair", "--reason", "a hotfix").stdout == "There was nothing to repair.\n"
+    tended.repaired = (Repaired("app", ("taken as it is: column public.t.c is new",)),)
+    assert "app: taken as it is: column public.t.c is new" in invoke(served, "migrate", "repair", "--indexes").stdout
+    assert [call[0] for call in tended.calls] == ["repair", "repair"]
+    assert tended.calls[1][-1] is True
+
+
+@pytest.mark.parametrize(("option", "applied"), [("--applied", True), ("--not-applied", False)])
+def test_migrate_repair_settles_what_a_person_knows(served: Served, tended: Tended, option: str, applied: bool) -> None:
+    out = invoke(served, "migrate", "repair", option, "app/0001_a.expand").stdout
+    assert "app/0001_a.expand: taken as applied, it will not run" in out
+    assert tended.calls[0][1] == "app/0001_a.expand"
+    assert tended.calls[0][-1] is applied
+
+
+def test_migrate_repair_does_one_thing_at_a_time(served: Served, tended: Tended) -> None:
+    result = invoke(served, "migrate", "repair", "--indexes", "--applied", "app/0001_a.expand")
+    assert result.exit_code == 2
+    assert "give one of" in result.stderr
+    assert invoke(served, "migrate", "repair", "--applied", "no label").exit_code == 2
+    assert tended.calls == []
+
+
 def test_migrate_status_names_a_database_that_is_away_and_shows_the_others(served: Served, tended: Tended) -> None:
-    tended.databases = (MigrationsOf("app", (DONE,)), MigrationsOf("shop", (), "shop does not answer"))
+    tended.databases = (MigrationsOf("app", (DONE,)), MigrationsOf("shop", (), problem="shop does not answer"))
     result = invoke(served, "migrate", "status")
     assert result.exit_code == 1
     assert "✖ shop: shop does not answer" in result.stdout

@@ -22,7 +22,6 @@ BELONGS_TO_LATER_ISSUES = (
     "watch.limits",
     "services.role",
     "deadlines.canarying",
-    "deadlines.rehearsing",
     "deadlines.awaiting",
 )
 
@@ -84,7 +83,7 @@ def test_every_required_key_has_an_example_for_the_error_that_misses_it() -> Non
 
 
 def test_every_phase_with_work_has_its_own_deadline() -> None:
-    without = {Phase.REHEARSING, Phase.CANARYING, Phase.AWAITING}
+    without = {Phase.CANARYING, Phase.AWAITING}
     expected = {f"deadlines.{phase.lower()}" for phase in Phase if not phase.final and phase not in without}
     assert {entry.key for entry in ENTRIES if entry.key.startswith("deadlines.")} == expected
 

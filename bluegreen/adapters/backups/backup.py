@@ -5,16 +5,20 @@ with the same rows in every table is what it claims to be, also while users go o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from bluegreen.adapters.backups import roles
+from bluegreen.adapters.backups.comparison import Compare, Contents, differences
+from bluegreen.adapters.backups.header import database_in
+from bluegreen.adapters.backups.manifest import backup_in, of_contents
 from bluegreen.adapters.backups.shelf import Shelf
-from bluegreen.adapters.backups.snapshot import COUNTING, Snapshot, count_rows, differences, exported
+from bluegreen.adapters.backups.snapshot import contents_of, exported
 from bluegreen.adapters.postgres import facts
 from bluegreen.adapters.postgres.clients import Clients, find_clients
 from bluegreen.adapters.postgres.connections import Access, application_name
@@ -76,43 +80,35 @@ class Backups:
             return ()
         return await self._check_scratch(now)
 
-    async def take(self, deployment: str, release: str) -> Backup:
-        """Take and verify one. Raises BackupFailed; then nothing of it is left, and older ones are untouched."""
+    async def take(self, deployment: str, release: str, needed: Collection[str] = ()) -> Backup:
+        """Take and verify one; then the oldest go, but not those whose ids are `needed`. Raises BackupFailed; then
+        nothing of it is left, and older ones are untouched."""
         try:
             async with asyncio.timeout(self.rules.timeout):
-                return await self._take(deployment, release)
+                return await self._take(deployment, release, needed)
         except TimeoutError as exc:
             raise BackupFailed(
                 f"the backup of {self.name} took longer than {self.rules.timeout:g} s ([backup] timeout)"
             ) from exc
 
-    async def _take(self, deployment: str, release: str) -> Backup:
+    async def _take(self, deployment: str, release: str, needed: Collection[str]) -> Backup:
         began, at = monotonic(), datetime.now(UTC)
         now = await facts.ask(self.access, BackupFailed)
         attempt = Attempt(deployment, release, at, now, await find_clients(now.major, self.rules.bin_dir))
         await self.clear_former(attempt.application)
         await asyncio.to_thread(self._check_disk, now)
         async with self._partial(attempt) as partial:
-            snapshot = await self._dump_and_verify(attempt, partial)
+            found = await self._dump_and_verify(attempt, partial)
             digest, size = await asyncio.to_thread(self.shelf.seal, partial)
-            manifest = self._manifest(attempt, snapshot, digest, size) | {"seconds": round(monotonic() - began, 3)}
+            manifest = self._described(attempt) | found | {"sha256": digest, "size": size}
+            manifest["seconds"] = round(monotonic() - began, 3)
             file = await asyncio.to_thread(self.shelf.keep, partial, manifest)
         await self._after(file)
-        await asyncio.to_thread(self.shelf.prune, self.rules.keep, file)
-        return Backup(
-            id=file.stem,
-            database=self.name,
-            file=str(file),
-            size=size,
-            sha256=digest,
-            verified=self.rules.verify,
-            tables=len(snapshot.rows),
-            rows=sum(snapshot.rows.values()),
-            taken_at=at,
-            seconds=monotonic() - began,
-            deployment=deployment,
-            release=release,
-        )
+        await asyncio.to_thread(self.shelf.prune, self.rules.keep, {file.stem, *needed})
+        backup = backup_in(file, manifest)
+        if backup is None:
+            raise BackupFailed(f"{file}: its manifest cannot be read again")
+        return replace(backup, taken_at=at, seconds=monotonic() - began)
 
     @asynccontextmanager
     async def _partial(self, attempt: Attempt) -> AsyncIterator[Path]:
@@ -133,39 +129,46 @@ class Backups:
         self.shelf.open()
         self.shelf.clear()
 
-    async def _dump_and_verify(self, attempt: Attempt, partial: Path) -> Snapshot:
-        dumper = Dumper(attempt.clients, attempt.application, self.rules.timeout)
-        async with exported(self.access, attempt.application, self.rules.timeout) as snapshot:
+    async def _dump_and_verify(self, attempt: Attempt, partial: Path) -> dict[str, Any]:
+        """Write the dump, and what belongs to it; what the manifest says of it."""
+        dumper, rules = Dumper(attempt.clients, attempt.application, self.rules.timeout), self.rules
+        async with exported(self.access, attempt.application, rules.compare, rules.timeout) as snapshot:
             await dumper.dump(self.access.dsn, snapshot.id, partial)
-        if self.rules.verify == "decode":
-            await dumper.decode(partial, self.access.dsn)
+            contents = await snapshot.dumped()
+        written = await roles.write(self.access, dumper, self.shelf, partial)
+        if rules.verify == "decode":
+            await self.decoded(dumper, partial)
         else:
-            restored = await self.restored(dumper, attempt.deployment, partial)
-            if wrong := differences(snapshot.rows, restored):
-                raise BackupFailed(f"the dump of {self.name} does not hold the rows of the database: {wrong}")
-        return snapshot
+            restored = await self.restored(dumper, attempt.deployment, partial, rules.compare)
+            if wrong := differences(contents, restored):
+                raise BackupFailed(f"the dump of {self.name} does not hold what the database holds: {wrong}")
+        return of_contents(contents) | {"ledger_head": snapshot.ledger_head, "globals": written}
 
-    async def restored(self, dumper: Dumper, purpose: str, dump: Path) -> Mapping[str, int]:
-        """The rows of every table of a copy made from a dump; `purpose` is in the copy's name."""
+    async def decoded(self, dumper: Dumper, dump: Path) -> None:
+        """Read a dump to its end; BackupFailed where that cannot be done, or where it is one of another database."""
+        found = await asyncio.to_thread(database_in, dump)
+        if found != self.access.dsn.database:
+            raise BackupFailed(f"{dump} is a dump of the database {found}, not of {self.access.dsn.database}")
+        await dumper.decode(dump, self.access.dsn)
+
+    async def restored(self, dumper: Dumper, purpose: str, dump: Path, compare: Compare) -> Contents:
+        """What a copy made from a dump holds; `purpose` is in the copy's name."""
         async with scratch(self.access, self.admin_database, self.project, self.name, purpose) as copy:
             await dumper.restore(dump, copy.dsn)
-            async with copy.session(settings=COUNTING, failure=BackupFailed) as connection:
-                return await count_rows(connection, self.rules.timeout)
+            return await contents_of(copy, compare, self.rules.timeout)
 
-    def _manifest(self, attempt: Attempt, snapshot: Snapshot, digest: str, size: int) -> dict[str, Any]:
+    def _described(self, attempt: Attempt) -> dict[str, Any]:
         return {
             "project": self.project,
             "database": self.name,
+            "dbname": self.access.dsn.database,
             "deployment": attempt.deployment,
             "release": attempt.release,
             "taken_at": attempt.at.isoformat(timespec="seconds"),
-            "sha256": digest,
-            "size": size,
             "verified": self.rules.verify,
+            "compare": self.rules.compare,
             "server_version": attempt.facts.server_version,
             "client_version": attempt.clients.version,
-            "ledger_head": snapshot.ledger_head,
-            "rows": dict(snapshot.rows),
         }
 
     async def _after(self, file: Path) -> None:

@@ -1,6 +1,7 @@
 """Backups kept in memory: the part of `MemoryDatabase` (database/memory.py) that backs up."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +12,13 @@ from bluegreen.domain.migrations import Backup
 @dataclass
 class MemoryBackups:
     """`backup_error` and `backup_warnings` answer for backups, `shelf` holds them, `spoilt` maps ids to what is wrong;
-    `backup_hangs` until it is set; `unreachable`: the database does not answer; `on` gives the hours."""
+    `backup_hangs` until it is set; `unreachable`: the database does not answer; `on` gives the hours; `needed` is what
+    the last backup had to keep."""
 
     name: str = "main"
     shelf: list[Backup] = field(default_factory=list)
     spoilt: dict[str, str] = field(default_factory=dict)
+    needed: frozenset[str] = frozenset()
     tidied: list[str] = field(default_factory=list)
     unreachable: bool = False
     backup_error: str = ""
@@ -27,8 +30,9 @@ class MemoryBackups:
         await self._before_backup()
         return self.backup_warnings
 
-    async def back_up(self, deployment: str, release: str) -> Backup:
+    async def back_up(self, deployment: str, release: str, needed: Collection[str] = ()) -> Backup:
         await self._before_backup()
+        self.needed = frozenset(needed)
         at = self.on + timedelta(seconds=len(self.shelf))
         id = f"{self.name}-{at:%Y%m%dT%H%M%SZ}-{deployment}"
         file = f"/backups/{id}.dump"

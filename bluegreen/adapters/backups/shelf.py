@@ -1,6 +1,7 @@
 """The directory where dumps lie. A name says "verified": until then a dump is called `.partial`.
 
-    PROJECT-DATABASE-20260101T120000Z-DEPLOYMENT.dump          0600, and beside it its manifest, .dump.json
+    PROJECT-DATABASE-20260101T120000Z-DEPLOYMENT.dump          0600, and beside it its manifest, .dump.json, and the
+                                                               roles of the server, .dump.globals.sql
 
 fsync before rename, and of the directory after it: else a power cut may keep the name and lose what it names.
 """
@@ -10,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from bluegreen.domain.errors import BackupFailed
 
 PARTIAL = ".partial"
 MANIFEST = ".json"
+GLOBALS = ".globals.sql"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +58,33 @@ class Shelf:
         with self._translated("cleared"):
             for path in self._ours(PARTIAL):
                 path.unlink(missing_ok=True)
-            for path in self._ours(MANIFEST):
-                if not path.with_suffix("").exists():
-                    path.unlink(missing_ok=True)
+            for ending in (MANIFEST, GLOBALS):
+                for path in self._ours(f".dump{ending}"):
+                    if not Path(str(path).removesuffix(ending)).exists():
+                        path.unlink(missing_ok=True)
 
     def begin(self, deployment: str, at: datetime) -> Path:
         """An empty file (0600) for a dump, which `keep` renames or `discard` removes."""
         name = f"{self._prefix}{at:%Y%m%dT%H%M%SZ}-{_safe(deployment)}.dump"
-        path = self.directory / (name + PARTIAL)
+        return self._begun(self.directory / (name + PARTIAL))
+
+    def begin_globals(self, partial: Path) -> Path:
+        """An empty file (0600) for the roles that belong to a dump."""
+        return self._begun(Path(f"{partial.with_suffix('')}{GLOBALS}{PARTIAL}"))
+
+    def _begun(self, path: Path) -> Path:
         with self._translated("written"):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         return path
 
     def discard(self, partial: Path) -> None:
-        """Remove a dump that was not kept."""
+        """Remove a dump that was not kept, and what belongs to it."""
+        final = partial.with_suffix("")
         with self._translated("cleared"):
             partial.unlink(missing_ok=True)
+            Path(f"{final}{GLOBALS}{PARTIAL}").unlink(missing_ok=True)
+            if not final.exists():
+                Path(f"{final}{GLOBALS}").unlink(missing_ok=True)
 
     def seal(self, partial: Path) -> tuple[str, int]:
         """Bring the dump to the disk; its sha256 and size."""
@@ -84,6 +97,8 @@ class Shelf:
         final = partial.with_suffix("")
         draft = Path(f"{final}{MANIFEST}{PARTIAL}")
         with self._translated("written"):
+            if "file" in manifest["globals"]:
+                Path(f"{final}{GLOBALS}{PARTIAL}").rename(f"{final}{GLOBALS}")
             with open(draft, "w", opener=_private) as file:
                 json.dump(manifest, file, indent=2)
                 file.flush()
@@ -93,14 +108,18 @@ class Shelf:
             self._sync_directory()
         return final
 
-    def prune(self, keep: int, just_made: Path) -> None:
-        """Remove all but the newest `keep`; never the one just made, nor what another database's manifest claims."""
+    def prune(self, keep: int, needed: Container[str]) -> None:
+        """Remove all but the newest `keep`; never those whose ids are needed, nor the newest that was verified by being
+        restored, nor what another database's manifest claims."""
         with self._translated("pruned"):
-            dumps = sorted((path for path in self._ours(".dump") if self._claimed(path)), reverse=True)
-            for path in dumps[keep:]:
-                if path != just_made:
-                    path.unlink(missing_ok=True)
-                    Path(f"{path}{MANIFEST}").unlink(missing_ok=True)
+            dumps = sorted(
+                ((path, said) for path in self._ours(".dump") if (said := self._manifest(path))), reverse=True
+            )
+            restored = next((path for path, said in dumps if said.get("verified") == "restore"), None)
+            for path, _ in dumps[keep:]:
+                if path != restored and path.stem not in needed:
+                    for ending in ("", MANIFEST, GLOBALS):
+                        Path(f"{path}{ending}").unlink(missing_ok=True)
 
     @property
     def _prefix(self) -> str:
@@ -122,9 +141,6 @@ class Shelf:
         """The sha256 of a dump as it is now."""
         with self._translated("read"), dump.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-
-    def _claimed(self, dump: Path) -> bool:
-        return bool(self._manifest(dump))
 
     def _manifest(self, dump: Path) -> dict[str, Any]:
         """What its manifest says where that is ours, else nothing: names alone could be another project's (a-b + c,

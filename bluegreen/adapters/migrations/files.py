@@ -1,4 +1,4 @@
-"""A directory of migrations: `NNNN_name.expand.sql` and `NNNN_name.contract.sql`, in the order of their numbers.
+"""A directory of migrations, `NNNN_name.PHASE.sql`, in the order of their numbers: expand, backfill, contract.
 
 All of it is read before anything runs, so that a mistake in the last file is found before the first is applied.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bluegreen.adapters.postgres.scripts import Script, SqlRefused
+from bluegreen.adapters.postgres.sql_backfill import Backfill, backfill_of, refuse_directives
 from bluegreen.adapters.postgres.sql_text import read
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase
@@ -16,18 +17,22 @@ from bluegreen.domain.migrations import MigrationPhase
 NAME = re.compile(
     r"(?P<version>(?P<number>\d{4,})_[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<phase>expand|backfill|contract)\.sql"
 )
-BACKFILL = "backfill"
-
 
 @dataclass(frozen=True, slots=True)
 class SqlFile:
-    """One file, read and understood."""
+    """One file, read and understood; `backfill` is what one of that phase holds."""
 
     path: Path
     version: str
     phase: MigrationPhase
     checksum: str
     script: Script
+    backfill: Backfill | None = None
+
+    @property
+    def before_switch(self) -> bool:
+        """Whether a backfill says that it runs before the switch."""
+        return self.backfill is not None and self.backfill.before_switch
 
 
 def read_directory(directory: Path) -> tuple[SqlFile, ...]:
@@ -49,22 +54,25 @@ def read_file(path: Path) -> SqlFile:
     match = NAME.fullmatch(path.name)
     if match is None:
         raise MigrationFailed(
-            f"{path}: the name says neither order nor phase: it must be NNNN_name.expand.sql or"
+            f"{path}: the name says neither order nor phase: it must be NNNN_name.expand.sql, NNNN_name.backfill.sql or"
             " NNNN_name.contract.sql, with letters, digits, _ and - in name",
             file=str(path),
         )
-    if match["phase"] == BACKFILL:
-        raise MigrationFailed(
-            f"{path}: backfill files are not run by this version of bluegreen, and leaving one out would let"
-            " contract run too early: do the backfill with a tool of your own (in small batches), then remove the file",
-            file=str(path),
-        )
     raw, text = _content(path)
+    phase = MigrationPhase(match["phase"])
     try:
         script = read(text)
+        backfill = _backfill(script, phase)
     except SqlRefused as exc:
         raise MigrationFailed(f"{path}:{exc.line}: {exc.why}", file=str(path), line=exc.line) from exc
-    return SqlFile(path, match["version"], MigrationPhase(match["phase"]), hashlib.sha256(raw).hexdigest(), script)
+    return SqlFile(path, match["version"], phase, hashlib.sha256(raw).hexdigest(), script, backfill)
+
+
+def _backfill(script: Script, phase: MigrationPhase) -> Backfill | None:
+    if phase is MigrationPhase.BACKFILL:
+        return backfill_of(script)
+    refuse_directives(script)
+    return None
 
 
 def _content(path: Path) -> tuple[bytes, str]:
@@ -77,12 +85,17 @@ def _content(path: Path) -> tuple[bytes, str]:
         raise MigrationFailed(f"{path} is not UTF-8 (byte {exc.start})", file=str(path)) from exc
 
 
-def _order(file: SqlFile) -> tuple[int, str, bool]:
-    return _number(file), file.version, file.phase is MigrationPhase.CONTRACT
+def _order(file: SqlFile) -> tuple[int, str, int]:
+    return _number(file), file.version, tuple(MigrationPhase).index(file.phase)
+
+
+def number_of(version: str) -> int:
+    """What the order is by: 7 of 0007_email."""
+    return int(version.partition("_")[0])
 
 
 def _number(file: SqlFile) -> int:
-    return int(file.version.partition("_")[0])
+    return number_of(file.version)
 
 
 def _refuse_twins(files: list[SqlFile]) -> None:

@@ -1,10 +1,10 @@
 """Migrations kept in memory: the part of `MemoryDatabase` (database/memory.py) that migrates."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bluegreen.domain.errors import DatabaseUnreachable, LockBusy, MigrationFailed
 from bluegreen.domain.findings import FileVerdict
@@ -15,6 +15,8 @@ from bluegreen.domain.migrations import (
     MigrationKind,
     MigrationPhase,
     MigrationState,
+    SchemaDrift,
+    SchemaState,
 )
 from bluegreen.domain.plans import Release
 
@@ -33,6 +35,8 @@ class MemoryMigrations:
     hanging: set[str] = field(default_factory=set)
     unreachable: bool = False
     holder: str = ""
+    drift: SchemaDrift | None = None
+    invalid_indexes: tuple[str, ...] = ()
     runs: list[str] = field(default_factory=list)
     on: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -61,9 +65,29 @@ class MemoryMigrations:
         self.migrations.append(migration)
         return migration
 
-    async def migration_states(self) -> tuple[MigrationState, ...]:
+    async def schema(self) -> SchemaState:
         self._reach()
-        return tuple(_stands(migration, self.ledger.get(_key(migration))) for migration in self.migrations)
+        states = tuple(_stands(migration, self.ledger.get(_key(migration))) for migration in self.migrations)
+        return SchemaState(states, self.drift, self.invalid_indexes)
+
+    async def repair(self, *, indexes: bool) -> tuple[str, ...]:
+        if not self.holder:
+            raise MigrationFailed("the migration lock is not held")
+        done = [f"the schema is taken as it is: {thing}" for thing in (self.drift.things if self.drift else ())]
+        self.drift = None
+        if indexes:
+            done += [f"{name} was built again" for name in self.invalid_indexes]
+            self.invalid_indexes = ()
+        return tuple(done)
+
+    async def settle(self, label: str, *, applied: bool, by: str) -> str:
+        if not self.holder:
+            raise MigrationFailed(f"{label}: the migration lock is not held")
+        migration = next((each for each in self.migrations if each.label == label), None)
+        if migration is None or self._done(migration) or not applied:
+            raise MigrationFailed(f"{label}: there is nothing to settle")
+        self._write(migration, "", "")
+        return f"{label}: taken as applied, it will not run"
 
     async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
         self._reach()
@@ -81,7 +105,12 @@ class MemoryMigrations:
             self.holder = ""
 
     async def apply(
-        self, migration: Migration, deployment: str, release: Release, verdict: FileVerdict | None = None
+        self,
+        migration: Migration,
+        deployment: str,
+        release: Release,
+        verdict: FileVerdict | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         if self.unreachable:
             raise MigrationFailed(f"{migration.label}: {self._silent}")
@@ -93,9 +122,13 @@ class MemoryMigrations:
         if migration.version in self.hanging:
             await asyncio.Event().wait()
         error = self.failing.get(migration.version, "")
-        self._write(migration, deployment, error)
+        self._write(migration, deployment, error, release, verdict)
         if error:
             raise MigrationFailed(f"{migration.label}: {error}")
+
+    async def history(self) -> tuple[Applied, ...]:
+        self._reach()
+        return tuple(self.ledger.values())
 
     async def applied(self, deployment: str) -> tuple[Applied, ...]:
         self._reach()
@@ -109,7 +142,9 @@ class MemoryMigrations:
             raise MigrationFailed(f"{migration.label} was changed after it was applied")
         return True
 
-    def _write(self, migration: Migration, deployment: str, error: str) -> None:
+    def _write(
+        self, migration: Migration, deployment: str, error: str, release: Release, verdict: FileVerdict | None
+    ) -> None:
         row = Applied(
             database=self.name,
             source=migration.source,
@@ -120,8 +155,12 @@ class MemoryMigrations:
             checksum=migration.checksum,
             statements_total=migration.statements,
             statements_done=0 if error else migration.statements,
-            finished_at=self.on,
+            finished_at=self.on + timedelta(seconds=len(self.runs)),
             error=error,
+            release=release.version,
+            kind=migration.kind,
+            gate=verdict.gate if verdict else "",
+            accepted=tuple(f.kind for f in verdict.findings if f.accepted) if verdict else (),
         )
         self.ledger.pop(_key(migration), None)  # the last one written comes last
         self.ledger[_key(migration)] = row

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bluegreen.adapters.migrations import command
 from bluegreen.adapters.migrations.files import SqlFile, read_directory, read_file
-from bluegreen.adapters.migrations.gentle import execute, patiently, settings
+from bluegreen.adapters.migrations.gentle import StrongTime, execute, patiently, settings
+from bluegreen.adapters.migrations.hashing import hash_before, write_after
 from bluegreen.adapters.migrations.jobs import Job
 from bluegreen.adapters.migrations.statements import run_statements
+from bluegreen.adapters.migrations.watchdog import guarded
 from bluegreen.adapters.postgres import ledger
 from bluegreen.adapters.postgres.connections import Access, Connection
 from bluegreen.adapters.postgres.ledger import Entry, Key, Row
@@ -18,6 +21,7 @@ from bluegreen.adapters.postgres.rules import Source
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import Migration, MigrationKind, MigrationPhase
 from bluegreen.domain.plans import Release
+from bluegreen.finishing import to_the_end
 
 LOOKS_FOR_US = "1s"
 """How often a backend in a transaction looks whether its client still lives: a killed daemon's locks go with it."""
@@ -33,7 +37,7 @@ async def pending(
     for source in sources:
         if source.kind is MigrationKind.SQL:
             files = await asyncio.to_thread(_read, source)
-            candidates = [_of_file(database, source, file) for file in files if file.phase is phase]
+            candidates = [migration_of(database, source, file) for file in files if file.phase is phase]
         else:
             candidates = [command.migration(database, source, release)] if phase is MigrationPhase.EXPAND else []
         found += [migration for migration in candidates if _is_due(migration, rows)]
@@ -42,18 +46,29 @@ async def pending(
 
 async def apply(job: Job) -> None:
     """Ensure one migration is applied. Done already: nothing. Raises MigrationFailed."""
-    file = await asyncio.to_thread(_unchanged_file, job.migration) if job.migration.file else None
+    file = await asyncio.to_thread(unchanged_file, job.migration) if job.migration.file else None
     async with job.desk() as desk:
         await check_held(desk, job.lock)
         await ledger.ensure(desk)
         await wait_for_former(desk, job.application, job.source.timeout)
         rows = await ledger.rows(desk, job.migration.database)
-    if not _is_due(job.migration, rows):
-        return
-    if file is None:
-        await command.run(job)
-    else:
-        await _run_file(job, file, rows.get(ledger.key(job.migration)))
+        if not _is_due(job.migration, rows):
+            return
+        job = replace(job, hash_before=await hash_before(desk))
+    try:
+        if file is None:
+            await command.run(job)
+        else:
+            await _run_file(job, file, rows.get(ledger.key(job.migration)))
+    except (MigrationFailed, asyncio.CancelledError):
+        if not job.migration.transactional:  # a part of it may have taken effect
+            await _write_after(job)
+        raise
+    await _write_after(job)
+
+
+async def _write_after(job: Job) -> None:
+    await to_the_end(write_after(job), f"catalogue after {job.migration.label}")
 
 
 async def _run_file(job: Job, file: SqlFile, row: Row | None) -> None:
@@ -80,12 +95,14 @@ async def _run_transaction(job: Job, file: SqlFile) -> None:
         await connection.execute(query("settings"), LOOKS_FOR_US)
 
         async def attempt() -> None:
+            time = StrongTime(file, job.source)
             async with connection.transaction():
                 for statement in file.script.statements:
-                    await execute(connection, file, statement, job.source)
+                    await execute(connection, file, statement, job.source, time)
                 await _done_inside(job, connection, file)
 
-        await patiently(attempt, job.source, connection, observer)
+        targets = [target for statement in file.script.statements for target in file.script.targets_of(statement)]
+        await guarded(job, file, lambda: patiently(attempt, job, connection, observer, targets))
 
 
 async def _done_inside(job: Job, connection: Connection, file: SqlFile) -> None:
@@ -95,10 +112,12 @@ async def _done_inside(job: Job, connection: Connection, file: SqlFile) -> None:
 
 
 def _is_due(migration: Migration, rows: Mapping[Key, Row]) -> bool:
-    """Whether it is to be applied. MigrationFailed where a file changed whose statements, or some, took effect."""
+    """Whether it is to be applied; a tool also where what it is told has changed. MigrationFailed where a file changed
+    whose statements, or some, took effect."""
     row = rows.get(ledger.key(migration))
     if row is None or migration.kind is MigrationKind.COMMAND:
-        return row is None or not row.done
+        changed = row is not None and row.applied.state == "done" and row.applied.checksum != migration.checksum
+        return row is None or not row.done or changed
     begun = row.done or (row.mode == "statements" and (row.in_flight or row.applied.statements_done > 0))
     if begun and row.applied.checksum != migration.checksum:
         what = "it was applied" if row.done else "a part of it was applied"
@@ -116,7 +135,8 @@ def _read(source: Source) -> tuple[SqlFile, ...]:
     return read_directory(source.directory) if source.directory else ()
 
 
-def _of_file(database: str, source: Source, file: SqlFile) -> Migration:
+def migration_of(database: str, source: Source, file: SqlFile) -> Migration:
+    """What a file is to the port."""
     return Migration(
         database=database,
         source=source.name,
@@ -128,10 +148,12 @@ def _of_file(database: str, source: Source, file: SqlFile) -> Migration:
         transactional=file.script.transactional,
         statements=len(file.script.statements),
         meaning=file.script.meaning,
+        before_switch=file.before_switch,
     )
 
 
-def _unchanged_file(migration: Migration) -> SqlFile:
+def unchanged_file(migration: Migration) -> SqlFile:
+    """The file of a migration. MigrationFailed where it cannot be read, or was changed since it was planned."""
     file = read_file(Path(migration.file))
     if file.checksum != migration.checksum:
         raise MigrationFailed(f"{migration.file} was changed since it was planned", file=migration.file)

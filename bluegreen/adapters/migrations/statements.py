@@ -11,9 +11,10 @@ from bluegreen.adapters.migrations import indexes
 from bluegreen.adapters.migrations.files import SqlFile
 from bluegreen.adapters.migrations.gentle import Crowded, execute, milliseconds, patiently, settings
 from bluegreen.adapters.migrations.jobs import Job
+from bluegreen.adapters.migrations.watchdog import guarded
 from bluegreen.adapters.postgres.connections import Connection, translated
 from bluegreen.adapters.postgres.ledger import Entry, Row
-from bluegreen.adapters.postgres.locks import Blockers, check_held
+from bluegreen.adapters.postgres.locks import SHORT, Blockers, check_held
 from bluegreen.adapters.postgres.queries import query
 from bluegreen.adapters.postgres.scripts import Alone, Statement
 from bluegreen.domain.errors import MigrationFailed
@@ -88,7 +89,8 @@ class _Steps:
                 await execute(self.connection, self.file, statement, self.job.source)
                 await self.job.write_inside(self.connection, Entry("running", number + 1, in_flight=False))
 
-        await patiently(attempt, self.job.source, self.connection, self.desk)
+        targets = self.file.script.targets_of(statement)
+        await guarded(self.job, self.file, lambda: patiently(attempt, self.job, self.connection, self.desk, targets))
 
     async def _by_itself(self, statement: Statement, number: int, *, begun: bool) -> None:
         with translated(self._where(statement), MigrationFailed):
@@ -106,7 +108,7 @@ class _Steps:
         if statement.alone is Alone.DROPS_INDEX:
             return begun and not await indexes.any_exists(self.connection, statement)
         if statement.alone is Alone.UNKNOWN and begun:
-            raise self._undecidable(statement, number)
+            raise self._undecidable(statement)
         left = await self._clear(statement)
         if left and not begun and not statement.if_not_exists:
             raise MigrationFailed(f"{self._where(statement)}: there is an index {left[0].name} already")
@@ -168,19 +170,15 @@ class _Steps:
     def _where(self, statement: Statement) -> str:
         return f"{self.file.path}:{statement.line}"
 
-    def _undecidable(self, statement: Statement, number: int) -> MigrationFailed:
-        migration = self.job.migration
-        source = migration.source.replace("'", "''")
-        settle = (
-            "UPDATE bluegreen.migration SET in_flight = false, statements_done = {}"  # noqa: S608 - for a person to type
-            f" WHERE source = '{source}' AND version = '{migration.version}' AND phase = '{migration.phase}'"
-        )
+    def _undecidable(self, statement: Statement) -> MigrationFailed:
+        label = self.job.migration.label
         return MigrationFailed(
             f"{self._where(statement)}: the former attempt was cut off while this statement ran, and nothing here can"
-            " tell whether it took effect: look, tell the ledger, then deploy again",
+            " tell whether it took effect: look at what it does, tell the ledger, then deploy again:"
+            f" {' '.join(statement.text.split())[:SHORT]}",
             next=(
-                f"if it took effect: {settle.format(number + 1)}",
-                f"if it did not: {settle.format(number)}",
+                f"if it took effect: bluegreen migrate repair --applied {label}",
+                f"if it did not: bluegreen migrate repair --not-applied {label}",
             ),
             file=str(self.file.path),
             line=statement.line,

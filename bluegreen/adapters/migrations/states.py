@@ -1,61 +1,112 @@
-"""How every migration stands: its file, and the ledger's row. Writes nothing."""
+"""How a schema stands: each migration by file and ledger, and what was changed past us. Writes nothing."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from bluegreen.adapters.migrations.files import SqlFile, read_directory
+from bluegreen.adapters.migrations.files import SqlFile, number_of, read_directory
 from bluegreen.adapters.postgres import ledger
-from bluegreen.adapters.postgres.connections import Access
+from bluegreen.adapters.postgres.connections import Access, Connection
 from bluegreen.adapters.postgres.ledger import Key, Row
+from bluegreen.adapters.postgres.locks import KEY
+from bluegreen.adapters.postgres.queries import query, questions
 from bluegreen.adapters.postgres.rules import Source
-from bluegreen.domain.migrations import MigrationKind, MigrationState
+from bluegreen.adapters.postgres.stamps import drifted
+from bluegreen.domain.migrations import PENDING, MigrationKind, MigrationPhase, MigrationState, SchemaState
+
+NEXT_RELEASE = "(next release)"
+"""The version of a command's migration that no release has brought yet."""
+
+own = questions(__package__)
 
 
-async def ask(access: Access, database: str, sources: Sequence[Source]) -> tuple[MigrationState, ...]:
+async def ask(access: Access, database: str, sources: Sequence[Source]) -> SchemaState:
     """Source after source: first what was applied and has no file (any more), then its files in order.
 
     Rows of sources that the settings do not name come last. Raises DatabaseUnreachable, MigrationFailed.
     """
     async with access.session() as connection:
         rows = await ledger.rows(connection, database)
+        if not await connection.fetch(query("lock_holder"), KEY):
+            rows = {key: _left_behind(row) for key, row in rows.items()}
+        drift = await drifted(connection)
+        invalid = await invalid_indexes(connection)
     found: list[MigrationState] = []
     for source in sources:
         files = await asyncio.to_thread(read_directory, source.directory) if source.directory else ()
-        found += _of_source(database, source.name, files, rows)
+        found += _of_source(database, source, files, rows)
     named = {source.name for source in sources}
     others = [row for (source, _, _), row in rows.items() if source not in named]
-    return (*found, *(_state(row) for row in others))
+    return SchemaState((*found, *(_state(row) for row in others)), drift, invalid)
 
 
-def _of_source(database: str, source: str, files: Sequence[SqlFile], rows: Mapping[Key, Row]) -> list[MigrationState]:
-    with_file = {(source, file.version, file.phase) for file in files}
-    gone = [row for key, row in rows.items() if key[0] == source and key not in with_file]
-    states = [_of_file(database, source, file, rows.get((source, file.version, file.phase))) for file in files]
-    return [*(_state(row) for row in gone), *states]
+async def invalid_indexes(connection: Connection) -> tuple[str, ...]:
+    """Indexes that serve no reader and burden every writer, which nobody builds now."""
+    return tuple(record["name"] for record in await connection.fetch(own("invalid_indexes")))
 
 
-def _of_file(database: str, source: str, file: SqlFile, row: Row | None) -> MigrationState:
+def _left_behind(row: Row) -> Row:
+    """Nobody holds the migration lock, so that nothing can be running."""
+    if row.applied.state != "running":
+        return row
+    return replace(row, applied=replace(row.applied, state="interrupted"))
+
+
+def _of_source(
+    database: str, source: Source, files: Sequence[SqlFile], rows: Mapping[Key, Row]
+) -> list[MigrationState]:
+    ours = {key: row for key, row in rows.items() if key[0] == source.name}
+    with_file = {_key(source, file) for file in files}
+    gone = [replace(_state(row), missing=_had_file(row)) for key, row in ours.items() if key not in with_file]
+    highest = max((number_of(version) for _, version, _ in ours if ours and version[:1].isdigit()), default=0)
+    states = [_of_file(database, source, file, ours, highest) for file in files]
+    held = [replace(state, held=_why_held(state, states)) for state in states]
+    if source.kind is MigrationKind.COMMAND and not ours:
+        return [_of_command(database, source)]
+    return [*gone, *held]
+
+
+def _of_file(database: str, source: Source, file: SqlFile, rows: Mapping[Key, Row], highest: int) -> MigrationState:
+    row = rows.get(_key(source, file))
     if row is not None:
         return _state(row, file)
     return MigrationState(
         database=database,
-        source=source,
+        source=source.name,
         version=file.version,
         phase=file.phase,
         kind=MigrationKind.SQL,
         file=str(file.path),
         statements_total=len(file.script.statements),
+        out_of_order=file.phase is MigrationPhase.EXPAND and number_of(file.version) < highest,
     )
+
+
+def _of_command(database: str, source: Source) -> MigrationState:
+    return MigrationState(database, source.name, NEXT_RELEASE, MigrationPhase.EXPAND, MigrationKind.COMMAND)
+
+
+def _why_held(state: MigrationState, others: Sequence[MigrationState]) -> str:
+    """Why a contract file cannot run yet; empty where nothing here speaks against it."""
+    if state.phase is not MigrationPhase.CONTRACT or state.state != PENDING:
+        return ""
+    before = [
+        other.phase
+        for other in others
+        if other.version == state.version and other is not state and other.state not in ledger.FINISHED
+    ]
+    return f"its {' and its '.join(before)} must be done first" if before else ""
 
 
 def _state(row: Row, file: SqlFile | None = None) -> MigrationState:
     applied = row.applied
+    changed = row.done and file is not None and file.checksum != applied.checksum
     return MigrationState(
         database=applied.database,
         source=applied.source,
         version=applied.version,
         phase=applied.phase,
-        kind=MigrationKind.COMMAND if row.mode == "command" else MigrationKind.SQL,
+        kind=MigrationKind.SQL if _had_file(row) else MigrationKind.COMMAND,
         state=applied.state,
         file=str(file.path) if file else "",
         at=applied.finished_at,
@@ -63,5 +114,14 @@ def _state(row: Row, file: SqlFile | None = None) -> MigrationState:
         statements_total=applied.statements_total,
         statements_done=applied.statements_done,
         error=applied.error,
-        changed=row.done and file is not None and file.checksum != applied.checksum,
+        changed=changed,
+        reformatted=changed and file is not None and file.script.meaning == row.meaning != "",
     )
+
+
+def _had_file(row: Row) -> bool:
+    return row.mode != "command"
+
+
+def _key(source: Source, file: SqlFile) -> Key:
+    return source.name, file.version, file.phase

@@ -22,11 +22,12 @@ VERSION_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The two programs, and what version they say they are."""
+    """The programs, and what version they say they are; `pg_dumpall` None: it is not beside them."""
 
     pg_dump: Path
     pg_restore: Path
     version: str
+    pg_dumpall: Path | None = None
 
 
 async def find_clients(major: int, bin_dir: Path | None = None) -> Clients:
@@ -41,7 +42,8 @@ async def find_clients(major: int, bin_dir: Path | None = None) -> Clients:
             continue
         versions = [await _version(program) for program in (dump, restore)]
         if all(_major(version) == major for version in versions):
-            return Clients(dump, restore, versions[0])
+            everything = directory / "pg_dumpall"
+            return Clients(dump, restore, versions[0], everything if everything.is_file() else None)
         found.append(f"{directory} has {versions[0]}")
     raise BackupFailed(
         f"the server is Postgres {major}, and a backup needs pg_dump and pg_restore of the same major version:"

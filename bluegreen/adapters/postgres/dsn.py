@@ -57,6 +57,15 @@ class Dsn:
             self, full=_with_path(self.full, database), safe=_with_path(self.safe, database), database=database
         )
 
+    def login(self, user: str, password: str) -> Self:
+        """The same database for another role."""
+        parts = urlsplit(self.safe)
+        hosts = parts.netloc.rpartition("@")[2]
+        options = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key != "user"]
+        query = urlencode(options, safe="/", quote_via=quote)
+        netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{hosts}"
+        return type(self).parse(_uri(parts._replace(netloc=netloc, query=query)))
+
     def __str__(self) -> str:
         return f"database {self.database} at {self.where}"
 

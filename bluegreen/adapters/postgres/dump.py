@@ -31,6 +31,18 @@ class Dumper:
             ],
         )  # fmt: skip
 
+    async def globals(self, dsn: Dsn, file: Path, *, passwords: bool) -> None:
+        """Write the roles and tablespaces of the server into `file`, which exists."""
+        if self.clients.pg_dumpall is None:
+            raise BackupFailed(f"there is no pg_dumpall beside {self.clients.pg_dump}")
+        await self._run(
+            dsn,
+            [
+                str(self.clients.pg_dumpall), "--globals-only", f"--file={file}", "--no-password",
+                *([] if passwords else ["--no-role-passwords"]), f"--database={dsn.database}", f"--dbname={dsn.safe}",
+            ],
+        )  # fmt: skip
+
     async def restore(self, file: Path, dsn: Dsn) -> None:
         """Restore the dump into an empty database. Rights and replication are left out: they need roles and rights
         that the copy's owner may lack, and a subscription would keep the copy from being dropped."""
@@ -42,6 +54,12 @@ class Dumper:
             ],
             PGOPTIONS="-c synchronous_commit=off",  # a copy that is thrown away need not wait for disks and replicas
         )  # fmt: skip
+
+    async def restore_whole(self, file: Path, dsn: Dsn) -> None:
+        """Restore the dump into an empty database with owners and rights, for service."""
+        await self._run(
+            dsn, [str(self.clients.pg_restore), "--exit-on-error", "--no-password", f"--dbname={dsn.safe}", str(file)]
+        )
 
     async def decode(self, file: Path, dsn: Dsn) -> None:
         """Read every row of the dump."""

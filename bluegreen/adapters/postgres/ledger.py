@@ -3,6 +3,7 @@
 It is made by the first thing that writes it; readers of a database without one find it empty.
 """
 
+import json
 import os
 import socket
 from dataclasses import dataclass
@@ -12,11 +13,15 @@ import asyncpg
 from bluegreen.adapters.postgres.connections import Connection
 from bluegreen.adapters.postgres.queries import query, script
 from bluegreen.domain.errors import MigrationFailed
-from bluegreen.domain.migrations import Applied, Migration, MigrationPhase
+from bluegreen.domain.findings import Gate
+from bluegreen.domain.migrations import Applied, Migration, MigrationKind, MigrationPhase
 
 VERSION = 2
 UPGRADES = {1: "ledger_2.sql"}
 """What brings a ledger to the next version; the migration lock must be held."""
+
+STAMPED = 2
+"""The first version that knows how the schema was after the last migration."""
 
 FINISHED = ("done", "skipped")
 
@@ -25,11 +30,13 @@ Key = tuple[str, str, MigrationPhase]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the ledger says of one migration. `in_flight`: the next statement was begun, its end is not known."""
+    """What the ledger says of one migration. `in_flight`: the next statement was begun, its end is not known;
+    `meaning` as in Migration."""
 
     applied: Applied
     mode: str
     in_flight: bool
+    meaning: str = ""
 
     @property
     def done(self) -> bool:
@@ -39,7 +46,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be written of one migration. `statements_done`, `in_flight` None: as the ledger has it."""
+    """What is to be written of one migration. `statements_done`, `in_flight` None, `hash_before` "": as the ledger has
+    it. `rehearsal` is JSON."""
 
     state: str
     statements_done: int | None = None
@@ -47,6 +55,8 @@ class Entry:
     error: str = ""
     output: str = ""
     new_attempt: bool = False
+    hash_before: str = ""
+    rehearsal: str | None = None
 
 
 def key(migration: Migration) -> Key:
@@ -58,6 +68,8 @@ def mode(migration: Migration) -> str:
     """How a migration runs."""
     if not migration.file:
         return "command"
+    if migration.phase is MigrationPhase.BACKFILL:
+        return "batches"
     return "transaction" if migration.transactional else "statements"
 
 
@@ -116,7 +128,7 @@ async def write(connection: Connection, migration: Migration, deployment: str, r
         *(entry.state, max(migration.statements, 1), entry.statements_done, entry.in_flight),
         *(deployment, release, f"{socket.gethostname()}:{os.getpid()}"),
         *(entry.error, entry.output, int(entry.new_attempt)),
-        migration.meaning,
+        *(migration.meaning, entry.hash_before, entry.rehearsal),
     )
     return written is not None
 
@@ -132,6 +144,7 @@ async def write_as_ourselves(
 
 
 def _row(record: asyncpg.Record, database: str) -> Row:
+    gate, accepted = _rehearsed(record["rehearsal"])
     applied = Applied(
         database=database,
         source=record["source"],
@@ -144,5 +157,19 @@ def _row(record: asyncpg.Record, database: str) -> Row:
         statements_done=record["statements_done"],
         finished_at=record["finished_at"],
         error=record["error"],
+        release=record["release"],
+        kind=MigrationKind.COMMAND if record["mode"] == "command" else MigrationKind.SQL,
+        gate=gate,
+        accepted=accepted,
     )
-    return Row(applied, record["mode"], record["in_flight"])
+    return Row(applied, record["mode"], record["in_flight"], record["meaning"])
+
+
+def _rehearsed(kept: str | None) -> tuple[str, tuple[str, ...]]:
+    """What the rehearsal of a migration said, and the kinds of findings that its file took all the same."""
+    if not kept:
+        return "", ()
+    findings = json.loads(kept).get("findings", [])
+    accepted = {finding["kind"]: finding["gate"] for finding in findings if finding.get("accepted")}
+    weights = [Gate.WARN if finding.get("accepted") else Gate(finding["gate"]) for finding in findings]
+    return Gate.worst(weights), tuple(kind for kind, gate in accepted.items() if gate == Gate.REFUSE)

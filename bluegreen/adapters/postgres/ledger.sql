@@ -32,6 +32,13 @@ CREATE TABLE bluegreen.migration (
     UNIQUE (source, version, phase)
 );
 
+CREATE TABLE bluegreen.catalogue (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    after text NOT NULL,
+    taken_at timestamptz NOT NULL DEFAULT now(),
+    things jsonb NOT NULL
+);
+
 CREATE TABLE bluegreen.backfill (
     source text NOT NULL,
     version text NOT NULL,
@@ -59,6 +66,7 @@ COMMENT ON COLUMN bluegreen.migration.owner IS 'host:pid of the daemon';
 COMMENT ON COLUMN bluegreen.migration.meaning IS 'Hash of the statements without comments and layout.';
 COMMENT ON COLUMN bluegreen.migration.hash_before IS 'Hash of the catalogue before and after; "" where nobody looked.';
 COMMENT ON COLUMN bluegreen.migration.rehearsal IS 'What its rehearsal found, with what was accepted and why.';
+COMMENT ON TABLE bluegreen.catalogue IS 'What the schema was after our last migration, thing by thing: what differs was changed past us.';
 COMMENT ON COLUMN bluegreen.backfill.last_key IS 'The primary key up to which rows are done, written with their batch.';
 
 INSERT INTO bluegreen.meta (version) VALUES (2);

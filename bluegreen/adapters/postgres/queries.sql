@@ -44,22 +44,33 @@ ORDER BY b.xact_start;
 SELECT pid FROM pg_stat_activity
 WHERE application_name = $1 AND datname = current_database() AND pid <> pg_backend_pid();
 
+-- name: sessions
+-- The sessions of clients in this database but our own, the oldest first.
+SELECT pid, coalesce(application_name, '') AS application_name, coalesce(usename, '?') AS usename,
+    coalesce(host(client_addr), 'a socket') AS client,
+    coalesce(extract(epoch FROM now() - backend_start), 0)::double precision AS seconds
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name NOT LIKE 'bluegreen%'
+ORDER BY backend_start;
+
 -- name: ledger_rows
--- The whole ledger in the order applied.
+-- The whole ledger in the order applied. What version 1 of it does not have is read by way of jsonb.
 SELECT source, version, phase, checksum, mode, state, statements_total, statements_done, in_flight, deployment,
-    finished_at, error
+    finished_at, error, release, coalesce(to_jsonb(migration) ->> 'meaning', '') AS meaning,
+    to_jsonb(migration) ->> 'rehearsal' AS rehearsal
 FROM bluegreen.migration
 ORDER BY coalesce(finished_at, started_at), id;
 
 -- name: ledger_write
--- One row, new or over the former attempt's; never over one that is done. $8, $9 NULL: as before.
+-- One row, new or over the former attempt's; never over one that is done, but for a tool that is another one now. What
+-- is NULL of $8, $9, $18, and $17 where it is empty: as before.
 INSERT INTO bluegreen.migration AS former (
     source, version, phase, checksum, mode, state, statements_total, statements_done, in_flight,
-    deployment, release, owner, error, output, attempts, started_at, finished_at, meaning
+    deployment, release, owner, error, output, attempts, started_at, finished_at, meaning, hash_before, rehearsal
 )
 VALUES (
     $1, $2, $3, $4, $5, $6, $7, coalesce($8::integer, 0), coalesce($9::boolean, false),
-    $10, $11, $12, $13, $14, 1, now(), CASE WHEN $6 <> 'running' THEN clock_timestamp() END, $16
+    $10, $11, $12, $13, $14, 1, now(), CASE WHEN $6 <> 'running' THEN clock_timestamp() END, $16, $17, $18::jsonb
 )
 ON CONFLICT (source, version, phase) DO UPDATE SET
     checksum = excluded.checksum,
@@ -76,14 +87,30 @@ ON CONFLICT (source, version, phase) DO UPDATE SET
     attempts = former.attempts + $15::integer,
     started_at = CASE WHEN $15::integer > 0 THEN excluded.started_at ELSE former.started_at END,
     finished_at = excluded.finished_at,
-    meaning = excluded.meaning
-WHERE former.state NOT IN ('done', 'skipped')
+    meaning = excluded.meaning,
+    hash_before = coalesce(nullif(excluded.hash_before, ''), former.hash_before),
+    hash_after = '',
+    rehearsal = coalesce(excluded.rehearsal, former.rehearsal)
+WHERE former.state NOT IN ('done', 'skipped') OR (former.mode = 'command' AND former.state = 'done' AND former.checksum <> excluded.checksum)
 RETURNING id;
+
+-- name: ledger_hash_after
+-- The hash of the catalogue after a migration was done.
+UPDATE bluegreen.migration SET hash_after = $4 WHERE source = $1 AND version = $2 AND phase = $3 AND state = 'done';
 
 -- name: ledger_head
 -- The migration that was done last.
 SELECT source || '/' || version || '.' || phase FROM bluegreen.migration
 WHERE state = 'done' ORDER BY finished_at DESC, id DESC LIMIT 1;
+
+-- name: stamp_write
+-- The schema as it is after migration $1: $2 holds the digest of each thing.
+INSERT INTO bluegreen.catalogue (after, taken_at, things) VALUES ($1, clock_timestamp(), $2::jsonb)
+ON CONFLICT (only_row) DO UPDATE SET after = excluded.after, taken_at = excluded.taken_at, things = excluded.things;
+
+-- name: stamp
+-- How the schema was after our last migration.
+SELECT after, taken_at, things::text AS things FROM bluegreen.catalogue;
 
 -- name: create_scratch
 -- The statement that makes database $1 with the encoding and the collation of database $2. Postgres names the

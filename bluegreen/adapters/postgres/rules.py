@@ -22,7 +22,8 @@ class Source:
     `{dsn}` is the whole DSN; `dsn_env` is short for a variable that holds just that. `timeout` bounds a tool, and
     each single statement. `lock_timeout` is how long users may queue behind one attempt to get a lock, `lock_budget`
     how long it is tried again; `strong_timeout` bounds a statement while it holds a lock that stops readers or
-    writers (0: no limit; a file that sets statement_timeout itself has its own).
+    writers (0: no limit; a file that sets statement_timeout itself has its own). After `name_after` seconds of waiting
+    for a lock, who is in the way is named. A tool that stops users for longer than `block_timeout` is cancelled.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Source:
     lock_timeout: float = 0.2
     lock_budget: float = 600.0
     strong_timeout: float = 3.0
+    name_after: float = 60.0
+    block_timeout: float = 0.5
 
     def __post_init__(self) -> None:
         if self.kind is MigrationKind.SQL and self.directory is None:
@@ -56,7 +59,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class BackupRules:
-    """[backup]. `verify` "restore" compares row counts in a scratch database, "decode" reads the whole dump.
+    """[backup]. `verify` "restore" compares what a scratch database holds after a restore, "decode" reads the whole
+    dump. `compare` "checksum" compares every row, "count" how many there are.
 
     Needed free: the database's size times `space_factor`, plus `min_free` bytes. `keep` dumps of each database stay.
     `bin_dir` is looked in first for pg_dump and pg_restore. `after` runs once the dump is verified, with `{file}`
@@ -65,6 +69,7 @@ class BackupRules:
 
     directory: Path
     verify: Literal["restore", "decode"] = "restore"
+    compare: Literal["checksum", "count"] = "checksum"
     min_free: int = 1024**3
     space_factor: float = 1.0
     keep: int = 10

@@ -15,7 +15,7 @@ import asyncpg
 
 from bluegreen.adapters.postgres.connections import Access, Connection
 from bluegreen.adapters.postgres.queries import query
-from bluegreen.domain.errors import BackupFailed
+from bluegreen.domain.errors import BackupFailed, OutsideError
 from bluegreen.finishing import to_the_end
 
 PREFIX = "bluegreen_scratch_"
@@ -29,81 +29,99 @@ TIMEOUT = 120.0
 """Seconds to make or drop a database: both force a checkpoint."""
 
 
-def scratch_name(project: str, database: str, deployment: str) -> str:
-    """The name for this project, database and deployment, in at most 63 bytes."""
-    slug = re.sub(r"[^a-z0-9]+", "_", deployment.lower()).strip("_")
-    return (_family(project, database) + slug)[:LONGEST]
+def scratch_name(project: str, database: str, purpose: str) -> str:
+    """The name for this project, database and purpose, in at most 63 bytes."""
+    slug = re.sub(r"[^a-z0-9]+", "_", purpose.lower()).strip("_")
+    return (family(project, database) + slug)[:LONGEST]
 
 
-def _family(project: str, database: str) -> str:
+def family(project: str, database: str) -> str:
+    """What the names of all scratch databases of this project and database begin with."""
     return f"{PREFIX}{hashlib.sha256(f'{project}/{database}'.encode()).hexdigest()[:8]}_"
 
 
 @asynccontextmanager
 async def scratch(
-    access: Access, admin_database: str, project: str, database: str, deployment: str
+    access: Access,
+    admin_database: str,
+    project: str,
+    database: str,
+    purpose: str,
+    *,
+    failure: type[OutsideError] = BackupFailed,
+    owner: str = "",
 ) -> AsyncIterator[Access]:
-    """An empty database like that of `access`, which nobody but its owner may enter. Raises BackupFailed."""
-    name = scratch_name(project, database, deployment)
+    """An empty database like that of `access`, which nobody but its owner may enter: us, or the role `owner` of which
+    we must be a member. Raises `failure`."""
+    name = scratch_name(project, database, purpose)
     admin = access.to(admin_database)
-    async with admin.session(failure=BackupFailed, settings={"tcp_keepalives_idle": "60"}) as connection:
+    async with admin.session(failure=failure, settings={"tcp_keepalives_idle": "60"}) as connection:
         await connection.execute(query("settings"), "0")
         await drop_leftovers(connection, project, database)
-        await _own(connection, name)
-        failure: BackupFailed | None = None
+        await _own(connection, name, failure)
+        first: OutsideError | None = None
         try:
-            await _create(connection, name, access)
+            await _create(connection, name, access, owner, failure)
             yield access.to(name)
-        except BackupFailed as exc:
-            failure = exc
+        except OutsideError as exc:
+            first = exc
             raise
         finally:
-            await to_the_end(_drop(admin, name, failure), f"dropping {name}")
+            await to_the_end(_drop(admin, name, first, failure), f"dropping {name}")
 
 
-async def drop_leftovers(connection: Connection, project: str, database: str) -> None:
-    """Drop what dead makers left of this project and database."""
+async def drop_leftovers(connection: Connection, project: str, database: str) -> tuple[str, ...]:
+    """Drop what dead makers left of this project and database; returns their names."""
     names = await connection.fetch(
-        "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", _family(project, database)
+        "SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", family(project, database)
     )
+    dropped = []
     for name in (record["datname"] for record in names):
-        if await _owned(connection, name):
+        if await owned(connection, name):
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=TIMEOUT)
             await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
+            dropped.append(name)
+    return tuple(dropped)
 
 
-async def _create(connection: Connection, name: str, access: Access) -> None:
+async def owned(connection: Connection, name: str) -> bool:
+    """Whether nobody else alive made this name; if so, it is this connection's for as long as it lives."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name))
+
+
+async def _create(connection: Connection, name: str, access: Access, owner: str, failure: type[OutsideError]) -> None:
     statement = await connection.fetchval(query("create_scratch"), name, access.dsn.database)
     try:
-        await connection.execute(statement, timeout=TIMEOUT)
+        await connection.execute(statement + (f' OWNER "{owner}"' if owner else ""), timeout=TIMEOUT)
     except asyncpg.InsufficientPrivilegeError as exc:
-        raise BackupFailed(
-            f"verifying by restoring needs a scratch database, and the role may not make one: {exc}",
-            next=("ALTER ROLE the_role_of_the_dsn CREATEDB", 'or [backup] verify = "decode"'),
+        raise failure(
+            f"a scratch database is needed, and the role may not make one: {exc}",
+            next=("ALTER ROLE the_role_of_the_dsn CREATEDB", *_ways_around(failure)),
         ) from exc
     await connection.execute(f'REVOKE CONNECT ON DATABASE "{name}" FROM PUBLIC')
     await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
-async def _own(connection: Connection, name: str) -> None:
+def _ways_around(failure: type[OutsideError]) -> tuple[str, ...]:
+    return ('or [backup] verify = "decode"',) if failure is BackupFailed else ()
+
+
+async def _own(connection: Connection, name: str, failure: type[OutsideError]) -> None:
     """A maker that was killed is gone as soon as the server notices, at the latest after the statement it is in."""
     deadline = monotonic() + PATIENCE
-    while not await _owned(connection, name):
+    while not await owned(connection, name):
         if monotonic() >= deadline:
-            raise BackupFailed(f"another daemon uses the scratch database {name}")
+            raise failure(f"another daemon uses the scratch database {name}")
         await asyncio.sleep(POLL)
 
 
-async def _owned(connection: Connection, name: str) -> bool:
-    return bool(await connection.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name))
-
-
-async def _drop(admin: Access, name: str, failure: BackupFailed | None) -> None:
+async def _drop(admin: Access, name: str, first: OutsideError | None, failure: type[OutsideError]) -> None:
     try:
-        async with admin.session(failure=BackupFailed) as connection:  # the one that made it may be broken by now
+        async with admin.session(failure=failure) as connection:  # the one that made it may be broken by now
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=TIMEOUT)
-    except BackupFailed as second:
-        first = f"{failure.detail}; and " if failure else ""
-        raise BackupFailed(
-            f"{first}the scratch database {name} could not be dropped (the next backup tries again): {second.detail}"
-        ) from (failure or second)
+    except OutsideError as second:
+        before = f"{first.detail}; and " if first else ""
+        raise failure(
+            f"{before}the scratch database {name} could not be dropped (the next one who needs one tries again):"
+            f" {second.detail}"
+        ) from (first or second)

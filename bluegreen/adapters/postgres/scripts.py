@@ -47,11 +47,29 @@ class Relation:
         return ".".join('"' + part.replace('"', '""') + '"' for part in (self.schema, self.name) if part)
 
 
+class LockMode(StrEnum):
+    """Locks of tables that stop writers, or readers too, in the words of pg_locks."""
+
+    SHARE = "ShareLock"
+    SHARE_ROW_EXCLUSIVE = "ShareRowExclusiveLock"
+    EXCLUSIVE = "ExclusiveLock"
+    ACCESS_EXCLUSIVE = "AccessExclusiveLock"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a statement locks; `partners`: with it the tables that foreign keys lead to, and those that lead here."""
+
+    relation: Relation
+    mode: LockMode
+    partners: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement: where it begins, and what it needs. `table` and `indexes` are named for those about indexes;
-    `strong` while it runs, readers or writers of a table wait; `setting` it only sets up the session, `limit` with a
-    statement_timeout of its own."""
+    `strong` while it runs, readers or writers of a table wait: of `targets`, as far as the text says; `creates` a
+    table; `setting` it only sets up the session, `limit` with a statement_timeout of its own."""
 
     text: str
     line: int
@@ -63,6 +81,8 @@ class Statement:
     if_not_exists: bool = False
     table: Relation | None = None
     indexes: tuple[Relation, ...] = ()
+    targets: tuple[Target, ...] = ()
+    creates: Relation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +99,16 @@ class Script:
     def limits_itself(self) -> bool:
         """Whether it sets a statement_timeout, so that whoever runs it must not."""
         return any(statement.limit for statement in self.statements)
+
+    def harms(self, statement: Statement) -> bool:
+        """Whether users wait while it runs: those of a table that the script made itself are none yet."""
+        return statement.strong and (not statement.targets or bool(self.targets_of(statement)))
+
+    def targets_of(self, statement: Statement) -> tuple[Target, ...]:
+        """What it locks that was there before this script, as far as names tell."""
+        own = [other.creates for other in self.statements if other.creates is not None]
+        return tuple(target for target in statement.targets if not any(_same(target.relation, new) for new in own))
+
+
+def _same(one: Relation, other: Relation) -> bool:
+    return one.name == other.name and (not one.schema or not other.schema or one.schema == other.schema)

@@ -10,8 +10,18 @@ import re
 import postgast
 from postgast import pg_query_pb2 as pg
 
-from bluegreen.adapters.postgres.scripts import HEADER, Alone, Relation, Script, SqlRefused, Statement
+from bluegreen.adapters.postgres.scripts import (
+    HEADER,
+    Alone,
+    LockMode,
+    Relation,
+    Script,
+    SqlRefused,
+    Statement,
+    Target,
+)
 from bluegreen.adapters.postgres.sql_directives import NO_TRANSACTION, Directive, directives
+from bluegreen.adapters.postgres.sql_targets import created, targets
 
 
 def read(text: str) -> Script:
@@ -84,17 +94,18 @@ def _statement(text: str, line: int, node: pg.Node) -> Statement:
     if kind == "reindex_stmt":
         return _reindex(text, line, node.reindex_stmt)
     if kind == "alter_table_stmt":
-        return _alter_table(text, line, node.alter_table_stmt)
+        return _alter_table(text, line, node)
     if kind == "variable_set_stmt":
         return Statement(text, line, setting=True, limit=node.variable_set_stmt.name == "statement_timeout")
-    return Statement(text, line, _alone(kind, node), strong=kind in STRONG)
+    locked = targets(kind, node)
+    strong = bool(locked) or kind in STRONG
+    return Statement(text, line, _alone(kind, node), strong=strong, targets=locked, creates=created(kind, node))
 
 
 STRONG = {
-    "drop_stmt", "rename_stmt", "create_trig_stmt", "rule_stmt", "truncate_stmt", "lock_stmt", "cluster_stmt",
-    "create_policy_stmt", "alter_policy_stmt", "alter_object_schema_stmt", "alter_owner_stmt",
+    "drop_stmt", "rename_stmt", "cluster_stmt", "alter_object_schema_stmt", "alter_owner_stmt", "alter_domain_stmt",
 }  # fmt: skip
-"""Statements that take a lock which stops writers or readers of a table that exists (Postgres manual, 13.3.1)."""
+"""Statements that may stop writers or readers of a table that they do not name."""
 
 
 def _refuse(line: int, kind: str, node: pg.Node) -> None:
@@ -120,6 +131,7 @@ def _create_index(text: str, line: int, node: pg.IndexStmt) -> Statement:
         Alone.BUILDS_INDEX if node.concurrent else Alone.NO,
         concurrent=node.concurrent,
         strong=not node.concurrent,
+        targets=() if node.concurrent else (Target(table, LockMode.SHARE),),
         if_not_exists=node.if_not_exists,
         table=table,
         indexes=(Relation(node.idxname, table.schema),) if node.idxname else (),
@@ -137,22 +149,18 @@ def _reindex(text: str, line: int, node: pg.ReindexStmt) -> Statement:
         alone,
         concurrent=concurrent,
         strong=not concurrent,
+        targets=() if concurrent or many else (Target(target, LockMode.ACCESS_EXCLUSIVE),),
         table=target if node.kind == pg.REINDEX_OBJECT_TABLE else None,
         indexes=(target,) if node.kind == pg.REINDEX_OBJECT_INDEX else (),
     )
 
 
-def _alter_table(text: str, line: int, node: pg.AlterTableStmt) -> Statement:
-    commands = [item.alter_table_cmd for item in node.cmds]
+def _alter_table(text: str, line: int, node: pg.Node) -> Statement:
+    commands = [item.alter_table_cmd for item in node.alter_table_stmt.cmds]
     concurrent = any(getattr(command, "def").partition_cmd.concurrent for command in commands)
-    validates = all(command.subtype == pg.AT_ValidateConstraint for command in commands)
-    return Statement(
-        text,
-        line,
-        Alone.UNKNOWN if concurrent else Alone.NO,
-        concurrent=concurrent,
-        strong=not (concurrent or validates),
-    )
+    locked = () if concurrent else targets("alter_table_stmt", node)
+    alone = Alone.UNKNOWN if concurrent else Alone.NO
+    return Statement(text, line, alone, concurrent=concurrent, strong=bool(locked), targets=locked)
 
 
 def _alone(kind: str, node: pg.Node) -> Alone:

@@ -201,7 +201,7 @@ async def test_tidying_takes_nothing_that_is_kept(bench: Bench) -> None:
 async def test_every_migration_is_told_with_what_the_ledger_says_of_it(bench: Bench) -> None:
     bench.add("0001_a", EXPAND)
     bench.add("0001_a", CONTRACT)
-    assert [(m.label, m.state) for m in await bench.database.migration_states()] == [
+    assert [(m.label, m.state) for m in (await bench.database.schema()).migrations] == [
         ("app/0001_a.expand", "pending"),
         ("app/0001_a.contract", "pending"),
     ]
@@ -210,7 +210,7 @@ async def test_every_migration_is_told_with_what_the_ledger_says_of_it(bench: Be
     bench.break_one("0002_b")
     with pytest.raises(MigrationFailed):
         await _apply(bench.database, deployment="d2")
-    states = {m.label: m for m in await bench.database.migration_states()}
+    states = {m.label: m for m in (await bench.database.schema()).migrations}
     assert {label: (m.state, m.deployment) for label, m in states.items()} == {
         "app/0001_a.expand": ("done", "d1"),
         "app/0001_a.contract": ("pending", ""),
@@ -225,7 +225,7 @@ async def test_an_unreachable_database_is_said_to_be_so(bench: Bench) -> None:
     bench.add("0001_a", EXPAND)
     gone = bench.unreachable()
     questions: list[Awaitable[object]] = [gone.facts(), gone.pending(EXPAND, RELEASE), gone.applied("d1")]
-    questions.append(gone.migration_states())
+    questions.append(gone.schema())
     for question in questions:
         with pytest.raises(DatabaseUnreachable, match="does not answer"):
             await question

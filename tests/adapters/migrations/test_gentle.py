@@ -32,7 +32,20 @@ async def busy(site: Site) -> Site:
     return site
 
 
-async def test_a_migration_waits_for_a_reader_in_short_tries_and_then_goes_through(busy: Site) -> None:
+@pytest.fixture
+async def opaque(busy: Site) -> Site:
+    """The text does not say which table it locks, so that nobody can look for who is in the way."""
+    busy.write(
+        "0001_a.expand.sql",
+        "CREATE TABLE before_it (id int);\nDO $$ BEGIN EXECUTE 'ALTER TABLE ' || 'busy ADD a int'; END $$",
+    )
+    return busy
+
+
+async def test_a_migration_that_cannot_look_waits_for_a_reader_in_short_tries_and_then_goes_through(
+    opaque: Site,
+) -> None:
+    busy = opaque
     async with asyncio.TaskGroup() as group:
         async with _reader(busy):
             task = group.create_task(busy.apply(), name="apply")
@@ -45,7 +58,8 @@ async def test_a_migration_waits_for_a_reader_in_short_tries_and_then_goes_throu
     assert await busy.value("SELECT to_regclass('before_it') IS NOT NULL")
 
 
-async def test_users_do_not_queue_behind_a_waiting_migration_for_longer_than_lock_timeout(busy: Site) -> None:
+async def test_users_do_not_queue_behind_a_waiting_migration_for_longer_than_lock_timeout(opaque: Site) -> None:
+    busy = opaque
     async with asyncio.TaskGroup() as group:
         async with _reader(busy):
             task = group.create_task(busy.apply(), name="apply")
@@ -57,7 +71,8 @@ async def test_users_do_not_queue_behind_a_waiting_migration_for_longer_than_loc
         await task
 
 
-async def test_when_the_budget_is_spent_nothing_is_applied_and_the_blocker_is_named(busy: Site) -> None:
+async def test_when_the_budget_is_spent_nothing_is_applied_and_the_blocker_is_named(opaque: Site) -> None:
+    busy = opaque
     busy.gently(lock_budget=3.0)
     async with _reader(busy):
         with pytest.raises(MigrationFailed) as caught:
@@ -68,7 +83,8 @@ async def test_when_the_budget_is_spent_nothing_is_applied_and_the_blocker_is_na
     assert await busy.value("SELECT to_regclass('before_it')") is None
 
 
-async def test_cancelled_while_it_waits_for_a_lock_it_ends_at_once_and_leaves_nothing(busy: Site) -> None:
+async def test_cancelled_while_it_waits_for_a_lock_it_ends_at_once_and_leaves_nothing(opaque: Site) -> None:
+    busy = opaque
     async with _reader(busy), asyncio.TaskGroup() as group:
         task = group.create_task(busy.apply(), name="apply")
         await until_true(busy, "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")

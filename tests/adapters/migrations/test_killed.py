@@ -85,5 +85,5 @@ async def test_in_a_backup_the_next_attempt_ends_the_former_dump_and_leaves_one_
         await until_true(site, f"SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = {former}")
         await locker.close()
     name = Path(resumed.result().file).name
-    assert sorted(path.name for path in site.backups.iterdir()) == [name, f"{name}.json"]
+    assert sorted(path.name for path in site.backups.iterdir()) == [name, f"{name}.globals.sql", f"{name}.json"]
     assert await site.scratch_databases() == []

@@ -131,16 +131,25 @@ async def test_a_drop_that_was_finished_while_nobody_looked_counts_as_done(table
     assert (await table.ledger("0001_index"))["state"] == "done"
 
 
-async def test_what_nobody_can_tell_is_left_to_a_person_with_the_statement_to_type(table: Site) -> None:
+@pytest.mark.parametrize(("applied", "rows"), [(True, 1), (False, 2)])
+async def test_what_nobody_can_tell_is_settled_by_a_person_with_a_verb(table: Site, applied: bool, rows: int) -> None:
     await table.execute("CREATE PROCEDURE twice() LANGUAGE sql AS 'INSERT INTO t VALUES (0, 0)'")
-    table.write(INDEX, HEADER + "CALL twice()")
+    table.write(INDEX, HEADER + "CALL twice(); ALTER TABLE t ADD c int")
     await table.apply()
+    await table.execute("ALTER TABLE t DROP c")
     await _stop_at(table, "0001_index", 0, in_flight=True)
-    with pytest.raises(MigrationFailed, match="nothing here can tell") as caught:
+    with pytest.raises(MigrationFailed, match=r"nothing here can tell.*CALL twice") as caught:
         await table.apply()
-    await table.execute(caught.value.next[0].partition(": ")[2])
+    assert [line.partition(": ")[2] for line in caught.value.next] == [
+        "bluegreen migrate repair --applied app/0001_index.expand",
+        "bluegreen migrate repair --not-applied app/0001_index.expand",
+    ]
+    database = table.database()
+    async with database.locked():
+        await database.settle("app/0001_index.expand", applied=applied, by="somebody")
     await table.apply()
-    assert await table.value("SELECT count(*) FROM t WHERE a = 0") == 1
+    assert await table.value("SELECT count(*) FROM t WHERE a = 0") == rows
+    assert (await table.ledger("0001_index"))["state"] == "done"
 
 
 async def test_leftovers_of_a_broken_reindex_are_removed(table: Site) -> None:

@@ -1,0 +1,72 @@
+-- What making and watching a copy asks of the server (postgres/queries.py).
+
+-- name: database_settings
+-- What a session on production begins with because of ALTER DATABASE or ALTER ROLE IN DATABASE.
+SELECT name, setting FROM pg_settings
+WHERE source IN ('database', 'database user') AND context IN ('user', 'superuser');
+
+-- name: rights
+-- What we may do: make databases, roles, and all else.
+SELECT rolsuper AS superuser, rolcreatedb OR rolsuper AS create_database, rolcreaterole OR rolsuper AS create_role
+FROM pg_roles WHERE rolname = current_user;
+
+-- name: held_locks
+-- The locks on relations that this backend holds, but those of a mere reader and those on the system's.
+SELECT DISTINCT relation::bigint AS oid, mode FROM pg_locks
+WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND mode <> 'AccessShareLock'
+    AND relation >= 16384 AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
+
+-- name: scans
+-- How often tables were read from end to end, in this transaction only.
+SELECT oid::bigint AS oid, pg_stat_get_xact_numscans(oid) AS scans FROM pg_class
+WHERE relkind IN ('r', 'm') AND oid >= 16384 AND pg_stat_get_xact_numscans(oid) > 0;
+
+-- name: scans_by_all
+-- The same of all sessions that have ended their transactions.
+SELECT relid::bigint AS oid, seq_scan AS scans FROM pg_stat_user_tables WHERE seq_scan > 0;
+
+-- name: unpopulated
+-- Materialised views without rows, in the order in which they were made.
+SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'm' AND NOT relispopulated ORDER BY oid;
+
+-- name: cluster
+-- What all databases of the server share, as far as anybody may see it: roles with their memberships and settings,
+-- and databases; not those that rehearsals and backups make.
+SELECT 'role ' || quote_ident(r.rolname) AS name, md5(concat_ws(' ', r.rolsuper, r.rolinherit, r.rolcreaterole,
+    r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil,
+    (SELECT string_agg(concat_ws(' ', g.rolname, m.admin_option), ',' ORDER BY g.rolname)
+        FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
+        WHERE m.member = r.oid AND g.rolname !~ '^bluegreen_rehearsal_'),
+    (SELECT string_agg(concat_ws(' ', s.setdatabase, s.setconfig::text), ',' ORDER BY s.setdatabase)
+        FROM pg_db_role_setting AS s WHERE s.setrole = r.oid))) AS digest
+FROM pg_roles AS r
+WHERE r.rolname !~ '^(pg_|bluegreen_rehearsal_)'
+UNION ALL
+SELECT 'database ' || quote_ident(d.datname), md5(concat_ws(' ', pg_get_userbyid(d.datdba), d.datacl::text,
+    d.datallowconn, d.datconnlimit,
+    (SELECT s.setconfig::text FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid AND s.setrole = 0)))
+FROM pg_database AS d
+WHERE d.datname !~ '^bluegreen_scratch_' AND NOT d.datistemplate;
+
+-- name: others_there
+-- How many other sessions are in this database.
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = $1;
+
+-- name: watch_tools
+-- What each DDL command of a tool locks, written down as it ends. The tool's role has no rights here and needs none.
+CREATE SCHEMA bluegreen;
+CREATE TABLE bluegreen.held (oid bigint NOT NULL, mode text NOT NULL);
+CREATE FUNCTION bluegreen.note_locks() RETURNS event_trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    INSERT INTO bluegreen.held
+    SELECT relation::bigint, mode FROM pg_locks
+    WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND mode <> 'AccessShareLock'
+        AND relation >= 16384 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation <> 'bluegreen.held'::regclass;
+END
+$$;
+CREATE EVENT TRIGGER bluegreen_locks ON ddl_command_end EXECUTE FUNCTION bluegreen.note_locks();
+
+-- name: held_by_tools
+SELECT DISTINCT oid, mode FROM bluegreen.held;

@@ -1,0 +1,26 @@
+"""Production before and after a rehearsal: whether somebody changed it meanwhile, and what."""
+
+from collections.abc import Mapping
+
+from bluegreen.adapters.postgres.catalogue import look
+from bluegreen.adapters.postgres.connections import Connection
+from bluegreen.adapters.postgres.queries import questions
+from bluegreen.domain.catalogue import differences, digests
+
+own = questions(__package__, "copies.sql")
+
+SHOWN = 5
+
+
+async def digest(production: Connection) -> Mapping[str, str]:
+    """A short hash of each thing in this database, and of what all databases of the server share. Partitions are left
+    out: they come and go by themselves. So are the scratch databases and roles of ours."""
+    shared = {record["name"]: record["digest"] for record in await production.fetch(own("cluster"))}
+    return {**digests(await look(production)), **shared}
+
+
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """What differs, in words; "" where nothing does."""
+    found = differences(before, after)
+    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return ", ".join(found[:SHOWN]) + more

@@ -1,0 +1,78 @@
+"""What can be told of SQL expressions as Postgres writes them (pg_get_expr, pg_get_constraintdef), without a parser."""
+
+import re
+
+from bluegreen.domain.differences import PART
+
+LITERAL = re.compile(r"'(?:[^']|'')*'(?:::[\w\s\"\[\].]+?(?=[,)\]\s]|$))?")
+FALLIBLE_CAST = re.compile(
+    r"\)::(?!text\b|character varying\b|regclass\b|jsonb?\b(?!\s*->)|double precision\b|numeric\b(?!\s*\())[a-z\"]"
+    r"|(?:->>|#>>)[^()]*\)+::(?!text\b|character varying\b)"
+)
+DIVISION = re.compile(r"(?<![/*])[/%](?![*/])")
+NULL_AWARE = re.compile(
+    r"IS NOT NULL|IS DISTINCT|COALESCE|num_nonnulls|num_nulls|IS (?:NOT )?(?:TRUE|FALSE|UNKNOWN)|CASE\b"
+)
+VOLATILE = re.compile(
+    r"\b(?:nextval|gen_random_uuid|uuidv7|uuid_generate_v\d|random|clock_timestamp|uuidv4)\s*\(", re.IGNORECASE
+)
+ARRAY = re.compile(r"ARRAY\[(?P<items>[^\]]*)\]")
+LIMIT = re.compile(r"(?P<sign><=|>=|<|>)\s*\(?'?(?P<number>-?\d+(?:\.\d+)?)'?\)?")
+
+
+def can_fail(expression: str) -> bool:
+    """Whether working it out can fail on a row: a division, or a cast of something that is no literal."""
+    bare = LITERAL.sub("''", expression)
+    return bool(DIVISION.search(bare) or FALLIBLE_CAST.search(bare))
+
+
+def passes_null(check: str) -> bool:
+    """Whether a CHECK surely accepts a row in which what it names is NULL."""
+    return not NULL_AWARE.search(LITERAL.sub("''", check))
+
+
+def always_other(default: str) -> bool:
+    """Whether a default gives each row a value of its own."""
+    return bool(VOLATILE.search(default))
+
+
+def names_in(text: str) -> set[str]:
+    """The words in it that can be columns, as catalogues write them."""
+    return set(PART.findall(re.sub(r"[^\w\"$.]+", " ", LITERAL.sub(" ", text))))
+
+
+def only_wider(former: str, now: str) -> bool:
+    """Whether a CHECK accepts all that the former one accepted: a longer list, a wider limit, another way to pass."""
+    former, now = (_core(text) for text in (former, now))
+    return former == now or _alternative(former, now) or _longer_list(former, now) or _wider_limit(former, now)
+
+
+def _core(check: str) -> str:
+    return re.sub(r"\s+", " ", check).removesuffix(" NOT VALID").removeprefix("CHECK ").strip()
+
+
+def _alternative(former: str, now: str) -> bool:
+    inner = former[1:-1] if former.startswith("(") else former
+    return bool(inner) and now.startswith(f"({inner} OR ")
+
+
+def _longer_list(former: str, now: str) -> bool:
+    old, new = ARRAY.findall(former), ARRAY.findall(now)
+    if len(old) != 1 or len(new) != 1 or "<> ALL" in now or "NOT (" in now:
+        return False
+    if ARRAY.sub("?", former) != ARRAY.sub("?", now):
+        return False
+    return set(re.split(r",\s*", old[0])) <= set(re.split(r",\s*", new[0]))
+
+
+def _wider_limit(former: str, now: str) -> bool:
+    old, new = list(LIMIT.finditer(former)), list(LIMIT.finditer(now))
+    if not old or len(old) != len(new) or "NOT (" in now or LIMIT.sub("?", former) != LIMIT.sub("?", now):
+        return False
+    for a, b in zip(old, new, strict=True):
+        low, high = float(a["number"]), float(b["number"])
+        if a["sign"][0] != b["sign"][0] or ("=" in a["sign"] and "=" not in b["sign"] and low == high):
+            return False
+        if (high < low) if a["sign"][0] == "<" else (high > low):
+            return False
+    return True
