@@ -131,6 +131,7 @@ async def _run_side_by_side(settings: Settings, parts: Parts, ending: Ending, ha
             group.create_task(parts.engine.work(), name="engine")
             group.create_task(parts.engine.end_inspections(), name="inspections")
             group.create_task(parts.outbox.run(), name="outbox")
+            group.create_task(parts.service.schema_watch.run(), name="schema")
             group.create_task(parts.chronicle.run(), name="chronicle")
             group.create_task(parts.metrics.watch_loop(), name="loop")
             group.create_task(_reload_when_told(parts.service, hangup), name="reloads")

@@ -17,6 +17,7 @@ from bluegreen.adapters.notifiers.command import CommandNotifier
 from bluegreen.adapters.notifiers.webhook import Webhook
 from bluegreen.adapters.notifiers.wishes import Wishes
 from bluegreen.adapters.postgres.rules import BackupRules, Source
+from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.adapters.signals.probes import Probes
@@ -249,6 +250,16 @@ def _databases(settings: Settings) -> list[Database]:
         after=backup.after or (),
     )
     named = {c: name for c in Colour if (name := settings.environments.of(c).application_name)}
+    said = settings.rehearsal
+    rehearsal = RehearsalRules(
+        copy=said.source,
+        max_size=said.max_size,
+        timeout=said.timeout,
+        statement_timeout=said.statement_timeout,
+        probe_budget=said.probe_budget,
+        queries=said.queries,
+        tool_role=said.tool_role,
+    )
     return [
         PostgresDatabase(
             database.name,
@@ -257,6 +268,7 @@ def _databases(settings: Settings) -> list[Database]:
             admin_database=database.admin_database,
             sources=[_source(migration) for migration in settings.migrations if migration.database == database.name],
             backup=rules,
+            rehearsal=rehearsal,
             colour_sessions=named,
         )
         for database in settings.databases

@@ -92,6 +92,7 @@ async def fill(work: Work, database: Database, migration: Migration, watch: Watc
     work.note(f"{label} waits for its turn")
     async with work.world.turn.taken(f"{label} is being run for {work.purpose}"), database.locked():
         filling.begin(_at_first(migration))
+        work.note(f"{label} is running")
         await work.tell("backfill.begun", migration=label, database=database.name)
         try:
             progress = await _told(work, database, migration, users(watch))
@@ -114,18 +115,19 @@ async def _told(work: Work, database: Database, migration: Migration, brake: Bra
 
     def report(progress: Progress) -> None:
         filling.now = progress
-        work.note(f"{progress.label}: {progress.describe()}")
 
-    failed: BluegreenError | None = None
+    outcome: Progress | BluegreenError
     async with asyncio.TaskGroup() as group:
         teller = group.create_task(_tell(work), name=f"progress:{migration.label}")
         try:
-            return await database.backfill(migration, work.purpose, work.release, brake, report, filling.halt)
+            outcome = await database.backfill(migration, work.purpose, work.release, brake, report, filling.halt)
         except BluegreenError as exc:
-            failed = exc  # raised here, the group would wrap it
+            outcome = exc  # raised here, the group would wrap it
         finally:
             teller.cancel()
-    raise failed
+    if isinstance(outcome, BluegreenError):
+        raise outcome
+    return outcome
 
 
 async def _tell(work: Work) -> None:
@@ -171,5 +173,3 @@ def users(watch: Watch) -> Brake:
 def _at_first(migration: Migration) -> Progress:
     m = migration
     return Progress(m.database, m.source, m.version, "", BackfillState.RUNNING)
-
-

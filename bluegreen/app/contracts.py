@@ -101,7 +101,7 @@ async def refuse_sessions(world: World, database: Database, idle: Colour) -> str
 
 
 async def refuse_running(world: World, idle: Colour) -> None:
-    """Raise RequestRefused where the idle colour runs, by the journal: one that was cut back and is kept for inspection."""
+    """Raise RequestRefused where the idle colour runs, by the journal: say, one that is kept for inspection."""
     running = await environments.running(world, idle)
     if running:
         raise RequestRefused(
@@ -112,7 +112,7 @@ async def refuse_running(world: World, idle: Colour) -> None:
 
 async def _fill(run: Run) -> tuple[list[str], Rehearsal]:
     """Run the backfills that are due, each database's only where its rehearsal lets all of them pass."""
-    if not await schema.pending(run, MigrationPhase.BACKFILL):
+    if not [migration for database in run.world.databases.values() for migration in await database.unfilled()]:
         return [], Rehearsal()
     rehearsal = await rehearsals.rehearse(run, BACKFILL, {})
     stopped = {verdict.database for verdict in rehearsal.refused}

@@ -1,6 +1,7 @@
 """What every use case stands on: the engine, looking a deployment up, and writing down who did what."""
 
 from bluegreen.app.engine import Engine
+from bluegreen.app.keeping import RESTORATION
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
@@ -58,7 +59,8 @@ class Desk:
             next=instead(deployment),
         )
 
-    async def _refuse_while_running(self, next: tuple[str, ...] = ()) -> None:
+    async def _refuse_while_running(self, next: tuple[str, ...] = (), *, resuming: bool = False) -> None:
+        """`resuming`: what carries on a restoration that was cut off."""
         await self._engine.let_settle(SETTLE)
         if self._engine.run is not None:
             deployment = self._engine.run.deployment
@@ -71,12 +73,21 @@ class Desk:
         if self._engine.by_hand:
             ways_out = self._world.filling.ways_out or ("bluegreen status",)
             raise DeploymentInProgress(self._engine.by_hand, next=ways_out)
+        if not resuming:
+            await self._refuse_cut_off()
         latest = await self._world.journal.deployments(1)
         if latest and latest[0].blocks_others:
             raise DeploymentInProgress(
                 f"{latest[0].id} is {latest[0].phase} and nobody settled it: {latest[0].reason}",
                 next=instead(latest[0]),
                 deployment=latest[0].id,
+            )
+
+    async def _refuse_cut_off(self) -> None:
+        for name, kept in (await self._world.journal.facts(RESTORATION)).items():
+            raise DeploymentInProgress(
+                f"not while {name} is between two databases: the daemon ended while it went back to {kept['backup']}",
+                next=(f"bluegreen backup restore {kept['backup']}",),
             )
 
     async def _audit(self, caller: Caller, verb: str, deployment: Deployment, reason: str, before: str) -> None:

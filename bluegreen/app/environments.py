@@ -18,6 +18,14 @@ async def stop(world: World, colour: Colour) -> str:
     return await world.runners[colour].down()
 
 
+async def stop_for_restoration(world: World, colour: Colour) -> str:
+    """Stop a colour, also the live one: an operator ordered it in so many words, since its database is swapped under
+    it. The only call that does not look where users are."""
+    output = await world.runners[colour].down()
+    await world.journal.forget("release", colour)
+    return output
+
+
 async def keep_started(world: World, colour: Colour, version: str) -> None:
     """Remember that a colour runs a release: until it is stopped, and beyond that what it ran last."""
     await world.journal.keep("ran", colour, version)

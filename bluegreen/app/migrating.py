@@ -24,7 +24,7 @@ from bluegreen.domain.errors import (
     StepFailed,
 )
 from bluegreen.domain.findings import FileVerdict, Finding, Gate, Rehearsal, joined
-from bluegreen.domain.migrations import MigrationKind, MigrationPhase
+from bluegreen.domain.migrations import Backup, MigrationKind, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour
@@ -142,7 +142,7 @@ class Migrating(Upkeep):
         except ReleaseInvalid:
             return Release(version, name=version)
 
-    async def _back_up(self, errand: Errand, databases: Iterable[Database]) -> dict[str, schema.Backup]:
+    async def _back_up(self, errand: Errand, databases: Iterable[Database]) -> dict[str, Backup]:
         await leftovers.begun(self._world, errand.purpose)
         backups = await schema.back_up(errand, databases)
         await leftovers.ended(self._world)

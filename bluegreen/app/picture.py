@@ -32,6 +32,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         doing=run.doing if run else engine.by_hand,
         pause=engine.pause.now,
         drift=reconciler.drift.now,
+        backfill=world.filling.now,
     )
 
 

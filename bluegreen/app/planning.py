@@ -131,6 +131,7 @@ def _steps(
     databases = ", ".join(world.databases)
     worse = f"back to {live}" if forward else "call a human"
     pending = [migration.label for migration in schemas.expand]
+    rehearsed = [*pending, *(migration.label for migration in schemas.backfill)]
     contracting = schemas.contracting(live_release)
     fare = f", and how its users fare for {_time(terms.proving)}" if terms.proving else ""
     return [
@@ -140,8 +141,8 @@ def _steps(
         _step(Phase.BACKING_UP, forward and bool(databases), f"back up and verify {databases}", "no backup is due"),
         _step(
             Phase.REHEARSING,
-            bool(pending),
-            f"run them on a copy, and refuse what would break {live_release}",
+            bool(rehearsed),
+            f"run {', '.join(rehearsed)} on a copy, and refuse what would break {live_release}",
             "no migration is pending",
         ),
         _step(Phase.EXPANDING, bool(pending), f"apply {', '.join(pending)}", "no migration is pending"),

@@ -18,6 +18,9 @@ from bluegreen.ports_database import Database
 KEPT = "rehearsal"
 """The fact that keeps a deployment's rehearsal, by its id."""
 
+BEFORE_THE_SWITCH = (MigrationPhase.EXPAND, MigrationPhase.BACKFILL)
+"""What is rehearsed before anything is touched: a backfill that cannot run is better known then, too."""
+
 NAMED = 3
 """Findings that a refusal names; `bluegreen migrate plan` and the events have all."""
 
@@ -32,7 +35,7 @@ async def rehearse(work: Work, phases: tuple[MigrationPhase, ...], backups: Mapp
     """
     parts = []
     for database in work.world.databases.values():
-        if not await _anything(work, database, phases):
+        if not await _pending(work, database, phases):
             continue
         work.note(f"rehearsing the migrations of {database.name}")
         async with work.world.turn.taken(f"the migrations of {database.name} are being rehearsed for {work.purpose}"):
@@ -46,11 +49,20 @@ async def rehearse(work: Work, phases: tuple[MigrationPhase, ...], backups: Mapp
     return rehearsal
 
 
+async def anything(work: Work, phases: tuple[MigrationPhase, ...]) -> bool:
+    """Whether anything of these phases is pending in a database."""
+    return any([await _pending(work, database, phases) for database in work.world.databases.values()])
+
+
+async def _pending(work: Work, database: Database, phases: tuple[MigrationPhase, ...]) -> bool:
+    return any([await database.pending(phase, work.release) for phase in phases])
+
+
 async def rehearse_deployment(run: Work) -> Rehearsal:
-    """Rehearse a deployment's expand migrations, from the backup that it has just taken, and write the verdicts down:
-    what goes on in EXPANDING, after a restart too, is held to them."""
+    """Rehearse a deployment's expand migrations, and the backfills that stand on them, from the backup that it has just
+    taken, and write the verdicts down: what goes on in EXPANDING, after a restart too, is held to them."""
     own = {name: await _own_backup(database, run.purpose) for name, database in run.world.databases.items()}
-    rehearsal = await rehearse(run, (MigrationPhase.EXPAND,), {name: backup for name, backup in own.items() if backup})
+    rehearsal = await rehearse(run, BEFORE_THE_SWITCH, {name: backup for name, backup in own.items() if backup})
     await keep(run.world, run.purpose, rehearsal)
     return rehearsal
 
@@ -114,13 +126,6 @@ async def sweep(database: Database, teller: Work | News) -> None:
         return
     if dropped:
         await teller.tell("rehearsal.swept", database=database.name, dropped=list(dropped))
-
-
-async def _anything(work: Work, database: Database, phases: tuple[MigrationPhase, ...]) -> bool:
-    for phase in phases:
-        if await database.pending(phase, work.release):
-            return True
-    return False
 
 
 async def _warn(work: Work, rehearsal: Rehearsal) -> None:

@@ -40,7 +40,8 @@ class Repairing(Upkeep):
         async with self._told_of(
             "ledger.repaired", "ledger.not_repaired", database=database.name, by=caller.who
         ) as facts:
-            async with database.locked():
+            what = f"the ledger of {database.name} is being repaired"
+            async with self._world.turn.taken(what), database.locked():
                 done = await database.repair(indexes=indexes)
             facts["done"] = list(done)
         return Repaired(database.name, done)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Traffic
@@ -161,7 +162,8 @@ class SchemaFit:
 @dataclass(frozen=True, slots=True)
 class Status:
     """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, or what is
-    done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet."""
+    done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet.
+    `backfill` is the one that runs, or that a deployment waits for while it is paused."""
 
     project: str
     version: str
@@ -178,6 +180,7 @@ class Status:
     pause: Paused | None = None
     drift: Drift | None = None
     schema_fit: SchemaFit | None = None
+    backfill: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)

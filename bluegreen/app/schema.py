@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from bluegreen.app import keeping
 from bluegreen.app.run import Run
 from bluegreen.app.work import Work
 from bluegreen.domain.errors import DatabaseUnreachable, GateRefused, MigrationFailed
@@ -24,7 +25,8 @@ async def back_up(work: Work, databases: Iterable[Database]) -> dict[str, Backup
     for database in databases:
         what = f"a backup of {database.name} is being taken for {work.purpose}"
         async with work.world.turn.taken(what), work.action("back_up", database=database.name):
-            backup = await database.back_up(work.purpose, work.release.version)
+            needed = await keeping.needed(work.world, database)
+            backup = await database.back_up(work.purpose, work.release.version, needed)
         await work.tell(
             "backup.verified",
             database=backup.database,

@@ -1,9 +1,11 @@
 """The use cases behind CLI and API: what may be asked of the daemon. Looking is here; moving is in its bases."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from bluegreen.app import picture
 from bluegreen.app.alerts import AlertIntake
+from bluegreen.app.backfill_orders import BackfillOrders
 from bluegreen.app.backward import Backward
 from bluegreen.app.engine import Engine
 from bluegreen.app.explaining import Explaining
@@ -14,12 +16,16 @@ from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.reloading import Reloading, Renewal
 from bluegreen.app.repairing import Repairing
 from bluegreen.app.requests import Status
+from bluegreen.app.restore_orders import RestoreOrders
+from bluegreen.app.schema_watch import SchemaWatch
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
 
 
-class Service(Forward, Backward, Pausing, Explaining, Migrating, Repairing, Reloading, AlertIntake):
+class Service(
+    Forward, Backward, Pausing, Explaining, Migrating, BackfillOrders, Repairing, RestoreOrders, Reloading, AlertIntake
+):
     """One object, one method a use case. An id may be "current": the running deployment, else the last one.
 
     Every refusal is a RequestRefused of `domain.errors` whose `next` names the command to type.
@@ -29,14 +35,17 @@ class Service(Forward, Backward, Pausing, Explaining, Migrating, Repairing, Relo
         super().__init__(engine, reconciler)
         self._renewal = renewal
         self._started_at = engine.world.clock.now()
+        self.schema_watch = SchemaWatch(engine)
 
     async def status(self) -> Status:
         """Where the traffic is, and whether anything is moving."""
-        return await picture.status(self._engine, self._reconciler, self._started_at)
+        picture_now = await picture.status(self._engine, self._reconciler, self._started_at)
+        troubles = (*picture_now.troubles, *await self.cut_off())
+        return replace(picture_now, schema_fit=self.schema_watch.fit, troubles=troubles)
 
     async def troubles(self) -> tuple[str, ...]:
         """Reasons why the daemon is not fully able to work; empty = ready."""
-        return picture.troubles(self._engine, self._reconciler)
+        return (*picture.troubles(self._engine, self._reconciler), *await self.cut_off())
 
     async def deployments(self, limit: int, before: str = "") -> tuple[Deployment, ...]:
         """The latest first; `before` is an id to go on from."""

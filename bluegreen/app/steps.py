@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from bluegreen.app import contracts, environments, preflight, proof, rehearsals, reverting, schema, switch
+from bluegreen.app import backfilling, contracts, environments, preflight, proof, rehearsals, reverting, schema, switch
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
 from bluegreen.app.waiting import Left, until
@@ -41,10 +41,10 @@ async def backing_up(run: Run) -> Answer:
 
 
 async def rehearsing(run: Run) -> Answer:
-    """Rehearse the expand migrations on a scratch copy, and refuse what would break the running version."""
+    """Rehearse expand migrations and backfills on a scratch copy, and refuse what would break the running version."""
     if rolls_back(run):
         return done("a rollback changes no schema")
-    if not await schema.pending(run, MigrationPhase.EXPAND):
+    if not await rehearsals.anything(run, rehearsals.BEFORE_THE_SWITCH):
         return done("nothing is pending")
     rehearsal = await rehearsals.rehearse_deployment(run)
     rehearsals.refuse(rehearsal)
@@ -59,6 +59,7 @@ async def expanding(run: Run) -> Answer:
     labels: list[str] = []
     for database in run.world.databases.values():
         labels += await schema.apply(run, database, MigrationPhase.EXPAND, cleared)
+    labels += await backfilling.before_switch(run)
     return done(f"applied: {', '.join(labels)}" if labels else "nothing was pending")
 
 

@@ -7,9 +7,10 @@ deployment runs or is STRANDED, since the idle colour may be the way back.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
-from bluegreen.app import environments, leftovers
+from bluegreen.app import environments, keeping, leftovers
 from bluegreen.app.alerts import why_not_back
 from bluegreen.app.desk import Desk
 from bluegreen.app.requests import Alert, AlertEffect, Caller
@@ -40,7 +41,10 @@ class Upkeep(Desk):
 
     async def backups(self) -> tuple[Backup, ...]:
         """Every backup that is kept, the latest first. Raises BackupFailed."""
-        kept = [backup for database in self._world.databases.values() for backup in await database.backups()]
+        kept: list[Backup] = []
+        for database in self._world.databases.values():
+            why = await keeping.needed(self._world, database)
+            kept += [replace(backup, needed=why.get(backup.id, "")) for backup in await database.backups()]
         return tuple(sorted(kept, key=lambda backup: (backup.taken_at, backup.id), reverse=True))
 
     async def back_up(self, caller: Caller, reason: str = "") -> tuple[Backup, ...]:
@@ -59,7 +63,9 @@ class Upkeep(Desk):
                 async with self._told_of(
                     "backup.verified", "backup.failed", database=database.name, by=caller.who
                 ) as facts:
-                    backup = await database.back_up(leftovers.BY_HAND, release)
+                    async with self._world.turn.taken(f"a backup of {database.name} is being taken by hand"):
+                        needed = await keeping.needed(self._world, database)
+                        backup = await database.back_up(leftovers.BY_HAND, release, needed)
                     facts |= {
                         "backup": backup.id,
                         "bytes": backup.size,
@@ -154,12 +160,12 @@ class Upkeep(Desk):
 
     @asynccontextmanager
     async def _alone(
-        self, row: AuditRow, what: str, colour: Colour | None = None, action: str = ""
+        self, row: AuditRow, what: str, colour: Colour | None = None, action: str = "", *, resuming: bool = False
     ) -> AsyncIterator[None]:
         """Write the order down and be the only thing that is done. What is refused stands in no audit: raises
         DeploymentInProgress, JournalUnwritable, and LiveColourProtected where users are on the `colour` it is about."""
         async with self._engine.lock:
-            await self._refuse_while_running()
+            await self._refuse_while_running(resuming=resuming)
             if colour is not None:
                 await environments.refuse_live(self._world, colour, action)
             await self._world.journal.audit(row)
@@ -211,6 +217,7 @@ class Upkeep(Desk):
 async def _migrations_of(database: Database) -> MigrationsOf:
     try:
         schema = await database.schema()
-        return MigrationsOf(database.name, schema.migrations, schema.drift, schema.invalid_indexes)
+        filled = await database.backfills()
+        return MigrationsOf(database.name, schema.migrations, schema.drift, schema.invalid_indexes, backfills=filled)
     except OutsideError as exc:
         return MigrationsOf(database.name, (), problem=exc.detail)

@@ -1,8 +1,9 @@
 """What the verbs of upkeep answer: backups, migrations, colours by hand, tests of receivers and hooks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bluegreen.app.requests import AlertEffect
+from bluegreen.domain.backfills import Progress
 from bluegreen.domain.checks import CheckResult
 from bluegreen.domain.findings import Rehearsal
 from bluegreen.domain.migrations import Backup, MigrationState, SchemaDrift
@@ -11,14 +12,15 @@ from bluegreen.domain.traffic import Colour
 
 @dataclass(frozen=True, slots=True)
 class MigrationsOf:
-    """The migrations of one database in order, what was changed past them, and INVALID indexes; `problem` says why they
-    cannot be told, then there are none."""
+    """The migrations of one database in order, what was changed past them, INVALID indexes, and how far its backfills
+    are; `problem` says why they cannot be told, then there are none."""
 
     database: str
     items: tuple[MigrationState, ...]
     drift: SchemaDrift | None = None
     invalid_indexes: tuple[str, ...] = ()
     problem: str = ""
+    backfills: tuple[Progress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,18 @@ class MigratedByHand:
     applied: tuple[str, ...] = ()
     held: tuple[Held, ...] = ()
     backups: tuple[Backup, ...] = ()
-    rehearsal: Rehearsal = Rehearsal()
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
     proved: str = ""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ByHandCommands:
+    """The lines that put a backup of `database` into service without the daemon; `#` begins an explanation."""
+
+    backup: Backup
+    database: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

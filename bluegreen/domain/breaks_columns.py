@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bluegreen.domain.catalogue import How, Thing
 from bluegreen.domain.differences import Difference, Look, last_part
-from bluegreen.domain.expressions import can_fail
+from bluegreen.domain.expressions import can_fail, worked_out
 from bluegreen.domain.marks import Mark, said
 from bluegreen.domain.type_widening import widened
 
@@ -36,7 +36,8 @@ def _of_view(difference: Difference) -> Iterator[Mark]:
 def _added(look: Look, column: Thing) -> Iterator[Mark]:
     generated = said(column, "generated")
     if generated:
-        if can_fail(generated):
+        types = {name: said(c, "type") for name, c in look.columns_after(column.of).items()}
+        if can_fail(generated, types):
             yield Mark("may-fail-on-rows", column, f"is worked out for each row that is written: {generated}")
         return
     domain = look.named_after.get(("domain", said(column, "type")))
@@ -100,13 +101,13 @@ def _identity(look: Look, before: Thing, after: Thing) -> Iterator[Mark]:
         return
     if not former and now == "by default" and said(before, "default").startswith("nextval("):
         if _as_far(look, before, after):
-            yield Mark("default-changed", before, "gets its number from an identity now")
+            yield Mark("default-added", before, "gets its number from an identity now")
             return
     elif not former and now == "by default":
-        yield Mark("default-changed", before, "gets a number where none is given")
+        yield Mark("default-added", before, "gets a number where none is given")
         return
     elif former and not now and said(after, "default"):
-        yield Mark("default-changed", before, f"gets {said(after, 'default')} where nothing is given")
+        yield Mark("default-added", before, f"gets {said(after, 'default')} where nothing is given")
         return
     yield Mark("identity-changed", before, f"is an identity {now}" if now else "is no identity any more")
 
@@ -138,4 +139,5 @@ def _default(before: Thing, after: Thing) -> Iterator[Mark]:
     elif not now:
         yield Mark("default-changed", before, f"stays NULL where nothing is given (it was {former})")
     else:
-        yield Mark("default-changed", before, f"gets {now} where nothing is given (it was {former or 'NULL'})")
+        kind = "default-added" if not former or (worked_out(former) and worked_out(now)) else "default-changed"
+        yield Mark(kind, before, f"gets {now} where nothing is given (it was {former or 'NULL'})")

@@ -18,6 +18,8 @@ def table_marks(look: Look, difference: Difference) -> Iterator[Mark]:
     thing, after = difference.thing, difference.after
     if difference.how is How.REMOVED:
         yield Mark("table-dropped", thing, "is dropped, with its rows")
+    elif difference.how is How.ADDED:
+        yield from _child_added(look, thing)
     elif after is not None:
         if "name" in difference.fields:
             yield _renamed(look, thing, after)
@@ -25,13 +27,26 @@ def table_marks(look: Look, difference: Difference) -> Iterator[Mark]:
             yield from _table_fact(field, thing, after)
 
 
+def _child_added(look: Look, table: Thing) -> Iterator[Mark]:
+    """A new child shows its rows in a parent that was there. A new partition must take none from the default one."""
+    parents = [name for name in said(table, "inherits").split(", ") if ("table", name) in look.named_before]
+    if parents:
+        yield Mark("inheritance-changed", table, f"is new, and its rows are found in {parents[0]}")
+    parent = said(table, "partition_of")
+    for other in look.before.values():
+        rest = said(other, "bound") == "DEFAULT" and said(other, "partition_of") == parent
+        if other.kind == "table" and parent and rest:
+            yield Mark("default-partition-scanned", other, f"must hold no row that belongs to the new {table.name}")
+
+
 def _renamed(look: Look, before: Thing, after: Thing) -> Mark:
     view = look.named_after.get(("view", before.name))
+    kind = "table-renamed" if before.kind in ("table", "foreign_table") else "view-dropped"
     if view is None:
-        return Mark("table-renamed", before, f"is called {after.name} now")
+        return Mark(kind, before, f"is called {after.name} now")
     missing = stands_in(look, before, view)
     if missing:
-        return Mark("table-renamed", before, f"is called {after.name} now, and the view {view.name} {missing}")
+        return Mark(kind, before, f"is called {after.name} now, and the view {view.name} {missing}")
     return Mark("renamed-with-view", before, f"is called {after.name} now; the view {view.name} stands in for it")
 
 
@@ -85,7 +100,7 @@ def view_marks(look: Look, difference: Difference) -> Iterator[Mark]:
     if difference.how is How.REMOVED:
         yield from _view_removed(look, thing)
     elif difference.how is How.CHANGED and after is not None:
-        yield from _view_changed(difference, thing, after)
+        yield from _view_changed(look, difference, thing, after)
 
 
 def _view_removed(look: Look, view: Thing) -> Iterator[Mark]:
@@ -107,15 +122,29 @@ def _view_removed(look: Look, view: Thing) -> Iterator[Mark]:
         yield Mark("view-changed", view, f"is a {instead.kind} now")
 
 
-def _view_changed(difference: Difference, before: Thing, after: Thing) -> Iterator[Mark]:
+def only_longer(former: str, now: str) -> bool:
+    """Whether a view asks the same of the same rows, and shows more columns after the former ones."""
+    (shown, rest), (more, other) = (_parts(text) for text in (former, now))
+    return rest == other and (more == shown or more.startswith(f"{shown},"))
+
+
+def _parts(definition: str) -> tuple[str, str]:
+    """What a view shows, and of which rows."""
+    shown, _, rest = " ".join(definition.split()).partition(" FROM ")
+    return shown, rest
+
+
+def _view_changed(look: Look, difference: Difference, before: Thing, after: Thing) -> Iterator[Mark]:
     if "name" in difference.fields:
-        yield Mark("view-dropped", before, f"is called {after.name} now")
+        yield _renamed(look, before, after)
     if "definition" in difference.fields:
         former, now = said(before, "definition"), said(after, "definition")
         if before.kind == "view" and not NOT_SIMPLE.search(former) and NOT_SIMPLE.search(now):
             yield Mark("view-read-only", before, "is put together from more than one table's rows now")
+        elif only_longer(former, now):
+            yield Mark("view-changed", before, "has more columns now")
         else:
-            yield Mark("view-changed", before, "asks something else now")
+            yield Mark("view-meaning-changed", before, "asks something else now")
     if "options" in difference.fields:
         yield Mark("options-changed", before, f"has the options {said(after, 'options') or 'of a plain view'} now")
     if "owner" in difference.fields:

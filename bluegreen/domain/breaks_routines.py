@@ -13,29 +13,51 @@ DEAF = ("D",)
 
 def function_marks(look: Look, difference: Difference) -> Iterator[Mark]:
     """One function, procedure or aggregate."""
-    before, after, fields = difference.thing, difference.after, difference.fields
+    before, after = difference.thing, difference.after
     if difference.how is How.REMOVED:
-        yield Mark("function-dropped", before, "is dropped")
+        longer = next((t for t in look.after.values() if look.is_new(t.key) and _takes_as_much(before, t)), None)
+        if longer is None:
+            yield Mark("function-dropped", before, "is dropped")
+        else:
+            yield Mark("function-body-changed", before, f"is {longer.name} now, which needs no more arguments")
     elif difference.how is How.ADDED:
-        bare = before.name.partition("(")[0]
-        if any(t.kind == before.kind and t.name.partition("(")[0] == bare for t in look.before.values()):
+        if any(_bare(t) == _bare(before) and t.key in look.after for t in look.before.values()):
             yield Mark("function-overloaded", before, "has the name of a function that was there")
     elif after is not None:
-        if "name" in fields:
-            yield Mark("function-dropped", before, f"is called {after.name} now")
-        for field in ("arguments", "result", "returns_set", "kind"):
-            if field in fields:
-                yield Mark(
-                    "function-signature-changed",
-                    before,
-                    f"has {field} {said(after, field)}; it was {said(before, field)}",
-                )
-                return
-        if "owner" in fields:
-            yield Mark("owner-changed", before, f"belongs to {said(after, 'owner')} now")
-        rest = [f for f in fields if f not in ("name", "owner", "filenode")]
-        if rest:
-            yield Mark("function-body-changed", before, f"does something else ({', '.join(rest)})")
+        yield from _function_changed(look, before, after, difference.fields)
+
+
+def _function_changed(look: Look, before: Thing, after: Thing, fields: tuple[str, ...]) -> Iterator[Mark]:
+    if "name" in fields:
+        yield Mark("function-dropped", before, f"is called {after.name} now")
+    for field in ("arguments", "result", "returns_set", "kind"):
+        if field in fields:
+            says = f"has {field} {said(after, field)}; it was {said(before, field)}"
+            yield Mark("function-signature-changed", before, says)
+            return
+    if "owner" in fields:
+        yield Mark("owner-changed", before, f"belongs to {said(after, 'owner')} now")
+    if rest := [field for field in fields if field not in ("name", "owner")]:
+        kind = "trigger-changed" if _triggered(look, before) else "function-body-changed"
+        yield Mark(kind, before, f"does something else ({', '.join(rest)})")
+
+
+def _bare(function: Thing) -> tuple[str, str]:
+    return function.kind, function.name.partition("(")[0]
+
+
+def _takes_as_much(former: Thing, now: Thing) -> bool:
+    """Whether each call of the one is one of the other: the same arguments, and only such with a default after them."""
+    if _bare(former) != _bare(now) or said(former, "result") != said(now, "result"):
+        return False
+    old, new = said(former, "arguments"), said(now, "arguments")
+    more = new.removeprefix(old).removeprefix(", ")
+    return new.startswith(old) and all(" DEFAULT " in part for part in more.split(", ") if part)
+
+
+def _triggered(look: Look, function: Thing) -> bool:
+    """Whether a trigger runs it on writes of the running version."""
+    return any(t.kind == "trigger" and said(t, "function") == function.name for t in look.before.values())
 
 
 def trigger_marks(look: Look, difference: Difference) -> Iterator[Mark]:

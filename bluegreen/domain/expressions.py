@@ -1,18 +1,36 @@
 """What can be told of SQL expressions as Postgres writes them (pg_get_expr, pg_get_constraintdef), without a parser."""
 
 import re
+from collections.abc import Mapping
 
 from bluegreen.domain.differences import PART
 
 LITERAL = re.compile(r"'(?:[^']|'')*'(?:::[\w\s\"\[\].]+?(?=[,)\]\s]|$))?")
-FALLIBLE_CAST = re.compile(
-    r"\)::(?!text\b|character varying\b|regclass\b|jsonb?\b(?!\s*->)|double precision\b|numeric\b(?!\s*\())[a-z\"]"
-    r"|(?:->>|#>>)[^()]*\)+::(?!text\b|character varying\b)"
+CAST = re.compile(
+    r"(?P<source>\((?:[a-z_][\w$]*|\"[^\"]+\")\)|\)|[\w\"]+)"
+    r"::(?P<target>[a-z_\"][\w\".]*(?: [a-z]+)*(?:\([\d,]+\))?(?:\[\])?)"
 )
+TEXTS = ("text", "character varying", "character", "name", "citext")
+TOTAL = {
+    "smallint": {"integer", "bigint", "numeric", "real", "double precision"},
+    "integer": {"bigint", "numeric", "real", "double precision"},
+    "bigint": {"numeric", "real", "double precision"},
+    "real": {"double precision", "numeric"},
+    "numeric": {"double precision"},
+    "date": {"timestamp without time zone", "timestamp with time zone", "timestamp"},
+    "timestamp without time zone": {"date", "timestamp with time zone", "time without time zone"},
+    "timestamp with time zone": {"date", "timestamp without time zone", "timestamp", "time without time zone"},
+    "boolean": {"integer"},
+    "jsonb": {"json"},
+    "json": {"jsonb"},
+    "uuid": set(),
+}
+"""Casts that fit each value (but for infinities)."""
 DIVISION = re.compile(r"(?<![/*])[/%](?![*/])")
 NULL_AWARE = re.compile(
     r"IS NOT NULL|IS DISTINCT|COALESCE|num_nonnulls|num_nulls|IS (?:NOT )?(?:TRUE|FALSE|UNKNOWN)|CASE\b"
 )
+CALL = re.compile(r"\w\s*\(|CURRENT_|LOCALTIME")
 VOLATILE = re.compile(
     r"\b(?:nextval|gen_random_uuid|uuidv7|uuid_generate_v\d|random|clock_timestamp|uuidv4)\s*\(", re.IGNORECASE
 )
@@ -20,10 +38,33 @@ ARRAY = re.compile(r"ARRAY\[(?P<items>[^\]]*)\]")
 LIMIT = re.compile(r"(?P<sign><=|>=|<|>)\s*\(?'?(?P<number>-?\d+(?:\.\d+)?)'?\)?")
 
 
-def can_fail(expression: str) -> bool:
-    """Whether working it out can fail on a row: a division, or a cast of something that is no literal."""
+def can_fail(expression: str, types: Mapping[str, str]) -> bool:
+    """Whether working it out can fail on a row: a division, or a cast that does not fit each value. `types` are those
+    of the table's columns."""
     bare = LITERAL.sub("''", expression)
-    return bool(DIVISION.search(bare) or FALLIBLE_CAST.search(bare))
+    return any(not _by_a_number(bare, found.end()) for found in DIVISION.finditer(bare)) or any(
+        cast_can_fail(types.get(found["source"].strip("()"), ""), found["target"])
+        for found in CAST.finditer(bare)
+        if not found["source"].isdigit()
+    )
+
+
+def _by_a_number(expression: str, place: int) -> bool:
+    number = re.match(r"\s*\(?(\d+(?:\.\d+)?)", expression[place:])
+    return number is not None and float(number[1]) != 0
+
+
+def cast_can_fail(source: str, target: str) -> bool:
+    """Whether a value of the one type may not be one of the other; "" is a type that is not known."""
+    source, target = (re.sub(r"\(.*\)", "", text).strip() for text in (source, target))
+    if target in TEXTS or target in ("regclass", "bytea") or source == target:
+        return False
+    return target not in TOTAL.get(source, set())
+
+
+def worked_out(default: str) -> bool:
+    """Whether a default is no constant."""
+    return bool(CALL.search(LITERAL.sub("''", default)))
 
 
 def passes_null(check: str) -> bool:

@@ -54,8 +54,12 @@ default-dropped refuse warn
   The running version leaves out what must be filled now.
   DROP DEFAULT in a contract file.
 
-default-changed warn warn
-  What the running version leaves out gets another value.
+default-changed refuse warn
+  What the running version leaves out gets another value than it counts on.
+  Let the new version write the value itself; change the default in a contract file.
+
+default-added warn warn
+  What the running version leaves out gets a value now, or one that is worked out in another way.
 
 identity-changed refuse warn
   Who gives the column its number has changed: INSERTs with or without it may fail.
@@ -122,8 +126,12 @@ view-columns-changed refuse warn
   The running version may read columns of the view that are gone or others now.
   CREATE OR REPLACE VIEW keeps all columns and adds new ones at the end; or give the new view a new name.
 
+view-meaning-changed refuse warn
+  A view may give other rows or values than the running version counts on.
+  Give the new view a new name.
+
 view-changed warn warn
-  A view may give other rows than before.
+  A view shows more than before, or is made in another way.
 
 view-read-only refuse warn
   The view could be written to, and it cannot any more, or not everything.
@@ -222,6 +230,10 @@ owner-changed refuse warn
 partition-attached refuse warn
   Rows of a table show up in another one, and it must hold the bounds for what is written.
   Attach tables that are new in this file; old ones in a contract file.
+
+default-partition-scanned refuse refuse
+  Making a partition fails if the default partition holds rows for it.
+  Move these rows first, or accept it once you know that there are none.
 
 partition-detached refuse warn
   Rows are gone from the table that the running version reads.

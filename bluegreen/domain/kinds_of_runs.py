@@ -56,8 +56,19 @@ rows-deleted refuse warn
   Rows are removed that the running version may read.
   Delete them in a contract file once nothing reads them, many of them in batches by a .backfill.sql file.
 
-rows-updated warn warn
-  A few rows are changed that the running version reads.
+rows-updated refuse warn
+  Rows are changed that the running version reads.
+  Change them in a contract file; or let the new version read a new column, filled by a .backfill.sql file.
+
+rows-filled warn warn
+  A new column is filled in one go, in a table with few rows.
+
+rows-inserted allow allow
+  Rows are added to a table that the running version reads.
+
+rows-may-not-fit refuse refuse
+  It works on production's rows, which the copy does not have, with what can fail on them (a cast, a division).
+  Make it total: NULLIF(…, 0) for a divisor, CASE WHEN … around a cast; or look at the rows first, and accept it.
 
 rows-copied warn warn
   Rows are copied in one go; what the running version writes afterwards is not among them.

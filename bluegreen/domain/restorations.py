@@ -69,3 +69,29 @@ class Swapped:
     seconds: float
     ended: int = 0
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StartedAgain:
+    """A colour that was stopped for a restoration and started again; `problem` says why it is not fit for users."""
+
+    colour: str
+    release: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that is in service. The former database is called `kept`; `present` is the id of its dump ("": none
+    could be made). `seconds` for all of it, `shut_out` those in which nobody could connect, `ended` sessions were cut
+    off then."""
+
+    backup: Backup
+    database: str
+    kept: str
+    present: str
+    seconds: float
+    shut_out: float
+    ended: int
+    colours: tuple[StartedAgain, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -15,14 +15,11 @@ from bluegreen.domain.kinds import KINDS, NEVER_RUN
 from bluegreen.domain.kinds_of_changes import NAMES as CHANGES
 from bluegreen.domain.marks import Mark
 from bluegreen.domain.migrations import MigrationPhase
-from bluegreen.domain.rows import changed_rows, existing, parted
+from bluegreen.domain.rows import ABOUT, changed_rows, existing, misfit, written_by_code
 from bluegreen.domain.seen import FileSeen, QuerySeen, StatementSeen
 from bluegreen.domain.weights import stronger, weights
 
 __all__ = ["NEVER_RUN", "judge"]
-
-ROWS = frozenset({"unbatched-update", "unbatched-delete", "truncated", "rows-copied"})
-"""Dangers about rows of a table: they count where the table was there."""
 
 SHORT = 200
 """Characters of a statement that are shown."""
@@ -85,26 +82,29 @@ def _unseen(statement: StatementSeen) -> bool:
 
 
 def _dangers(seen: FileSeen, look: Look) -> Iterator[Finding]:
-    backfill = seen.migration.phase is MigrationPhase.BACKFILL
     for statement in seen.statements:
+        backfill = seen.migration.phase is MigrationPhase.BACKFILL
         for kind, object in statement.dangers:
-            if kind in ROWS:
-                for what, name, says in () if backfill else changed_rows(seen, look, kind, object):
-                    yield _finding(seen, what, f"{name} {says}", name, statement, _key(look, name))
-            elif kind == "sequence-moved":
-                if not object or not look.before or existing(look, object, frozenset({"sequence", "table"})):
-                    yield _finding(seen, kind, f"{object or 'a sequence'} is set to start elsewhere", object, statement)
-            elif kind in CHANGES:
-                if _unseen(statement) and _was_there(look, object):
-                    yield _finding(seen, kind, f"{object}: {KINDS[kind].meaning}", object, statement)
-            elif kind in KINDS:
-                yield _finding(seen, kind, f"{object or 'it'}: {KINDS[kind].meaning}", object, statement)
+            if not (backfill and kind in ABOUT):
+                yield from _danger(seen, look, statement, kind, object)
+        if not backfill:
+            for kind, name, says in written_by_code(seen, look, statement):
+                yield _finding(seen, kind, f"{name} {says}", name, statement, _key(look, name))
 
 
-def _was_there(look: Look, object: str) -> bool:
-    """Whether what a text speaks of was there, or may have been."""
-    name, _ = parted(object)
-    return not look.before or "." not in name or existing(look, name.rpartition(".")[0]) is not None or bool(name)
+def _danger(seen: FileSeen, look: Look, statement: StatementSeen, kind: str, object: str) -> Iterator[Finding]:
+    """What one thing that the text says comes to."""
+    if kind in ABOUT:
+        for what, name, says in changed_rows(seen, look, kind, object):
+            yield _finding(seen, what, f"{name} {says}", name, statement, _key(look, name))
+    elif kind == "sequence-moved":
+        if not object or not look.before or existing(look, object, frozenset({"sequence", "table"})):
+            yield _finding(seen, kind, f"{object or 'a sequence'} is set to start elsewhere", object, statement)
+    elif kind == "rows-may-not-fit":
+        if says := misfit(look, object):
+            yield _finding(seen, kind, f"it {says}", "", statement)
+    elif kind in KINDS and (kind not in CHANGES or _unseen(statement)):
+        yield _finding(seen, kind, f"{object or 'it'}: {KINDS[kind].meaning}", object, statement)
 
 
 def _key(look: Look, name: str) -> str:

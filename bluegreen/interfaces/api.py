@@ -12,8 +12,10 @@ from aiohttp.typedefs import Handler
 from bluegreen.app.requests import Caller
 from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
-from bluegreen.interfaces import answers, openapi, streams, upkeep
+from bluegreen.interfaces import answers, backfilling, migrating, openapi, streams, upkeep
 from bluegreen.interfaces import models as m
+from bluegreen.interfaces import models_backfill as mb
+from bluegreen.interfaces import models_migrating as mm
 from bluegreen.interfaces import models_steering as ms
 from bluegreen.interfaces import models_upkeep as mu
 from bluegreen.interfaces import requests as r
@@ -34,6 +36,7 @@ GRANTS = web.AppKey("grants", Grants)
 
 ANYBODY, READ, CUTBACK, OPERATE, ADMIN = Right
 ONE, COLOUR = "/v1/deployments/{id}", "/v1/environments/{colour}"
+BACKFILL = "/v1/migrations/backfill"
 
 # fmt: off
 ROUTES = (
@@ -57,7 +60,16 @@ ROUTES = (
     Route("POST", "/v1/resume", answers.resume, OPERATE, ms.Pause, r.ResumeRequest),
     Route("POST", "/v1/rollback", answers.rollback, OPERATE, m.Deployment, r.RollbackRequest, status=202),
     Route("GET", "/v1/migrations", upkeep.migrations, READ, mu.Migrations),
+    Route("POST", "/v1/migrations/plan", migrating.rehearse, OPERATE, mm.Rehearsal, r.RehearseRequest),
+    Route("POST", "/v1/migrations/up", migrating.migrate_up, OPERATE, mm.MigratedByHand, r.ReasonRequest),
+    Route("GET", "/v1/migrations/contract", migrating.contract_plan, READ, mm.ContractPlan),
+    Route("POST", "/v1/migrations/contract", migrating.contract, OPERATE, mm.MigratedByHand, r.ContractRequest),
     Route("POST", "/v1/migrations/repair", upkeep.repair, OPERATE, mu.Repairs, r.RepairRequest),
+    Route("GET", BACKFILL, backfilling.backfills, READ, mb.Backfills),
+    Route("POST", BACKFILL, backfilling.backfill, OPERATE, mb.Backfills, r.BackfillRequest),
+    Route("POST", f"{BACKFILL}/pause", backfilling.pause, OPERATE, mb.Backfills, r.ReasonRequest),
+    Route("POST", f"{BACKFILL}/resume", backfilling.resume, OPERATE, mb.Backfills, r.ReasonRequest),
+    Route("POST", f"{BACKFILL}/cancel", backfilling.cancel, OPERATE, mb.Backfills, r.ReasonRequest),
     Route("GET", "/v1/backups", upkeep.backups, READ, mu.Backups),
     Route("POST", "/v1/backups", upkeep.back_up, OPERATE, mu.Backups, r.ReasonRequest, status=201),
     Route("POST", "/v1/backups/{backup}/verify", upkeep.verify_backup, OPERATE, mu.Backup, r.EmptyRequest),

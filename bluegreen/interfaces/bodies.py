@@ -21,26 +21,26 @@ REDACT: web.AppKey[Redact] = web.AppKey("redact")
 """Blanks out secrets in what callers send: a password in a reason would stay in the audit for ever."""
 
 
-async def read(request: web.Request) -> bytes:
+async def read(request: web.Request, limit: int = BODY_LIMIT) -> bytes:
     """The body; Problem 413 where it is too large, 408 where it does not arrive in time."""
     budget = request.app[BUDGETS].body
     try:
         async with asyncio.timeout(budget):
-            return await request.read()
+            return await request.clone(client_max_size=limit).read()
     except TimeoutError as exc:
         detail = f"The body did not arrive within {budget:g} seconds."
         raise Problem(408, "body-timeout", detail, close=True) from exc
     except web.HTTPRequestEntityTooLarge as exc:
-        detail = f"The body is larger than {BODY_LIMIT // 1024} KiB."
+        detail = f"The body is larger than {limit // 1024} KiB."
         raise Problem(413, "body-too-large", detail, close=True) from exc
     except (web.RequestPayloadError, ConnectionError) as exc:
         raise Problem(400, "malformed", "The body broke off.", close=True) from exc
 
 
-async def read_json(request: web.Request) -> dict[str, Any]:
+async def read_json(request: web.Request, limit: int = BODY_LIMIT) -> dict[str, Any]:
     """The body as a JSON object, secrets blanked out; no body at all is an empty object. Problem 400, 408, 413 or
     415."""
-    body = await read(request)
+    body = await read(request, limit)
     if not body:
         return {}
     if request.content_type != "application/json":

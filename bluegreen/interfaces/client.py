@@ -14,7 +14,9 @@ from bluegreen.app.requests import Explanation, Paused, PlanRequest, Status
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.plans import Plan
 from bluegreen.domain.records import Event
+from bluegreen.interfaces.backfill_calls import BackfillCalls
 from bluegreen.interfaces.connection import ClientError, Reply, SocketDenied, Unreachable
+from bluegreen.interfaces.migrating_calls import MigratingCalls
 from bluegreen.interfaces.upkeep_calls import UpkeepCalls
 
 __all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
@@ -57,7 +59,7 @@ class Pause:
     ended: Paused | None = None
 
 
-class Client(UpkeepCalls):
+class Client(UpkeepCalls, MigratingCalls, BackfillCalls):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
 
     # --- reading

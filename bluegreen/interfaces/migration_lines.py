@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bluegreen.app.upkeep_answers import MigrationsOf, Repaired
 from bluegreen.domain.migrations import PENDING, MigrationState, SchemaDrift
 from bluegreen.interfaces import text
+from bluegreen.interfaces.backfill_lines import unfinished_lines
 from bluegreen.interfaces.text import cleaned, commands, mark, strong
 from bluegreen.interfaces.upkeep_lines import table
 
@@ -42,6 +43,7 @@ def _database_lines(database: MigrationsOf) -> list[str]:
         first,
         *(table(("", "MIGRATION", "STATE", "WHEN", "DEPLOYMENT"), rows) if rows else []),
         *notes,
+        *unfinished_lines(database.backfills),
         *(_drift(database.drift) if database.drift else []),
         *_invalid(database.invalid_indexes),
     ]

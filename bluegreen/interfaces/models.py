@@ -4,33 +4,18 @@ Times are RFC 3339 in UTC, durations seconds. Each answer is read from the domai
 attribute by attribute, so that a client may read it back into that dataclass.
 """
 
-import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import ConfigDict
 
 from bluegreen.app.requests import AlertEffect
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind
 from bluegreen.domain.traffic import Colour
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity; certainty beyond 1e300 is certainty."""
-    return min(value, 1e300) if isinstance(value, float) and not math.isnan(value) else value
-
-
-Time = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
-Number = Annotated[float, BeforeValidator(_finite)]
-
-
-class Answer(BaseModel):
-    """What we send, read from the attributes of what the app answers."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+from bluegreen.interfaces.models_backfill import Backfill
+from bluegreen.interfaces.models_base import Answer, Number, Time
 
 
 class Release(Answer):
@@ -61,6 +46,7 @@ class PlanTerms(Answer):
     drain: Number
     inspect: Number
     contract: bool
+    proving: Number
 
 
 class PlanStep(Answer):
@@ -187,6 +173,18 @@ class Paused(Answer):
     until: Time | None
 
 
+class SchemaFit(Answer):
+    """Whether a release may serve again on the schema as it is. Where not: since which migration, applied for which
+    release, and the backup from before it, empty where none is kept. Of `doubts` nobody can tell."""
+
+    release: str
+    may_serve: bool
+    migration: str
+    applied_for: str
+    backup: str
+    doubts: tuple[str, ...]
+
+
 class Status(Answer):
     """Where the traffic is, and whether anything moves."""
 
@@ -204,6 +202,8 @@ class Status(Answer):
     doing: str
     pause: Paused | None
     drift: Drift | None
+    schema_fit: SchemaFit | None
+    backfill: Backfill | None
 
 
 class Event(Answer):

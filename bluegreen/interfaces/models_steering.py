@@ -1,7 +1,8 @@
 """What the API answers to `pause`, `resume` and `explain`. Also a source of its OpenAPI document."""
 
 from bluegreen.domain.phases import Phase
-from bluegreen.interfaces.models import Answer, Number, Paused, Time
+from bluegreen.interfaces.models import Paused
+from bluegreen.interfaces.models_base import Answer, Number, Time
 
 
 class Pause(Answer):

@@ -3,7 +3,8 @@
 from bluegreen.app.requests import AlertEffect
 from bluegreen.domain.migrations import MigrationKind, MigrationPhase
 from bluegreen.domain.traffic import Colour
-from bluegreen.interfaces.models import Answer, Number, Time
+from bluegreen.interfaces.models_backfill import Backfill
+from bluegreen.interfaces.models_base import Answer, Number, Time
 
 
 class MigrationState(Answer):
@@ -39,14 +40,15 @@ class SchemaDrift(Answer):
 
 
 class MigrationsOf(Answer):
-    """The migrations of one database, what was changed past them, INVALID indexes; `problem` says why they cannot be
-    told."""
+    """The migrations of one database, what was changed past them, INVALID indexes, and how far its backfills are;
+    `problem` says why they cannot be told."""
 
     database: str
     items: tuple[MigrationState, ...]
     drift: SchemaDrift | None
     invalid_indexes: tuple[str, ...]
     problem: str
+    backfills: tuple[Backfill, ...]
 
 
 class Migrations(Answer):

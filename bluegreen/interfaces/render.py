@@ -5,12 +5,13 @@ Written to be read at three in the morning: where the traffic is comes first, wh
 
 from datetime import datetime
 
-from bluegreen.app.requests import Drift, Paused, Status, WatchStatus
+from bluegreen.app.requests import Drift, Paused, SchemaFit, Status, WatchStatus
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Plan
 from bluegreen.domain.traffic import Traffic
 from bluegreen.interfaces import text
+from bluegreen.interfaces.backfill_lines import progress_line
 from bluegreen.interfaces.reports import doing, next_of, version, warnings, what, why
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, paragraph, remark, strong
 
@@ -29,6 +30,10 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
         lines += _deployment_now(status.deployment, status)
     if status.watch is not None:
         lines += watch_lines(status.watch)
+    if status.backfill is not None:
+        lines.append(paragraph("backfill", progress_line(status.backfill)))
+    if status.schema_fit is not None:
+        lines.append(fit_line(status.schema_fit))
     lines += [remark(text.WARNING, "trouble", trouble) for trouble in status.troubles]
     if verbose:
         lines += _details(status)
@@ -102,6 +107,17 @@ def _deployment_now(deployment: Deployment, status: Status) -> list[str]:
     if status.doing:
         lines.append(paragraph("now", status.doing))
     return lines + why(deployment) + warnings(deployment.warnings)
+
+
+def fit_line(fit: SchemaFit) -> str:
+    """Whether a rollback is possible, as far as the schema goes; where not, since what, and the backup to restore."""
+    if not fit.may_serve:
+        kept = f"the backup from before it is {fit.backup}" if fit.backup else "no backup from before it is kept"
+        return remark(text.WARNING, "rollback", f"{fit.release} cannot serve again since {fit.migration}; {kept}")
+    if fit.doubts:
+        unsure = f"whether {fit.release} may serve again is not known since {', '.join(fit.doubts)}"
+        return remark(text.WARNING, "rollback", unsure)
+    return paragraph("rollback", f"{fit.release} may serve again, as far as the schema goes")
 
 
 def drift_lines(drift: Drift) -> list[str]:

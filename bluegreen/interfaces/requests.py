@@ -9,8 +9,10 @@ from bluegreen.domain.phases import Phase
 
 LABEL = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}/[^/\x00-\x1f\x7f-\x9f]{1,128}$"
 RELEASE, ONE_LINE = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$", r"^[^\x00-\x1f\x7f-\x9f]*$"
+FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$"
 
 PATTERNS = {
+    FILE_NAME: "must be the name of a file of letters, digits, dots, _ and -, without a directory",
     RELEASE: "must be a name of letters, digits, dots, _ and -, at most 64, that begins with no dot and no -",
     LABEL: "must be a migration as `migrate status` shows it: SOURCE/VERSION.PHASE",
     ONE_LINE: "must be one line, without control characters",
@@ -19,6 +21,9 @@ PATTERNS = {
 
 ReleaseName = Annotated[str, Field(pattern=RELEASE)]
 """A release file's name, or a bare version: never a path, an option or a shell's word."""
+
+FileName = Annotated[str, Field(pattern=FILE_NAME)]
+"""The name of a file, without a directory."""
 
 Reason = Annotated[str, Field(max_length=1000, pattern=ONE_LINE)]
 """Why, on one line; for the audit."""
@@ -87,6 +92,13 @@ class DeployRequest(Terms):
         return WantedPlan(**self.model_dump(exclude={"plan"})) if self.release is not None else None
 
 
+class RehearseRequest(Request):
+    """What is to be rehearsed: what is pending; or `files`, names and contents, as those of `source`."""
+
+    files: Annotated[dict[FileName, str], Field(max_length=1000)] = {}
+    source: ReleaseName | None = None
+
+
 class ReasonRequest(Request):
     """An order that may carry its reason."""
 
@@ -146,6 +158,18 @@ class ReloadRequest(Request):
 
 class EmptyRequest(Request):
     """Nothing to say."""
+
+
+class BackfillRequest(ReasonRequest):
+    """Run the backfill of this label, also without its source or its phase; absent: all that have rows to do."""
+
+    label: Annotated[str, Field(max_length=200, pattern=ONE_LINE)] | None = None
+
+
+class ContractRequest(ReasonRequest):
+    """Apply the contract migrations that are due; refused where those are not the `expected` ones, if given."""
+
+    expected: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=1000)] | None = None
 
 
 class UpRequest(ReasonRequest):

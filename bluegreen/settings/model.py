@@ -15,6 +15,7 @@ from bluegreen.settings.rules import broken
 from bluegreen.settings.sections import Access, Caddy, Daemon
 from bluegreen.settings.sections_data import Backup, Database, Migration, Releases
 from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
+from bluegreen.settings.sections_rehearsal import Rehearsal
 from bluegreen.settings.sections_stack import Environments, Service, Smoke
 from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, Watch, phase_deadlines
 from bluegreen.settings.values import Name
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     caddy: Caddy = Caddy()
     databases: tuple[Database, ...] = ()
     backup: Backup = Backup()
+    rehearsal: Rehearsal = Rehearsal()
     migrations: tuple[Migration, ...] = ()
     release: Releases = Releases()
     environments: Environments

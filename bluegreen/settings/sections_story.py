@@ -35,7 +35,7 @@ class Deadlines(Section):
         description="BACKING_UP: dump and verification of all databases.",
     )
     rehearsing: Period = Field(
-        default=as_written("15m"), description="REHEARSING: all expand migrations, on a copy."
+        default=as_written("15m"), description="REHEARSING: expand migrations and backfills, on a copy."
     )
     expanding: Period = Field(default=as_written("1h"), description="EXPANDING: all expand migrations.")
     proving: Period = Field(

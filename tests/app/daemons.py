@@ -75,6 +75,7 @@ async def running(outside: Outside) -> AsyncIterator[Daemon]:
         ("engine", daemon.engine.work()),
         ("inspections", daemon.engine.end_inspections()),
         ("outbox", daemon.outbox.run()),
+        ("schema", daemon.service.schema_watch.run()),
     )
     async with side_by_side(*jobs):
         yield daemon

@@ -158,14 +158,16 @@ class Runner(MemoryRunner):
 
 
 class Ready(MemoryReadiness):
-    """A readiness check on its script, of a colour that runs; one that is stopped does not answer."""
+    """A readiness check on its script; a colour that was stopped, and that users are not on, does not answer."""
 
     def __init__(self, outside: "Outside", service: str) -> None:
         super().__init__(service, consecutive=2, interval=1.0)
         self._outside = outside
 
     async def check(self, target: Target) -> CheckResult:
-        if not self._outside.runners[target.colour].running:
+        runner = self._outside.runners[target.colour]
+        stopped = not runner.running and ("down", "") in runner.calls
+        if stopped and target.colour not in self._outside.serving():
             return CheckResult(self.name, False, "connection refused", 0.0)
         return await super().check(target)
 

@@ -42,7 +42,7 @@ async def test_planning_does_nothing_and_says_what_would_be_done(outside: Outsid
         assert (await daemon.service.stored_plan(plan.id)) == plan
         await asyncio.sleep(60)
     assert [step.phase for step in plan.steps if step.does] == [
-        *(P.PREPARING, P.BACKING_UP, P.EXPANDING, P.PROVING, P.STARTING, P.TESTING),
+        *(P.PREPARING, P.BACKING_UP, P.REHEARSING, P.EXPANDING, P.PROVING, P.STARTING, P.TESTING),
         *(P.SWITCHING, P.WATCHING, P.STANDING_BY, P.RETIRING),
     ]
     assert plan.migrations == ("app/0001_a.expand",)

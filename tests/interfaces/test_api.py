@@ -17,6 +17,7 @@ from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces import models
 from bluegreen.interfaces.api import ROUTES
+from bluegreen.interfaces.models_base import Answer
 from tests.interfaces.scripts import (
     BEGAN,
     DONE,
@@ -266,7 +267,7 @@ async def test_the_openapi_document_describes_every_route_and_refers_to_nothing_
     ],
 )
 def test_an_answer_shows_every_field_of_its_source_but_the_hidden_ones(
-    model: type[models.Answer], source: type, hidden: set[str]
+    model: type[Answer], source: type, hidden: set[str]
 ) -> None:
     assert is_dataclass(source)
     assert {field.name for field in fields(source)} - hidden <= set(model.model_fields)

@@ -12,6 +12,8 @@ from bluegreen.adapters.backups.swap import Names
 from bluegreen.adapters.postgres.clients import Clients
 
 WHO = "SELECT pid, usename, application_name, client_addr FROM pg_stat_activity WHERE datname = "
+CREATE = "'CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L'"
+LIKE = "pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype"
 COUNT = "SELECT count(*) FROM ONLY "
 
 
@@ -53,11 +55,8 @@ def lines(backups: Backups, dump: Path, manifest: Mapping[str, Any], clients: Cl
 
 
 def _creating(psql: str, admin: str, names: Names) -> tuple[str, ...]:
-    asked = (
-        "SELECT format('CREATE DATABASE %I TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L',"
-        f" {_literal(names.beside)}, pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datcollate, datctype)"
-        f" FROM pg_database WHERE datname = {_literal(names.service)} \\gexec"  # noqa: S608 - a person reads it first
-    )
+    like = f"FROM pg_database WHERE datname = {_literal(names.service)} \\gexec"
+    asked = f"SELECT format({CREATE}, {_literal(names.beside)}, {LIKE}) {like}"
     return (f"echo {shlex.quote(asked)} | {psql} --no-psqlrc {admin}",)
 
 

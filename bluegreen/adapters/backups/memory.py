@@ -7,6 +7,76 @@ from datetime import UTC, datetime, timedelta
 
 from bluegreen.domain.errors import BackupFailed
 from bluegreen.domain.migrations import Backup
+from bluegreen.domain.restorations import Losses, Session, Standing, Swapped, TableLoss
+
+
+@dataclass
+class MemoryRestorations:
+    """`serving` is what the database in service holds: the id of a backup, "" before the first. `beside` and `kept` are
+    the databases of attempts, with what they hold. `others` are in it; `failing` maps a call to why it fails;
+    `lost_answer`: the swap is done, and its answer never comes. `calls` are told in order."""
+
+    backups: "MemoryBackups"
+    serving: str = ""
+    beside: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    others: list[Session] = field(default_factory=list)
+    failing: dict[str, str] = field(default_factory=dict)
+    lost_answer: bool = False
+    calls: list[str] = field(default_factory=list)
+
+    async def commands(self, backup: Backup) -> tuple[str, ...]:
+        await self._called("commands")
+        return "# in memory", f"pg_restore {backup.file}"
+
+    async def losses(self, backup: Backup) -> Losses:
+        await self._called("losses")
+        table = TableLoss("public.t", backup.rows, backup.rows + 5)
+        return Losses(backup, self.backups.name, (table,), (), (), tuple(self.others))
+
+    async def sessions(self) -> tuple[Session, ...]:
+        await self._called("sessions")
+        return tuple(self.others)
+
+    async def check(self, backup: Backup) -> tuple[str, ...]:
+        await self._called("check")
+        return ()
+
+    async def standing(self, attempt: str) -> Standing:
+        await self._called("standing")
+        if attempt in self.kept:
+            return Standing.SWAPPED
+        return Standing.BESIDE if attempt in self.beside else Standing.NOTHING
+
+    async def keep_present(self, release: str, needed: Collection[str]) -> Backup:
+        await self._called("keep_present")
+        return await self.backups.back_up("before-restore", release, needed)
+
+    async def restore_beside(self, backup: Backup, attempt: str) -> None:
+        self.beside[attempt] = ""
+        await self._called("restore_beside")
+        self.beside[attempt] = backup.id
+
+    async def swap(self, attempt: str, *, end_sessions: bool) -> Swapped:
+        await self._called("swap")
+        former = f"{self.backups.name}_broken_{attempt}"
+        if attempt in self.kept:
+            return Swapped(self.backups.name, former, 0.0)
+        if self.others and not end_sessions:
+            raise BackupFailed(f"{self.backups.name} stays in service: somebody is in it")
+        self.serving, self.kept[attempt] = self.beside.pop(attempt), self.serving
+        if self.lost_answer:
+            raise BackupFailed(f"database {self.backups.name} does not answer")
+        return Swapped(self.backups.name, former, 0.1, len(self.others))
+
+    async def drop_beside(self, attempt: str) -> None:
+        await self._called("drop_beside")
+        self.beside.pop(attempt, None)
+
+    async def _called(self, what: str) -> None:
+        self.calls.append(what)
+        if what in self.failing:
+            raise BackupFailed(self.failing[what])
 
 
 @dataclass
@@ -25,6 +95,10 @@ class MemoryBackups:
     backup_hangs: asyncio.Event | None = None
     backup_warnings: tuple[str, ...] = ()
     on: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    restoring: "MemoryRestorations" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restoring = MemoryRestorations(self)
 
     async def check_backup_possible(self) -> tuple[str, ...]:
         await self._before_backup()
@@ -51,6 +125,10 @@ class MemoryBackups:
 
     async def tidy(self, purpose: str) -> None:
         self.tidied.append(purpose)
+
+    @property
+    def restorations(self) -> "MemoryRestorations":
+        return self.restoring
 
     async def _before_backup(self) -> None:
         if self.backup_hangs is not None:

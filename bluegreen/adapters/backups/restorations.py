@@ -158,7 +158,8 @@ async def _create(connection: Connection, names: Names, backup: Backup) -> None:
     statement = await connection.fetchval(query("create_scratch"), names.beside, names.service)
     beside = quoted(names.beside)
     try:
-        await connection.execute(f"{statement} TABLESPACE {quoted(wanted.tablespace)}", timeout=CREATING)
+        where = "" if wanted.tablespace == "pg_default" else f" TABLESPACE {quoted(wanted.tablespace)}"
+        await connection.execute(statement + where, timeout=CREATING)
         await connection.execute(f"REVOKE CONNECT ON DATABASE {beside} FROM PUBLIC")
         await connection.execute(f"ALTER DATABASE {beside} OWNER TO {quoted(wanted.owner)}")
         await connection.execute(f"COMMENT ON DATABASE {beside} IS 'bluegreen is restoring {backup.id} here'")

@@ -9,14 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-import asyncpg
-
 from bluegreen.adapters.migrations import backfill_ledger as cursors
 from bluegreen.adapters.migrations.backfill_batch import Batches
 from bluegreen.adapters.migrations.backfill_brakes import Brakes
 from bluegreen.adapters.migrations.backfill_key import key_of
-from bluegreen.adapters.migrations.backfill_ledger import own
-from bluegreen.adapters.migrations.backfill_left import left
+from bluegreen.adapters.migrations.backfill_questions import any_left, expected, refuse_endless
 from bluegreen.adapters.migrations.backfill_tempo import Tempo
 from bluegreen.adapters.migrations.files import SqlFile
 from bluegreen.adapters.migrations.gentle import milliseconds, settings
@@ -32,12 +29,6 @@ from bluegreen.domain.errors import MigrationFailed
 from bluegreen.finishing import to_the_end
 from bluegreen.ports_database import Brake, Halt
 
-PASSES = 20
-"""Times it goes through the table before it is said that rows come without end."""
-
-IDLE_PASSES = 3
-"""Times in a row without a row changed, though the WHERE finds some."""
-
 CONNECTIONS = 5
 """Connections that may break without a batch in between."""
 
@@ -47,9 +38,6 @@ RECONNECT = 0.5
 BATCH_TIMEOUT = 3.0
 """Seconds that a statement of a batch may take before it is rolled back and halved."""
 
-COUNTING = 2.0
-"""Seconds to count what is to be done; else the table's size has to do."""
-
 LOOKS_FOR_US = "1s"
 """How often the backend looks, within a batch, whether we still live."""
 
@@ -57,9 +45,7 @@ ASK_LOCK = 1.0
 """Seconds between two looks whether the migration lock is still ours."""
 
 
-async def run(
-    job: Job, file: SqlFile, brake: Brake, report: Callable[[Progress], None], halt: Halt
-) -> Progress:
+async def run(job: Job, file: SqlFile, brake: Brake, report: Callable[[Progress], None], halt: Halt) -> Progress:
     """Run it (ports_database.Backfills.backfill)."""
     if file.backfill is None:
         raise MigrationFailed(f"{job.migration.label} is no backfill")
@@ -148,24 +134,22 @@ class _Filling:
         cursor = await cursors.begin(desk, self.job, self.tempo.now.table, anew=self.anew, batch=self.tempo.size)
         self.anew, last, idle = False, cursor.last, 0
         self.tempo.begins(cursor.rows, cursor.started_at)
-        await self._expect(desk, cursor.rows)
+        self.tempo.expects(await expected(desk, self.job, self.backfill, cursor.rows))
         if (first := await batches.first_key()) is not None:
             await brakes.measure(first)
         while True:
             before = self.tempo.now.rows_done
             if (wanted := await self._pass(desk, batches, brakes, last)) is not None:
                 return await self._end(wanted)
-            if not await self._left(desk):
+            if not await any_left(desk, self.job, self.file):
                 return await self._end(BackfillState.DONE)
             idle = idle + 1 if self.tempo.now.rows_done == before else 0
-            self._refuse_endless(idle)
+            refuse_endless(self.job, self.file, idle, self.tempo.now.passes)
             await cursors.again(desk, self.job)
             self.tempo.passes_again()
             last = None
 
-    async def _pass(
-        self, desk: Connection, batches: Batches, brakes: Brakes, last: str | None
-    ) -> BackfillState | None:
+    async def _pass(self, desk: Connection, batches: Batches, brakes: Brakes, last: str | None) -> BackfillState | None:
         """Once along the key; returns what a person wants instead, None at the end of the table."""
         while (wanted := self.tempo.halt()) is None:
             if monotonic() - self.asked_lock >= ASK_LOCK:
@@ -185,38 +169,3 @@ class _Filling:
     async def _end(self, state: BackfillState) -> Progress:
         await _write_end(self.job, state)
         return self.tempo.ended(state)
-
-    async def _expect(self, desk: Connection, done: int) -> None:
-        """Count what is left, or take the size of the table for it."""
-        try:
-            rows = await desk.fetchval(sql_batches.count(self.backfill), timeout=COUNTING)
-        except (TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError):
-            rows = await desk.fetchval(own("estimate"), self.backfill.table.quoted)
-            done = 0
-        self.tempo.expects(None if rows is None else done + rows)
-        await cursors.expect(desk, self.job, self.tempo.now.rows_total)
-
-    async def _left(self, desk: Connection) -> bool:
-        try:
-            return await left(desk, self.file, self.job.source.timeout)
-        except asyncpg.LockNotAvailableError:
-            return True  # somebody alters the table: the next pass will show
-        except TimeoutError as exc:
-            raise MigrationFailed(
-                f"{self.file.path}: whether its WHERE still finds rows could not be told within"
-                f" {self.job.source.timeout:g} s: give it a partial index on that WHERE (CREATE INDEX CONCURRENTLY)"
-            ) from exc
-
-    def _refuse_endless(self, idle: int) -> None:
-        """MigrationFailed where another pass would bring it no nearer to its end."""
-        if idle >= IDLE_PASSES:
-            raise MigrationFailed(
-                f"{self.file.path}: its WHERE finds rows that the statement does not change, in {idle} passes: a"
-                " trigger, a rule or a policy keeps them as they are, or it finds others than its FROM does"
-            )
-        if self.tempo.now.passes >= PASSES:
-            raise MigrationFailed(
-                f"{self.file.path}: after {PASSES} passes its WHERE still finds rows: somebody writes them in the old"
-                " shape all the while. Run it once nothing does any more, or let a default or a trigger fill them",
-                next=(f"bluegreen migrate backfill {self.job.migration.label}",),
-            )

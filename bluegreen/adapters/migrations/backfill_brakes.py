@@ -50,17 +50,17 @@ class Brakes:
         """Run a batch and look meanwhile. Raises what the batch raises, and MigrationFailed, from what asyncpg raised,
         where nobody can look any more."""
         self._harm, over = "", asyncio.Event()
-        error: BluegreenError | None = None
+        result: T | BluegreenError
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch(over, key), name=f"brakes of backend {self._backend}")
             try:
                 result = await batch
             except BluegreenError as exc:
-                error = exc  # raised here, the group would wrap it
+                result = exc  # raised here, the group would wrap it
             finally:
                 over.set()
-        if error is not None:
-            raise error
+        if isinstance(result, BluegreenError):
+            raise result
         if (failed := watch.result()) is not None:
             raise MigrationFailed(f"nobody can look whom it harms: {describe(failed)}") from failed
         return result
@@ -86,9 +86,7 @@ class Brakes:
         return None
 
     async def _look(self) -> None:
-        waiter = await self._observer.fetchrow(
-            own("held_up"), self._backend, pacing.BLOCKED, timeout=self._timeout
-        )
+        waiter = await self._observer.fetchrow(own("held_up"), self._backend, pacing.BLOCKED, timeout=self._timeout)
         if waiter is not None:
             name, seconds = waiter["application"], waiter["seconds"]
             self._harm = f"backend {waiter['pid']} ({name}) has waited {seconds * 1000:.0f} ms for a row of ours"

@@ -8,6 +8,8 @@ import asyncpg
 
 from bluegreen.adapters.migrations.backfill_ledger import standing
 from bluegreen.adapters.migrations.files import SqlFile, read_directory, read_file
+from bluegreen.adapters.migrations.gentle import IN_THE_WAY, Crowded
+from bluegreen.adapters.migrations.jobs import Job
 from bluegreen.adapters.postgres import ledger, sql_batches
 from bluegreen.adapters.postgres.connections import Access, Connection, translated
 from bluegreen.adapters.postgres.ledger import Row
@@ -36,18 +38,29 @@ async def of_contract(contract: SqlFile) -> SqlFile | None:
     return await asyncio.to_thread(_read_if_there, path)
 
 
-async def hold(connection: Connection, backfill: SqlFile) -> None:
-    """In the transaction of a contract, before its first statement: nobody writes the table until its end, who reads
-    goes on. Raises asyncpg's errors: the lock is waited for as long as the session's lock_timeout says."""
-    if backfill.backfill is not None:
+async def hold(job: Job, connection: Connection, backfill: SqlFile) -> None:
+    """In the transaction of a contract, before its first statement: nobody writes the table until its end (who reads
+    goes on), and the WHERE of its backfill finds no row. Crowded where the lock was not to be had in time;
+    MigrationFailed where rows are left, or nobody can tell while who writes waits."""
+    if backfill.backfill is None:
+        return
+    try:
         await connection.execute(sql_batches.lock(backfill.backfill))
+    except IN_THE_WAY as exc:
+        raise Crowded(str(backfill.path)) from exc
+    await _refuse_left(job, connection, backfill, job.source.strong_timeout or job.source.timeout)
 
 
-async def refuse_left(connection: Connection, backfill: SqlFile, source: str, seconds: float) -> None:
-    """MigrationFailed where rows of a contract's backfill are left, or nobody can tell within `seconds`: while this is
-    asked under the contract's lock, who writes the table waits."""
-    label = f"{source}/{backfill.version}.backfill"
-    where = str(backfill.path)
+async def check(job: Job, contract: SqlFile) -> None:
+    """The same for a contract that is no transaction, before its first statement; no lock could be kept."""
+    backfill = await of_contract(contract)
+    if backfill is not None:
+        async with job.desk() as desk:
+            await _refuse_left(job, desk, backfill, LOOK)
+
+
+async def _refuse_left(job: Job, connection: Connection, backfill: SqlFile, seconds: float) -> None:
+    label, where = f"{job.source.name}/{backfill.version}.backfill", str(backfill.path)
     with translated(where, MigrationFailed):
         try:
             found = await left(connection, backfill, seconds)

@@ -54,9 +54,12 @@ async def run(job: Job) -> None:
     await _wait_for_former(job)
     async with job.desk() as desk:
         await job.write(desk, Entry("running", 0, in_flight=True, new_attempt=True))
-    work = f"{job.migration.label} by {job.source.up[0]}"
+
+    async def one_run() -> None:
+        await to_the_end(_run(job), f"{job.migration.label} by {job.source.up[0]}")
+
     try:
-        await retrying(job.source)(lambda: to_the_end(_run(job), work))
+        await retrying(job.source)(one_run)
     except Crowded as exc:
         failure = MigrationFailed(
             f"{exc}; it was tried again and again for {job.source.lock_budget:g} s (lock_budget)",
@@ -81,6 +84,16 @@ async def _run(job: Job) -> None:
         await job.write_failure(exc, Entry("failed", 0, in_flight=False, error=exc.detail))
         raise
     await job.write_end(Entry("done", 1, in_flight=False, output=said.last_line))
+
+
+async def call(job: Job) -> Ran:
+    """Run the tool and its status command once, and write nothing down: on a copy. Raises MigrationFailed."""
+    with job.access.dsn.passfile(MigrationFailed) as passfile:
+        env = _environment(job, passfile)
+        said = await _call(job, job.source.up, env)
+        if job.source.status:
+            await _call(job, job.source.status, env)
+    return said
 
 
 async def _watched(job: Job, env: Mapping[str, str]) -> Ran:

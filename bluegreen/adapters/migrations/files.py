@@ -18,6 +18,7 @@ NAME = re.compile(
     r"(?P<version>(?P<number>\d{4,})_[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<phase>expand|backfill|contract)\.sql"
 )
 
+
 @dataclass(frozen=True, slots=True)
 class SqlFile:
     """One file, read and understood; `backfill` is what one of that phase holds."""
@@ -35,8 +36,38 @@ class SqlFile:
         return self.backfill is not None and self.backfill.before_switch
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One file by its name and what it holds, not understood yet."""
+
+    path: Path
+    version: str
+    phase: MigrationPhase
+    raw: bytes
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    def read(self) -> SqlFile:
+        """Understand it. MigrationFailed names the file, and the line, that cannot be used."""
+        try:
+            script = read(_text(self.path, self.raw))
+            backfill = _backfill(script, self.phase)
+        except SqlRefused as exc:
+            where = f"{self.path}:{exc.line}"
+            raise MigrationFailed(f"{where}: {exc.why}", file=str(self.path), line=exc.line) from exc
+        return SqlFile(self.path, self.version, self.phase, self.checksum, script, backfill)
+
+
 def read_directory(directory: Path) -> tuple[SqlFile, ...]:
-    """Every migration of a directory, in order. MigrationFailed names the file, and the line, that cannot be used.
+    """Every migration of a directory, in order. MigrationFailed names the file, and the line, that cannot be used."""
+    return tuple(listed.read() for listed in list_directory(directory))
+
+
+def list_directory(directory: Path) -> tuple[Listed, ...]:
+    """Every migration of a directory, in order, by its name. MigrationFailed names the file that cannot be used.
 
     A new file with a number below an applied one is allowed: it is applied where it stands among what is pending.
     """
@@ -44,13 +75,17 @@ def read_directory(directory: Path) -> tuple[SqlFile, ...]:
         paths = sorted(path for path in directory.iterdir() if path.suffix == ".sql" and path.name[0] != ".")
     except OSError as exc:
         raise MigrationFailed(f"the migrations in {directory} cannot be listed: {exc.strerror}") from exc
-    files = sorted((read_file(path) for path in paths), key=_order)
+    files = sorted((_listed(path) for path in paths), key=_order)
     _refuse_twins(files)
     return tuple(files)
 
 
 def read_file(path: Path) -> SqlFile:
     """One migration. MigrationFailed where it cannot be read or used."""
+    return _listed(path).read()
+
+
+def _listed(path: Path) -> Listed:
     match = NAME.fullmatch(path.name)
     if match is None:
         raise MigrationFailed(
@@ -58,14 +93,10 @@ def read_file(path: Path) -> SqlFile:
             " NNNN_name.contract.sql, with letters, digits, _ and - in name",
             file=str(path),
         )
-    raw, text = _content(path)
-    phase = MigrationPhase(match["phase"])
     try:
-        script = read(text)
-        backfill = _backfill(script, phase)
-    except SqlRefused as exc:
-        raise MigrationFailed(f"{path}:{exc.line}: {exc.why}", file=str(path), line=exc.line) from exc
-    return SqlFile(path, match["version"], phase, hashlib.sha256(raw).hexdigest(), script, backfill)
+        return Listed(path, match["version"], MigrationPhase(match["phase"]), path.read_bytes())
+    except OSError as exc:
+        raise MigrationFailed(f"{path} cannot be read: {exc.strerror}", file=str(path)) from exc
 
 
 def _backfill(script: Script, phase: MigrationPhase) -> Backfill | None:
@@ -75,17 +106,14 @@ def _backfill(script: Script, phase: MigrationPhase) -> Backfill | None:
     return None
 
 
-def _content(path: Path) -> tuple[bytes, str]:
+def _text(path: Path, raw: bytes) -> str:
     try:
-        raw = path.read_bytes()
-        return raw, raw.decode("utf-8-sig")  # some editors write a byte order mark
-    except OSError as exc:
-        raise MigrationFailed(f"{path} cannot be read: {exc.strerror}", file=str(path)) from exc
+        return raw.decode("utf-8-sig")  # some editors write a byte order mark
     except UnicodeDecodeError as exc:
         raise MigrationFailed(f"{path} is not UTF-8 (byte {exc.start})", file=str(path)) from exc
 
 
-def _order(file: SqlFile) -> tuple[int, str, int]:
+def _order(file: Listed) -> tuple[int, str, int]:
     return _number(file), file.version, tuple(MigrationPhase).index(file.phase)
 
 
@@ -94,12 +122,12 @@ def number_of(version: str) -> int:
     return int(version.partition("_")[0])
 
 
-def _number(file: SqlFile) -> int:
+def _number(file: Listed) -> int:
     return number_of(file.version)
 
 
-def _refuse_twins(files: list[SqlFile]) -> None:
-    seen: dict[int, SqlFile] = {}
+def _refuse_twins(files: list[Listed]) -> None:
+    seen: dict[int, Listed] = {}
     for file in files:
         twin = seen.setdefault(_number(file), file)
         if twin.version != file.version:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bluegreen.adapters.migrations import command
+from bluegreen.adapters.migrations import backfill_left, command
 from bluegreen.adapters.migrations.files import SqlFile, read_directory, read_file
 from bluegreen.adapters.migrations.gentle import StrongTime, execute, patiently, settings
 from bluegreen.adapters.migrations.hashing import hash_before, write_after
@@ -76,6 +76,8 @@ async def _run_file(job: Job, file: SqlFile, row: Row | None) -> None:
         if file.script.transactional:
             await _run_transaction(job, file)
         else:
+            if row is None or not (row.in_flight or row.applied.statements_done):
+                await backfill_left.check(job, file)
             await run_statements(job, file, row)
     except MigrationFailed as exc:
         entry = Entry("failed", error=exc.detail, new_attempt=file.script.transactional)
@@ -94,9 +96,13 @@ async def _run_transaction(job: Job, file: SqlFile) -> None:
     ):
         await connection.execute(query("settings"), LOOKS_FOR_US)
 
+        backfill = await backfill_left.of_contract(file)
+
         async def attempt() -> None:
             time = StrongTime(file, job.source)
             async with connection.transaction():
+                if backfill is not None:
+                    await backfill_left.hold(job, connection, backfill)
                 for statement in file.script.statements:
                     await execute(connection, file, statement, job.source, time)
                 await _done_inside(job, connection, file)

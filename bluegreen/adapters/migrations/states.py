@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bluegreen.adapters.migrations.files import SqlFile, number_of, read_directory
+from bluegreen.adapters.migrations.files import Listed, list_directory, number_of
 from bluegreen.adapters.postgres import ledger
 from bluegreen.adapters.postgres.connections import Access, Connection
 from bluegreen.adapters.postgres.ledger import Key, Row
@@ -33,8 +33,7 @@ async def ask(access: Access, database: str, sources: Sequence[Source]) -> Schem
         invalid = await invalid_indexes(connection)
     found: list[MigrationState] = []
     for source in sources:
-        files = await asyncio.to_thread(read_directory, source.directory) if source.directory else ()
-        found += _of_source(database, source, files, rows)
+        found += await asyncio.to_thread(_of_source, database, source, rows)
     named = {source.name for source in sources}
     others = [row for (source, _, _), row in rows.items() if source not in named]
     return SchemaState((*found, *(_state(row) for row in others)), drift, invalid)
@@ -52,21 +51,19 @@ def _left_behind(row: Row) -> Row:
     return replace(row, applied=replace(row.applied, state="interrupted"))
 
 
-def _of_source(
-    database: str, source: Source, files: Sequence[SqlFile], rows: Mapping[Key, Row]
-) -> list[MigrationState]:
+def _of_source(database: str, source: Source, rows: Mapping[Key, Row]) -> list[MigrationState]:
+    files = list_directory(source.directory) if source.directory else ()
     ours = {key: row for key, row in rows.items() if key[0] == source.name}
-    with_file = {_key(source, file) for file in files}
-    gone = [replace(_state(row), missing=_had_file(row)) for key, row in ours.items() if key not in with_file]
-    highest = max((number_of(version) for _, version, _ in ours if ours and version[:1].isdigit()), default=0)
-    states = [_of_file(database, source, file, ours, highest) for file in files]
-    held = [replace(state, held=_why_held(state, states)) for state in states]
     if source.kind is MigrationKind.COMMAND and not ours:
         return [_of_command(database, source)]
-    return [*gone, *held]
+    with_file = {_key(source, file) for file in files}
+    gone = [replace(_state(row), missing=_had_file(row)) for key, row in ours.items() if key not in with_file]
+    highest = max((number_of(version) for _, version, _ in ours if version[:1].isdigit()), default=0)
+    states = [_of_file(database, source, file, ours, highest) for file in files]
+    return [*gone, *(replace(state, held=_why_held(state, states)) for state in states)]
 
 
-def _of_file(database: str, source: Source, file: SqlFile, rows: Mapping[Key, Row], highest: int) -> MigrationState:
+def _of_file(database: str, source: Source, file: Listed, rows: Mapping[Key, Row], highest: int) -> MigrationState:
     row = rows.get(_key(source, file))
     if row is not None:
         return _state(row, file)
@@ -77,7 +74,7 @@ def _of_file(database: str, source: Source, file: SqlFile, rows: Mapping[Key, Ro
         phase=file.phase,
         kind=MigrationKind.SQL,
         file=str(file.path),
-        statements_total=len(file.script.statements),
+        statements_total=len(file.read().script.statements),
         out_of_order=file.phase is MigrationPhase.EXPAND and number_of(file.version) < highest,
     )
 
@@ -98,7 +95,7 @@ def _why_held(state: MigrationState, others: Sequence[MigrationState]) -> str:
     return f"its {' and its '.join(before)} must be done first" if before else ""
 
 
-def _state(row: Row, file: SqlFile | None = None) -> MigrationState:
+def _state(row: Row, file: Listed | None = None) -> MigrationState:
     applied = row.applied
     changed = row.done and file is not None and file.checksum != applied.checksum
     return MigrationState(
@@ -115,7 +112,7 @@ def _state(row: Row, file: SqlFile | None = None) -> MigrationState:
         statements_done=applied.statements_done,
         error=applied.error,
         changed=changed,
-        reformatted=changed and file is not None and file.script.meaning == row.meaning != "",
+        reformatted=changed and file is not None and file.read().script.meaning == row.meaning != "",
     )
 
 
@@ -123,5 +120,5 @@ def _had_file(row: Row) -> bool:
     return row.mode != "command"
 
 
-def _key(source: Source, file: SqlFile) -> Key:
+def _key(source: Source, file: Listed) -> Key:
     return source.name, file.version, file.phase

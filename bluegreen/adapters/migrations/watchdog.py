@@ -42,12 +42,12 @@ class Watchdog:
 
     async def during(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work and watch meanwhile."""
-        failed: BluegreenError | None = None
+        failed: Exception
         async with asyncio.TaskGroup() as group:
             watch = group.create_task(self._watch(), name=f"watchdog of {self._job.migration.label}")
             try:
                 return await work()
-            except BluegreenError as exc:
+            except (BluegreenError, *FAILURES) as exc:
                 failed = exc  # raised here, the group would wrap it
             finally:
                 watch.cancel()

@@ -53,7 +53,9 @@ def backfill_of(script: Script) -> Backfill:
         _key(header, table),
         any(said.word == BEFORE_SWITCH for said in script.directives),
         (target.alias.aliasname,) if target.HasField("alias") else tuple(filter(None, (table.schema, table.name))),
-        frozenset(item.res_target.name for item in tree.target_list) if isinstance(tree, pg.UpdateStmt) else frozenset(),
+        frozenset(item.res_target.name for item in tree.target_list)
+        if isinstance(tree, pg.UpdateStmt)
+        else frozenset(),
         tree,
     )
 

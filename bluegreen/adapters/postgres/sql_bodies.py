@@ -1,6 +1,7 @@
 """The SQL inside a DO block or a function's body, as far as it can be read."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,9 @@ import postgast
 from bluegreen.adapters.postgres.sql_trees import Node, kind_of
 
 WRAPPER = "CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS $bluegreen${body}$bluegreen$"
+
+QUERY = re.compile(r'"query":\s*("(?:[^"\\]|\\.)*")')
+BEGINNING = re.compile(r"^(?:.*\b(?:begin|then|else|loop|perform)\b)", re.IGNORECASE | re.DOTALL)
 
 
 def bodies(node: Node) -> tuple[bool, str, tuple[str, ...]]:
@@ -36,10 +40,16 @@ def _plpgsql(body: str) -> Iterator[str]:
     for returns in ("void", "trigger", "SETOF record"):
         try:
             tree = postgast.parse_plpgsql(WRAPPER.format(returns=returns, body=body))
-        except (postgast.PgQueryError, json.JSONDecodeError):
+        except postgast.PgQueryError:
             continue
+        except json.JSONDecodeError as exc:  # of a trigger's body the parser writes JSON with a comma missing
+            yield from (json.loads(found[1]) for found in QUERY.finditer(exc.doc))
+            return
         yield from _queries(tree)
         return
+    # It names its arguments, which are not known here: what looks like statements is tried one by one.
+    for piece in body.split(";"):
+        yield BEGINNING.sub("", piece.strip())
 
 
 def _queries(tree: Any) -> Iterator[str]:

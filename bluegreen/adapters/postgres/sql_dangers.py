@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator
 
 import postgast
-from google.protobuf.message import Message
 
 from bluegreen.adapters.postgres.sql_bodies import bodies
 from bluegreen.adapters.postgres.sql_changes import changes
+from bluegreen.adapters.postgres.sql_fallible import fallible
 from bluegreen.adapters.postgres.sql_reach import reach
 from bluegreen.adapters.postgres.sql_rows import rows
+from bluegreen.adapters.postgres.sql_trees import Node
 
 Danger = tuple[str, str]
 
@@ -36,12 +37,13 @@ def dangers(text: str) -> tuple[Danger, ...]:
     return tuple(dict.fromkeys(danger for node in parsed.stmts for danger in _of(node.stmt, own=True)))
 
 
-def _of(node: Message, *, own: bool, depth: int = 0) -> Iterator[Danger]:
+def _of(node: Node, *, own: bool, depth: int = 0) -> Iterator[Danger]:
     """The dangers of one statement. `own` False: it stands in the body of a function, and may never run."""
     yield from reach(node)
     if own:
         yield from rows(node)
         yield from changes(node)
+        yield from fallible(node)
     if depth > 2:
         return
     runs, said, queries = bodies(node)

@@ -1,16 +1,19 @@
 """What a migration says to us in its comments: `-- bluegreen: WORD key=value key="a longer value"`.
 
-A directive that would be overlooked is refused: an unknown word, one that is no `key=value`, one said twice.
+A directive that would be overlooked is refused: an unknown word, one that is no `key=value`, one said twice, an accept
+of something that is no kind of finding, or without a reason.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 import postgast
 from postgast import pg_query_pb2 as pg
 
 from bluegreen.adapters.postgres.scripts import SqlRefused
+from bluegreen.domain.kinds import KINDS
 
 NO_TRANSACTION, ACCEPT, BACKFILL, BEFORE_SWITCH = "no-transaction", "accept", "backfill", "before-switch"
 
@@ -64,4 +67,23 @@ def _directive(line: int, comment: str, said: str) -> Directive:
         else:
             plain.append(value)
         rest = rest[match.end() :]
-    return Directive(line, word, tuple(plain), values)
+    found = Directive(line, word, tuple(plain), values)
+    if word == ACCEPT:
+        _check_accept(found)
+    return found
+
+
+def _check_accept(found: Directive) -> None:
+    """SqlRefused for an accept that names no kind of finding, one that cannot be accepted, or no reason."""
+    how = f"it is written {WORDS[ACCEPT]!r}"
+    if len(found.plain) != 1 or found.values.keys() - {"reason"}:
+        raise SqlRefused(found.line, f"accept names one kind of finding and a reason; {how}")
+    kind = KINDS.get(found.plain[0])
+    if kind is None:
+        near = get_close_matches(found.plain[0], KINDS, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise SqlRefused(found.line, f"there is no kind of finding called {found.plain[0]}.{meant}")
+    if not kind.acceptable:
+        raise SqlRefused(found.line, f"{kind.name} cannot be accepted: {kind.meaning}")
+    if not found.values.get("reason", "").strip():
+        raise SqlRefused(found.line, f"accept {kind.name} needs a reason; {how}")

@@ -82,12 +82,15 @@ def _bare(text: str) -> str:
 
 
 def _monitoring(statement: pg.RawStmt) -> bool:
-    """Whether it reads nothing but the catalogue or our ledger."""
+    """Whether it reads nothing but the catalogue, our ledger, or what functions of Postgres say."""
     named = {with_.ctename for with_ in postgast.find_nodes(statement, pg.CommonTableExpr)}
     tables = [t for t in postgast.find_nodes(statement, pg.RangeVar) if t.schemaname or t.relname not in named]
-    return bool(tables) and all(
+    if not tables:
+        called = [call.funcname[-1].string.sval for call in postgast.find_nodes(statement, pg.FuncCall)]
+        return bool(called) and all(name.startswith("pg_") for name in called)
+    return all(
         table.schemaname in ("pg_catalog", "information_schema", "bluegreen")
-        or (not table.schemaname and table.relname.startswith("pg_"))
+        or (table.relname.startswith("pg_stat_statements") if table.schemaname else table.relname.startswith("pg_"))
         for table in tables
     )
 

@@ -31,14 +31,17 @@ SHARED = {
 """Kinds of objects that all databases share."""
 
 FUNCTIONS = {
-    **dict.fromkeys(("pg_reload_conf", "pg_rotate_logfile", "pg_switch_wal", "pg_promote", "pg_terminate_backend",
-    "pg_cancel_backend", "pg_create_restore_point", "pg_create_physical_replication_slot", "pg_wal_replay_pause",
-    "pg_create_logical_replication_slot", "pg_drop_replication_slot", "pg_backup_start", "pg_backup_stop",
-    "pg_replication_origin_create", "pg_replication_origin_drop", "pg_stat_reset_shared"), "cluster-statement"),
-    **dict.fromkeys(("lo_import", "lo_export", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_stat_file",
-    "pg_file_write", "pg_file_unlink", "pg_file_rename", "pg_ls_logdir", "pg_ls_waldir", "pg_file_sync"), "server-file"),
-    **dict.fromkeys(("postgres_fdw_get_connections", "query_to_xml_remote", "http_get", "http_post", "http"),
-    "other-database"),
+    **dict.fromkeys((
+        "pg_reload_conf", "pg_rotate_logfile", "pg_switch_wal", "pg_promote", "pg_terminate_backend",
+        "pg_cancel_backend", "pg_create_restore_point", "pg_create_physical_replication_slot", "pg_wal_replay_pause",
+        "pg_create_logical_replication_slot", "pg_drop_replication_slot", "pg_backup_start", "pg_backup_stop",
+        "pg_replication_origin_create", "pg_replication_origin_drop", "pg_stat_reset_shared",
+    ), "cluster-statement"),
+    **dict.fromkeys((
+        "lo_import", "lo_export", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_stat_file", "pg_file_write",
+        "pg_file_unlink", "pg_file_rename", "pg_ls_logdir", "pg_ls_waldir", "pg_file_sync",
+    ), "server-file"),
+    **dict.fromkeys(("http_get", "http_post", "http"), "other-database"),
 }  # fmt: skip
 EXTENSIONS = frozenset({
     "dblink", "postgres_fdw", "file_fdw", "mysql_fdw", "oracle_fdw", "tds_fdw", "redis_fdw", "mongo_fdw", "multicorn",
@@ -48,7 +51,6 @@ EXTENSIONS = frozenset({
 
 UNTRUSTED = frozenset({"c", "internal", "plpython3u", "plpythonu", "plpython2u", "plperlu", "pltclu", "plsh", "plr"})
 
-CATALOGUES = frozenset({"pg_catalog"})
 SHARED_CATALOGUES = frozenset({
     "pg_database", "pg_authid", "pg_auth_members", "pg_tablespace", "pg_db_role_setting", "pg_shdepend",
     "pg_shdescription", "pg_subscription", "pg_parameter_acl", "pg_replication_origin",
@@ -175,7 +177,7 @@ def _names(node: Node, kind: str) -> Iterator[Danger]:
 
 
 def _written(relation: Any) -> Iterator[Danger]:
-    system = relation.schemaname in CATALOGUES or (not relation.schemaname and relation.relname.startswith("pg_"))
+    system = relation.schemaname == "pg_catalog" or (not relation.schemaname and relation.relname.startswith("pg_"))
     if system and relation.relname in SHARED_CATALOGUES:
         yield "cluster-statement", range_name(relation)
     elif system:

@@ -24,14 +24,8 @@ def rows(node: Node) -> Iterator[Danger]:
         return
     yield from _whole(kind, node)
     for name, item in walk(node):
-        if name == "update_stmt":
-            yield "unbatched-update", _target(item, item.from_clause)
-        elif name == "delete_stmt":
-            yield "unbatched-delete", _target(item, item.using_clause)
-        elif name == "merge_stmt":
-            yield from _merge(item)
-        elif name == "insert_stmt":
-            yield from _insert(item)
+        if name in ROWS:
+            yield from ROWS[name](item)
         elif name == "func_call" and called(item) == "setval":
             yield "sequence-moved", (text_of(item.args[0]) or "") if item.args else ""
 
@@ -51,7 +45,9 @@ def _whole(kind: str, node: Node) -> Iterator[Danger]:
         yield from (("explicit-lock", range_name(item.range_var)) for item in node.lock_stmt.relations)
     elif kind == "alter_seq_stmt" and _restarts(node.alter_seq_stmt.options):
         yield "sequence-moved", range_name(node.alter_seq_stmt.sequence)
-    elif kind == "alter_table_stmt" and any(_identity_restarts(item.alter_table_cmd) for item in node.alter_table_stmt.cmds):
+    elif kind == "alter_table_stmt" and any(
+        _identity_restarts(item.alter_table_cmd) for item in node.alter_table_stmt.cmds
+    ):
         yield "sequence-moved", range_name(node.alter_table_stmt.relation)
 
 
@@ -63,11 +59,24 @@ def _restarts(options: Any) -> bool:
     return any(item.def_elem.defname == "restart" for item in options)
 
 
+def _update(statement: Any) -> Iterator[Danger]:
+    yield "unbatched-update", _target(statement, statement.from_clause) + _set(statement.target_list)
+
+
+def _delete(statement: Any) -> Iterator[Danger]:
+    yield "unbatched-delete", _target(statement, statement.using_clause)
+
+
 def _target(statement: Any, others: Any) -> str:
     relation = statement.relation
     mine = {relation.relname, relation.alias.aliasname} - {""}
     pinned = sorted(set(_pinned(statement.where_clause, mine, alone=not others)))
     return range_name(relation) + (f"({','.join(pinned)})" if pinned else "")
+
+
+def _set(targets: Any) -> str:
+    """The columns that are set."""
+    return "=" + ",".join(dict.fromkeys(item.res_target.name for item in targets))
 
 
 def _pinned(where: Node, mine: set[str], *, alone: bool) -> Iterator[str]:
@@ -103,23 +112,25 @@ def _value(node: Node) -> bool:
 def _merge(statement: Any) -> Iterator[Danger]:
     name = range_name(statement.relation)
     for item in statement.merge_when_clauses:
-        command = item.merge_when_clause.command_type
-        if command == pg.CMD_UPDATE:
-            yield "unbatched-update", name
-        elif command == pg.CMD_DELETE:
+        clause = item.merge_when_clause
+        if clause.command_type == pg.CMD_UPDATE:
+            yield "unbatched-update", name + _set(clause.target_list)
+        elif clause.command_type == pg.CMD_DELETE:
             yield "unbatched-delete", name
-        elif command == pg.CMD_INSERT:
+        elif clause.command_type == pg.CMD_INSERT:
             yield "rows-copied", name
 
 
 def _insert(statement: Any) -> Iterator[Danger]:
-    query = statement.select_stmt.select_stmt
-    conflict = statement.on_conflict_clause.action == pg.ONCONFLICT_UPDATE
     name = range_name(statement.relation)
-    reads = any(kind_of(item) == "range_var" for item in query.from_clause) or any(
-        kind_of(item) == "join_expr" for item in query.from_clause
-    )
-    if reads:
-        yield "rows-copied", name
-    if conflict and reads:
-        yield "unbatched-update", name
+    query = statement.select_stmt.select_stmt
+    reads = any(kind in ("range_var", "join_expr") for kind in map(kind_of, query.from_clause))
+    yield ("rows-copied" if reads else "rows-inserted"), name
+    conflict = statement.on_conflict_clause
+    if conflict.action == pg.ONCONFLICT_UPDATE:
+        key = ",".join(sorted(item.index_elem.name for item in conflict.infer.index_elems))
+        pinned = f"({key})" if key and not reads else ""
+        yield "unbatched-update", f"{name}{pinned}{_set(conflict.target_list)}"
+
+
+ROWS = {"update_stmt": _update, "delete_stmt": _delete, "merge_stmt": _merge, "insert_stmt": _insert}

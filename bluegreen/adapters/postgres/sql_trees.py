@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.message import Message
-
 PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 
 Node = Any
@@ -17,16 +15,14 @@ def kind_of(node: Node) -> str:
     return node.WhichOneof("node") or ""
 
 
-def walk(node: Message, skip: frozenset[str] = frozenset()) -> Iterator[tuple[str, Node]]:
-    """Every node in it with its kind, itself first; nothing inside kinds in `skip`."""
-    stack: list[Message] = [node]
+def walk(node: Node) -> Iterator[tuple[str, Node]]:
+    """Every node in it with the name of its field, outer ones first."""
+    stack = [node]
     while stack:
         current = stack.pop()
-        inside: list[Message] = []
+        inside: list[Node] = []
         for field, value in current.ListFields():
             if field.type != field.TYPE_MESSAGE:
-                continue
-            if field.name in skip:
                 continue
             values = list(value) if field.is_repeated else [value]
             for item in values:

@@ -31,7 +31,7 @@ SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'm' AND NOT rel
 
 -- name: cluster
 -- What all databases of the server share, as far as anybody may see it: roles with their memberships and settings,
--- and databases; not those that rehearsals and backups make.
+-- and this database as such; not the roles that rehearsals make.
 SELECT 'role ' || quote_ident(r.rolname) AS name, md5(concat_ws(' ', r.rolsuper, r.rolinherit, r.rolcreaterole,
     r.rolcreatedb, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolconnlimit, r.rolvaliduntil,
     (SELECT string_agg(concat_ws(' ', g.rolname, m.admin_option), ',' ORDER BY g.rolname)
@@ -46,7 +46,7 @@ SELECT 'database ' || quote_ident(d.datname), md5(concat_ws(' ', pg_get_userbyid
     d.datallowconn, d.datconnlimit,
     (SELECT s.setconfig::text FROM pg_db_role_setting AS s WHERE s.setdatabase = d.oid AND s.setrole = 0)))
 FROM pg_database AS d
-WHERE d.datname !~ '^bluegreen_scratch_' AND NOT d.datistemplate;
+WHERE d.datname = current_database();
 
 -- name: others_there
 -- How many other sessions are in this database.

@@ -131,17 +131,15 @@ class Player:
     async def _observed(self, statement: StatementSeen, done: Run) -> None:
         """Run one statement in the transaction that is open."""
         scans = await counts(self.connection, "scans")
-        had = await held(self.connection, done.before, done.after)
         before, began = done.after, monotonic()
         await self._execute(statement, done)
         seconds = monotonic() - began
-        locks = await held(self.connection, done.before, done.after)
         read = tuple(scanned(scans, await counts(self.connection, "scans"), before))
         done.after = await look(self.connection, positions=True)
         done.statements.append(
             replace(
                 statement,
-                locks=tuple(lock for key, lock in locks.items() if key not in had),
+                locks=await held(self.connection, done.before, done.after),
                 scanned=read,
                 rewritten=tuple(rewritten(before, done.after)),
                 before=before,

@@ -77,7 +77,7 @@ class Rehearsals:
         self, tasks: Sequence[Task], release: Release, purpose: str, backup: Backup | None
     ) -> Rehearsal:
         async with self.access.session(failure=RehearsalFailed) as production:
-            before = await witness.digest(production)
+            before, shared = await witness.digests_of(production), await witness.shared(production)
             rights = await Rights.of(production)
             clients, why = await self._clients(rights)
             if clients is None:
@@ -89,7 +89,9 @@ class Rehearsals:
             )
             async with stages.open(purpose, backup, production) as stage:
                 verdicts = [await self._task(task, release, stage) for task in tasks]
-            moved = witness.changed(before, await witness.digest(production))
+            moved = witness.changed(before, await witness.digests_of(production))
+            if beside := witness.changed(shared, await witness.shared(production)):
+                stage.not_seen.append(f"meanwhile what all databases of the server share was changed: {beside}")
         if moved:
             verdicts = [_blamed(verdict, moved, has_tools) for verdict in verdicts]
         return Rehearsal(tuple(verdicts), tuple(dict.fromkeys(stage.not_seen)), stage.copied)
@@ -134,7 +136,10 @@ class Rehearsals:
         clear = stage.clear if stage.copied == "schema" else None
         async with stage.session(self.rules.statement_timeout) as connection:
             player = Player(connection, self.rules.statement_timeout, clear)
-            return await player.run(task.script, task.read_only(), stage.catalogue)
+            run = await player.run(task.script, task.read_only(), stage.catalogue)
+        if run.doubts:
+            await stage.sow()
+        return run
 
     async def _queries(self, task: Task, run: Run, stage: Stage) -> tuple[QuerySeen, ...]:
         """The running version's queries on what the migration made of the copy; nothing where it made nothing."""

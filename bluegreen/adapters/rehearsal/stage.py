@@ -42,9 +42,10 @@ class Rights:
 
 @dataclass
 class Stage:
-    """The copy and a desk on it; `owner` is who owns what is in it ("": we), `login` whom tools run as (None: we).
+    """The copy, a desk on it, and a session on production, to read; `owner` is who owns what is in it ("": we), `login` whom tools run as (None: we).
     `tables` are those that were there from the start. `failed` are sources with a migration that failed."""
 
+    production: Connection
     copy: Access
     desk: Connection
     application: str
@@ -63,6 +64,10 @@ class Stage:
         """Take out the rows, ours with those that earlier migrations put into tables that were there before."""
         if self.tables:
             await self.desk.execute(f"TRUNCATE {', '.join(self.tables)} CASCADE")
+
+    async def sow(self) -> None:
+        """Put a row into each table that has none."""
+        await seeds.sow(self.desk, self.production)
 
     @asynccontextmanager
     async def session(self, timeout: float) -> AsyncIterator[Connection]:
@@ -103,8 +108,8 @@ class Stages:
             copied = await self._fill(copy, application, owner, backup, said)
             desk = await stack.enter_async_context(copy.session(application=application, failure=RehearsalFailed))
             login = await _usable(login, copy, said)
-            stage = Stage(copy, desk, application, owner, login, False, copied, live, measured, {}, not_seen=said)
-            await self._prepare(stage, production)
+            stage = Stage(production, copy, desk, application, owner, login, False, copied, live, measured, {}, not_seen=said)
+            await self._prepare(stage)
             yield stage
 
     def _lends(self, said: list[str]) -> bool:
@@ -136,18 +141,18 @@ class Stages:
             said.append('[rehearsal] from = "backup", but there is no backup: only the schema was copied')
             return "schema"
         if backup.size > self.rules.max_size:
-            said.append(f"the backup has {backup.size} bytes, more than [rehearsal] max_size: only the schema was copied")
+            said.append(f"the backup has {backup.size} bytes, above [rehearsal] max_size: only the schema was copied")
             return "schema"
         return "backup"
 
-    async def _prepare(self, stage: Stage, production: Connection) -> None:
+    async def _prepare(self, stage: Stage) -> None:
         desk = stage.desk
         if self.has_tools and self.rights.superuser:
             await tools.watch(desk)
             stage.watched = True
         elif self.has_tools:
             stage.not_seen.append("no superuser: which locks a tool takes could not be seen")
-        stage.not_seen += await seeds.sow(desk, production)
+        stage.not_seen += await seeds.sow(desk, stage.production)
         stage.not_seen += await _refresh(desk)
         await stage.live.prepare(desk)
         stage.catalogue = await look(desk, positions=True)
@@ -163,8 +168,8 @@ async def _usable(login: Login | None, copy: Access, said: list[str]) -> Login |
             return login
     except OutsideError as exc:
         said.append(
-            "the temporary role may not log in (pg_hba.conf), so tools ran on the copy as the role of the DSN, which may"
-            f" also change production; only that production is unchanged was looked at: {exc.detail}"
+            "the temporary role may not log in (pg_hba.conf), so tools ran on the copy as the role of the DSN, which"
+            f" may also change production; only that production is unchanged was looked at: {exc.detail}"
         )
         return None
 

@@ -18,11 +18,11 @@ TOUCHED_BY_READING = ("sequence", "ROW EXCLUSIVE")
 """A lock that nextval takes, and we too when we look where a sequence stands; nobody waits for it."""
 
 
-async def held(connection: Connection, before: Catalogue, after: Catalogue) -> Mapping[tuple[str, str], LockSeen]:
-    """The locks that this session holds now on what people know by a name: key and mode of each."""
+async def held(connection: Connection, before: Catalogue, after: Catalogue) -> tuple[LockSeen, ...]:
+    """The locks that this session holds now on what people know by a name."""
     records = await connection.fetch(own("held_locks"))
     found = (lock_of(record["oid"], record["mode"], before, after) for record in records)
-    return {(lock.table, lock.mode): lock for lock in found if lock}
+    return tuple(sorted({lock for lock in found if lock}, key=lambda lock: (lock.name, lock.mode)))
 
 
 def lock_of(oid: int, mode: str, before: Catalogue, after: Catalogue) -> LockSeen | None:

@@ -12,11 +12,15 @@ own = questions(__package__, "copies.sql")
 SHOWN = 5
 
 
-async def digest(production: Connection) -> Mapping[str, str]:
-    """A short hash of each thing in this database, and of what all databases of the server share. Partitions are left
-    out: they come and go by themselves. So are the scratch databases and roles of ours."""
-    shared = {record["name"]: record["digest"] for record in await production.fetch(own("cluster"))}
-    return {**digests(await look(production)), **shared}
+async def digests_of(production: Connection) -> Mapping[str, str]:
+    """A short hash of each thing in this database. Partitions are left out: they come and go by themselves."""
+    return digests(await look(production))
+
+
+async def shared(production: Connection) -> Mapping[str, str]:
+    """A short hash of each role, and of this database as such. On a busy server others change them too (some hand out
+    roles by the hour), so a difference is worth a word and no more."""
+    return {record["name"]: record["digest"] for record in await production.fetch(own("cluster"))}
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> str:

@@ -5,9 +5,11 @@ import sys
 import click
 
 from bluegreen.interfaces import migration_lines
+from bluegreen.interfaces.cli.backfilling import migrate_backfill
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import group
+from bluegreen.interfaces.cli.rehearsing import migrate_contract, migrate_plan, migrate_up
 from bluegreen.interfaces.cli.shell import Shell, verb
 
 
@@ -34,4 +36,13 @@ def migrate_repair(shell: Shell, applied: str, not_applied: str, indexes: bool, 
     shell.show(reply, lambda found: migration_lines.repair_lines(found.items))
 
 
-migrate = group("migrate", "The migrations of the shared databases.", migrate_status, migrate_repair)
+migrate = group(
+    "migrate",
+    "The migrations of the shared databases.",
+    migrate_status,
+    migrate_plan,
+    migrate_up,
+    migrate_contract,
+    migrate_backfill,
+    migrate_repair,
+)

@@ -245,7 +245,7 @@ async def test_a_plain_role_leaves_the_passwords_out(site: Site) -> None:
 
 async def test_what_is_needed_and_the_newest_that_was_restored_are_never_removed(site: Site) -> None:
     site.rules = replace(site.rules, keep=1)
-    ids = []
+    ids: list[str] = []
     for number, verify in enumerate(("restore", "restore", "decode", "decode", "decode")):
         literal: Literal["restore", "decode"] = "restore" if verify == "restore" else "decode"
         site.rules = replace(site.rules, verify=literal)

@@ -19,6 +19,7 @@ from tests.real_parts import execute
 pytestmark = pytest.mark.real
 
 A = "20261121t171500"
+TABLE = "CREATE TABLE t (id serial PRIMARY KEY, a text); INSERT INTO t (a) VALUES ('one'), ('two')"
 
 
 def admin(site: Site) -> str:
@@ -46,17 +47,23 @@ async def clear(site: Site) -> None:
 
 
 @pytest.fixture(params=[16, 18])
-async def either(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
+def version(request: pytest.FixtureRequest) -> Site:
+    """An empty site on one of both versions."""
+    found: Site = request.getfixturevalue("site" if request.param == 16 else "site18")
+    return found
+
+
+@pytest.fixture
+async def either(version: Site) -> AsyncIterator[Site]:
     """A site with one table, on one of both versions; what restorations leave is dropped."""
-    site: Site = request.getfixturevalue("site" if request.param == 16 else "site18")
-    await site.execute("CREATE TABLE t (id serial PRIMARY KEY, a text); INSERT INTO t (a) VALUES ('one'), ('two')")
-    yield site
-    await clear(site)
+    await version.execute(TABLE)
+    yield version
+    await clear(version)
 
 
 @pytest.fixture
 async def filled(site: Site) -> AsyncIterator[Site]:
-    await site.execute("CREATE TABLE t (id serial PRIMARY KEY, a text); INSERT INTO t (a) VALUES ('one'), ('two')")
+    await site.execute(TABLE)
     yield site
     await clear(site)
 
@@ -71,7 +78,8 @@ async def test_it_comes_into_service_with_everything_and_the_former_one_is_kept(
     await either.execute(
         f'CREATE ROLE {role} LOGIN; GRANT SELECT ON t TO {role}; REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;'
         f" GRANT CONNECT ON DATABASE \"{name}\" TO {role} WITH GRANT OPTION; COMMENT ON DATABASE \"{name}\" IS 'it''s';"
-        f' ALTER DATABASE "{name}" SET search_path = "$user", public, \'\'; ALTER DATABASE "{name}" SET app.x = \'a=b\';'
+        f' ALTER DATABASE "{name}" SET search_path = "$user", public, \'\';'
+        f" ALTER DATABASE \"{name}\" SET app.x = 'a=b';"
         f' ALTER ROLE {role} IN DATABASE "{name}" SET work_mem = \'7MB\'; ALTER DATABASE "{name}" CONNECTION LIMIT 50'
     )
     try:
@@ -122,9 +130,7 @@ async def _likeness(site: Site) -> asyncpg.Record:
     return row
 
 
-async def test_whoever_connects_all_the_time_is_shut_out_for_a_moment(
-    either: Site, record_property: pytest.FixtureRequest
-) -> None:
+async def test_whoever_connects_all_the_time_is_shut_out_for_a_moment(either: Site) -> None:
     restorations, backup = await taken(either)
     await either.execute("INSERT INTO t (a) VALUES ('lost')")
     seen: list[tuple[float, int]] = []
@@ -190,7 +196,8 @@ async def test_losses_are_counted_and_who_is_there_is_named(filled: Site) -> Non
     await filled.execute("CREATE TABLE same AS SELECT 1 AS a; CREATE TABLE dropped (a int)")
     restorations, backup = await taken(filled)
     await filled.execute(
-        "INSERT INTO t (a) VALUES ('three'); CREATE TABLE new AS SELECT 1 AS a; DROP TABLE dropped; UPDATE same SET a = 2"
+        "INSERT INTO t (a) VALUES ('three'); CREATE TABLE new AS SELECT 1 AS a; DROP TABLE dropped;"
+        " UPDATE same SET a = 2"
     )
     filled.write("0001_a.expand.sql", "CREATE TABLE a (id int)")
     await filled.apply()
@@ -224,7 +231,7 @@ async def test_a_table_that_cannot_be_counted_in_time_is_estimated(
 
 
 async def test_what_keeps_the_name_is_said_before_anything_is_done(filled: Site) -> None:
-    restorations, backup = await taken(filled)
+    _, backup = await taken(filled)
     name, role = name_of(filled), f"plain_{name_of(filled)}"
     await filled.execute(f'CREATE ROLE {role} LOGIN; GRANT ALL ON DATABASE "{name}" TO {role}')
     plain = replace(filled, dsn=filled.dsn.replace("postgres@", f"{role}@"))

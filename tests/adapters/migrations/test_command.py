@@ -178,12 +178,6 @@ async def test_a_tool_that_a_killed_daemon_left_at_work_is_waited_for_and_not_do
     assert (site.home / "ran").exists()
 
 
-async def test_a_lock_timeout_of_a_tool_says_what_to_do(site: Site) -> None:
-    site.tool("echo 'ERROR: canceling statement due to lock timeout'; exit 1")
-    with pytest.raises(MigrationFailed, match="raise lock_timeout of migrations 'tool'"):
-        await site.apply()
-
-
 async def test_the_environment_is_what_was_named_and_no_more(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_THE_DAEMON", "x")
     site.tool('echo "$GREETING ${SECRET_OF_THE_DAEMON:-nothing}"', environment={"GREETING": "hello {release}"})

@@ -33,7 +33,7 @@ def test_a_file_is_known_by_the_hash_of_its_bytes(tmp_path: Path) -> None:
         (["0001_a.sql"], r"0001_a\.sql: the name says neither order nor phase"),
         (["1_a.expand.sql"], "neither order nor phase"),
         (["0001_a.expnad.sql"], "neither order nor phase"),
-        (["0001_a.backfill.sql"], r"0001_a\.backfill\.sql: backfill files are not run by this version"),
+        (["0001_a.backfill.sql"], r"0001_a\.backfill\.sql:1: a backfill file holds one UPDATE or DELETE"),
         (["0001_a.expand.sql", "0001_b.expand.sql"], "the same number"),
         (["0001_a.expand.sql", "0001_b.contract.sql"], "the same number"),
     ],

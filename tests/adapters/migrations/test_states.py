@@ -181,6 +181,9 @@ async def test_a_thousand_migrations_are_told_at_once(site: Site) -> None:
     began = perf_counter()
     found = await database.schema()
     seconds = perf_counter() - began
+    began = perf_counter()
+    found = await database.schema()
+    print(seconds, perf_counter() - began)
     assert len(found.migrations) == 1000
     assert {state.state for state in found.migrations} == {"done", "skipped"}
     assert seconds < 5.0  # measured: see docs/benchmarks.md; a busy machine must not break it

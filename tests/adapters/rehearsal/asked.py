@@ -88,7 +88,7 @@ ASKED = (
     "SELECT * FROM accounts WHERE (id, active) = (1, true) OR (id, name) IN ((1, 'a'), (2, 'b'))",
     "SELECT CAST('5' AS int), '5'::bigint, int4 '5', float8 '1.5', bool 't', '{}'::jsonb, 'happy'::mood",
     "SELECT mood 'sad', uuid '00000000-0000-0000-0000-000000000000', jsonb '{}', inet '::1', point '(1,2)'",
-    "SELECT B'1010', X'1F', E'a\\nb', U&'d\\0061t', 'a' 'b'",
+    "SELECT B'1010', X'1F', E'a\\nb', U&'d\\0061t', 'a'\n'b'",
     "SELECT $$dollar$$, $t$quoted$t$",
     "SELECT '\\xdeadbeef'::bytea, 1e10, 0.000001, 12345678901234567890",
     "SELECT * FROM accounts WHERE name IS NOT DISTINCT FROM 'a' AND active IS TRUE AND score IS NOT NULL",

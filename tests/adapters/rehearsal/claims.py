@@ -11,7 +11,7 @@ from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.catalogue import Catalogue
-from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.errors import MigrationFailed, RehearsalFailed
 from bluegreen.domain.findings import Gate, Rehearsal
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from tests.adapters.rehearsal.cases import Case, cases, queries
@@ -20,6 +20,7 @@ from tests.adapters.rehearsal.truth import Found, Truth, Verifier
 from tests.adapters.sites import RELEASE
 
 AT_ONCE = 2
+CRASHED = "crashed"
 SAFE_ONES_REFUSED = 18
 """One in so many is the most that may be."""
 
@@ -107,10 +108,9 @@ class Court:
                 rehearsal = await site.database(rehearsal=rules).rehearse(
                     RELEASE, (MigrationPhase.EXPAND,), purpose, backup=self.backup
                 )
-            except MigrationFailed as exc:
-                return Claim(
-                    Gate.REFUSE, ("unreadable",), (exc.detail,), changed=await self._look(production) != before
-                )
+            except (MigrationFailed, RehearsalFailed) as exc:
+                kind = CRASHED if isinstance(exc, RehearsalFailed) else "unreadable"
+                return Claim(Gate.REFUSE, (kind,), (exc.detail,), changed=await self._look(production) != before)
             return _claim(rehearsal, changed=await self._look(production) != before)
 
     async def _look(self, production: str) -> Catalogue:
@@ -153,6 +153,11 @@ def wrong_expectations(judged: Sequence[Judged]) -> list[str]:
         for one in judged
         if one.case.expected != one.found.truth
     ]
+
+
+def crashed(judged: Sequence[Judged]) -> list[str]:
+    """Rehearsals that could not be held: what they did not see they cannot refuse."""
+    return [f"{one.line} {one.claim.messages}" for one in judged if CRASHED in one.claim.kinds]
 
 
 def let_through(judged: Sequence[Judged]) -> list[str]:

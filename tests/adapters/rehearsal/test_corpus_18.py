@@ -20,6 +20,10 @@ def test_the_verifier_and_the_author_of_the_corpus_are_of_one_mind(judged: list[
     assert claims.wrong_expectations(judged) == []
 
 
+def test_every_migration_can_be_rehearsed(judged: list[Judged]) -> None:
+    assert claims.crashed(judged) == []
+
+
 def test_whatever_breaks_or_fails_is_refused(judged: list[Judged]) -> None:
     assert claims.let_through(judged) == []
 

@@ -1,0 +1,114 @@
+"""A rehearsal as lines for people: what each file would do to the version that runs, and what to write instead."""
+
+from pathlib import PurePath
+
+from bluegreen.app.upkeep_answers import ContractPlan, Held, MigratedByHand
+from bluegreen.domain.findings import Evidence, FileVerdict, Finding, Gate, Rehearsal
+from bluegreen.interfaces import text
+from bluegreen.interfaces.text import cleaned, commands, duration, faint, mark, strong
+
+GLYPHS = {Gate.ALLOW: text.DONE, Gate.WARN: text.WARNING, Gate.REFUSE: text.FAILED}
+
+VERDICTS = {
+    Gate.ALLOW: "the version that runs keeps working",
+    Gate.WARN: "the version that runs keeps working; read what is warned of",
+    Gate.REFUSE: "refused: nothing of it would be applied",
+}
+
+QUERIES = 3
+"""Broken queries that are shown of one finding; -o json has all."""
+
+QUERY_LENGTH = 100
+
+
+def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
+    """The whole rehearsal, the verdict first."""
+    rehearsal = cleaned(rehearsal)
+    if not rehearsal.files:
+        return [f"{mark(text.NOTHING)} no migration is pending: there is nothing to rehearse", *_unseen(rehearsal)]
+    took = f"{_counted(rehearsal)}, on a copy of the {rehearsal.copied or 'text alone'}, {duration(rehearsal.seconds)}"
+    first = f"{mark(GLYPHS[rehearsal.gate])} {strong(rehearsal.gate)}: {VERDICTS[rehearsal.gate]}  {faint(took)}"
+    return [first, *(line for verdict in rehearsal.files for line in _file(verdict)), *_unseen(rehearsal)]
+
+
+def contract_plan_lines(plan: ContractPlan) -> list[str]:
+    """What a contract would do, and what is over then."""
+    plan = cleaned(plan)
+    held = _held(plan.held)
+    if not plan.due:
+        return [f"{mark(text.NOTHING)} no contract migration is due", *held]
+    lines = [f"{mark(text.WARNING)} back up, rehearse and apply beside {strong(plan.serving)}:"]
+    lines += [f"    {label}" for label in plan.due]
+    closes = ", ".join(plan.closes) or "what served before it"
+    lines.append(f"  {mark(text.WARNING)} the point of no return: {closes} cannot serve again on this schema")
+    return [*lines, *held]
+
+
+def migrated_lines(done: MigratedByHand) -> list[str]:
+    """What was applied by hand."""
+    done = cleaned(done)
+    held = _held(done.held)
+    if not done.applied:
+        return [f"{mark(text.NOTHING)} nothing was due", *held]
+    lines = [f"{mark(text.DONE)} {strong(label)} is applied" for label in done.applied]
+    lines += [f"  backup    {backup.id}" for backup in done.backups]
+    lines += [f"  proved    {done.proved}"] if done.proved else []
+    return [*lines, *(f"  {mark(text.WARNING)} {warning}" for warning in done.warnings), *held]
+
+
+def _counted(rehearsal: Rehearsal) -> str:
+    count = len(rehearsal.files)
+    return "1 migration" if count == 1 else f"{count} migrations"
+
+
+def _file(verdict: FileVerdict) -> list[str]:
+    name = PurePath(verdict.file).name if verdict.file else verdict.label
+    lines = [f"{mark(GLYPHS[verdict.gate])} {verdict.gate:<7} {strong(name)}"]
+    found = [finding for finding in verdict.findings if finding.gate is not Gate.ALLOW or finding.accepted]
+    return lines + [line for finding in found for line in _finding(name, finding)]
+
+
+def _finding(name: str, finding: Finding) -> list[str]:
+    place = f"{name}:{finding.line}" if finding.line else name
+    lines = [f"    {mark(GLYPHS[finding.weight])} {place}  {finding.message}  {faint(finding.kind)}"]
+    cost = ", ".join(filter(None, [_locked(finding), _estimated(finding)]))
+    lines += [f"        locks       {cost}"] if cost else []
+    lines += [f"        breaks      {_query(evidence)}" for evidence in finding.evidence[:QUERIES]]
+    more = len(finding.evidence) - QUERIES
+    lines += [f"        breaks      {more} more queries of the version that runs"] if more > 0 else []
+    if finding.accepted:
+        return [*lines, f"        accepted    {finding.accepted}"]
+    first, *rest = finding.remedy.splitlines() or [""]
+    return lines + ([f"        write instead: {first}"] if first else []) + [f"            {line}" for line in rest]
+
+
+def _locked(finding: Finding) -> str:
+    return f"{finding.lock} on {finding.object}" if finding.lock and finding.object else finding.lock
+
+
+def _estimated(finding: Finding) -> str:
+    if finding.estimate_s is None:
+        return ""
+    low, high = finding.estimate_s
+    return f"for {_seconds(low)}-{_seconds(high)} s"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+
+
+def _query(evidence: Evidence) -> str:
+    query = " ".join(evidence.query.split())
+    short = query if len(query) <= QUERY_LENGTH else f"{query[: QUERY_LENGTH - 1]}…"
+    calls = f", called {evidence.calls:,} times" if evidence.calls is not None else ""
+    return f"{short}  {faint(f'{evidence.sqlstate} {evidence.message}{calls}'.strip())}"
+
+
+def _unseen(rehearsal: Rehearsal) -> list[str]:
+    return [f"  {mark(text.WARNING)} not seen: {what}" for what in rehearsal.not_seen]
+
+
+def _held(held: tuple[Held, ...]) -> list[str]:
+    lines = [f"  {mark(text.NOTHING)} {item.migration} stays pending: {item.reason}" for item in held]
+    filling = any("backfill" in item.reason for item in held)
+    return lines + (commands(("bluegreen migrate backfill",)) if filling else [])
