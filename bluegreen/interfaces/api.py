@@ -12,10 +12,11 @@ from aiohttp.typedefs import Handler
 from bluegreen.app.requests import Caller
 from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
-from bluegreen.interfaces import answers, backfilling, migrating, openapi, streams, upkeep
+from bluegreen.interfaces import answers, backfilling, migrating, openapi, restoring, streams, upkeep
 from bluegreen.interfaces import models as m
 from bluegreen.interfaces import models_backfill as mb
 from bluegreen.interfaces import models_migrating as mm
+from bluegreen.interfaces import models_restoring as mr
 from bluegreen.interfaces import models_steering as ms
 from bluegreen.interfaces import models_upkeep as mu
 from bluegreen.interfaces import requests as r
@@ -36,6 +37,7 @@ GRANTS = web.AppKey("grants", Grants)
 
 ANYBODY, READ, CUTBACK, OPERATE, ADMIN = Right
 ONE, COLOUR = "/v1/deployments/{id}", "/v1/environments/{colour}"
+BACKUP = "/v1/backups/{backup}"
 BACKFILL = "/v1/migrations/backfill"
 
 # fmt: off
@@ -72,7 +74,10 @@ ROUTES = (
     Route("POST", f"{BACKFILL}/cancel", backfilling.cancel, OPERATE, mb.Backfills, r.ReasonRequest),
     Route("GET", "/v1/backups", upkeep.backups, READ, mu.Backups),
     Route("POST", "/v1/backups", upkeep.back_up, OPERATE, mu.Backups, r.ReasonRequest, status=201),
-    Route("POST", "/v1/backups/{backup}/verify", upkeep.verify_backup, OPERATE, mu.Backup, r.EmptyRequest),
+    Route("POST", f"{BACKUP}/verify", upkeep.verify_backup, OPERATE, mu.Backup, r.EmptyRequest),
+    Route("GET", f"{BACKUP}/restore-command", restoring.commands, OPERATE, mr.ByHandCommands),
+    Route("GET", f"{BACKUP}/losses", restoring.losses, OPERATE, mr.Losses),
+    Route("POST", f"{BACKUP}/restore", restoring.restore, OPERATE, mr.Restored, r.RestoreRequest),
     Route("POST", f"{COLOUR}/up", upkeep.start_colour, OPERATE, mu.ByHand, r.UpRequest),
     Route("POST", f"{COLOUR}/down", upkeep.stop_colour, OPERATE, mu.ByHand, r.ReasonRequest),
     Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.EmptyRequest),

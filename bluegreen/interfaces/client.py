@@ -17,6 +17,7 @@ from bluegreen.domain.records import Event
 from bluegreen.interfaces.backfill_calls import BackfillCalls
 from bluegreen.interfaces.connection import ClientError, Reply, SocketDenied, Unreachable
 from bluegreen.interfaces.migrating_calls import MigratingCalls
+from bluegreen.interfaces.restoring_calls import RestoringCalls
 from bluegreen.interfaces.upkeep_calls import UpkeepCalls
 
 __all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
@@ -59,7 +60,7 @@ class Pause:
     ended: Paused | None = None
 
 
-class Client(UpkeepCalls, MigratingCalls, BackfillCalls):
+class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
 
     # --- reading

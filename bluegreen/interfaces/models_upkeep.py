@@ -71,7 +71,8 @@ class Repairs(Answer):
 
 
 class Backup(Answer):
-    """A verified dump of one database. `seconds` it took to make, or to verify."""
+    """A verified dump of one database. `seconds` it took to make, or to verify; `compared` by "checksum" or "count"
+    where it was restored; `notes` what it lacks; `needed` why it is kept beyond the newest."""
 
     id: str
     database: str
@@ -85,6 +86,9 @@ class Backup(Answer):
     seconds: Number
     deployment: str
     release: str
+    compared: str
+    notes: tuple[str, ...]
+    needed: str
 
 
 class Backups(Answer):

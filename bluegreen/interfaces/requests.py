@@ -136,6 +136,13 @@ class CutbackRequest(ReasonRequest):
     force: bool = False
 
 
+class RestoreRequest(ReasonRequest):
+    """`confirm` is the name of the database; `stop_colours`: both are stopped first, and started again."""
+
+    confirm: Annotated[str, Field(min_length=1, max_length=128, pattern=ONE_LINE)]
+    stop_colours: bool = False
+
+
 class RollbackRequest(ReasonRequest):
     """To the named release; absent: to the last good one."""
 

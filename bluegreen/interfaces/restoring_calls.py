@@ -13,11 +13,12 @@ class RestoringCalls(Connection):
 
     async def restore_commands(self, id: str) -> Reply[ByHandCommands]:
         """What a person types to do it without the daemon."""
-        return await self._get(f"/v1/backups/{id}/restore-command", ByHandCommands, budget=AS_LONG_AS_IT_TAKES)
+        path = f"/v1/backups/{id}/restore-command"
+        return await self._ask("GET", path, ByHandCommands, AS_LONG_AS_IT_TAKES)
 
     async def losses(self, id: str) -> Reply[Losses]:
         """What would go out of service."""
-        return await self._get(f"/v1/backups/{id}/losses", Losses, budget=AS_LONG_AS_IT_TAKES)
+        return await self._ask("GET", f"/v1/backups/{id}/losses", Losses, AS_LONG_AS_IT_TAKES)
 
     async def restore(self, id: str, confirm: str, *, stop_colours: bool = False, reason: str = "") -> Reply[Restored]:
         """Put a backup into service."""

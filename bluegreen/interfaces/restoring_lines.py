@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bluegreen.app.upkeep_answers import ByHandCommands
+from bluegreen.domain.migrations import Backup
 from bluegreen.domain.restorations import Losses, Restored, TableLoss
 from bluegreen.interfaces import text
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, strong
@@ -59,10 +60,18 @@ def _some(names: tuple[str, ...]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
-def question(losses: Losses, *, stop_colours: bool) -> str:
+def unknown_lines(backup: Backup, why: str) -> list[str]:
+    """What goes out of service cannot be measured: that may be why it goes."""
+    return [
+        f"{mark(text.WARNING)} {strong(text.clean(backup.database))} goes back to {text.moment(backup.taken_at)}.",
+        f"  What was written since goes out of service, and cannot be measured: {text.clean(why)}",
+    ]
+
+
+def question(backup: Backup, *, stop_colours: bool) -> str:
     """What is asked before it is done."""
     first = "Both colours are stopped now, and users get errors until it is done. " if stop_colours else ""
-    return f"{first}To go back, type the name of the database ({text.clean(losses.backup.database)})"
+    return f"{first}To go back, type the name of the database ({text.clean(backup.database)})"
 
 
 def restored_lines(restored: Restored) -> list[str]:

@@ -5,6 +5,7 @@ import click
 from bluegreen.interfaces import upkeep_lines
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.groups import group, word_of
+from bluegreen.interfaces.cli.restoring import restore, restore_command
 from bluegreen.interfaces.cli.shell import Shell, verb
 
 
@@ -30,4 +31,12 @@ def backup_verify(shell: Shell, backup: str) -> None:
     shell.show(shell.ask(lambda client: client.verify_backup(word_of(backup))), upkeep_lines.verified_lines)
 
 
-backup = group("backup", "The verified backups of the shared databases.", backup_list, backup_now, backup_verify)
+backup = group(
+    "backup",
+    "The verified backups of the shared databases.",
+    backup_list,
+    backup_now,
+    backup_verify,
+    restore_command,
+    restore,
+)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluegreen.interfaces import restoring_lines, text
+from bluegreen.domain.migrations import Backup
+from bluegreen.interfaces import restoring_lines
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import word_of
@@ -38,26 +39,49 @@ def restore(shell: Shell, backup: str, stop_colours: bool, yes: str, reason: str
     under another name. Shows first what that is."""
     id = word_of(backup)
     if not yes and not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here: say --yes DATABASE")
-    if not yes:
-        yes = shell.ask(lambda client: _asked(shell, client, id, stop_colours))
+        raise click.UsageError("this asks first, and here is no terminal to ask on: say --yes DATABASE")
+    shell.remark(["Measuring what was written since…"])
+    found, in_use = shell.ask(lambda client: _looked_at(shell, client, id))
+    if in_use and not stop_colours:
+        shell.fail("The database is in use; nothing was done.", (f"{again(id)} --stop-colours",), Exit.NOT_POSSIBLE)
+    confirm = yes or _asked(shell, found, stop_colours)
     shell.left = LEFT
-    reply = shell.ask(lambda client: client.restore(id, yes, stop_colours=stop_colours, reason=reason))
+    reply = shell.ask(lambda client: client.restore(id, confirm, stop_colours=stop_colours, reason=reason))
     shell.show(reply, restoring_lines.restored_lines)
     if any(colour.problem for colour in reply.value.colours):
         sys.exit(Exit.ERROR)
 
 
-async def _asked(shell: Shell, client: "Client", id: str, stop_colours: bool) -> str:
-    shell.remark(["Measuring what has changed since…"])
-    losses = (await client.losses(id)).value
+async def _looked_at(shell: Shell, client: "Client", id: str) -> tuple[Backup, bool]:
+    """The backup, and whether somebody is in its database; shows what goes out of service."""
+    from bluegreen.interfaces.client import ClientError
+
+    try:
+        losses = (await client.losses(id)).value
+    except ClientError as exc:
+        if exc.code != "backup-failed":
+            raise
+        kept = {backup.id: backup for backup in (await client.backups()).value.items}
+        if id not in kept:
+            raise
+        shell.remark(restoring_lines.unknown_lines(kept[id], exc.detail))
+        return kept[id], False
     shell.remark(restoring_lines.loss_lines(losses, datetime.now(UTC)))
-    if losses.sessions and not stop_colours:
-        again = f"bluegreen backup restore {id} --stop-colours   (users get errors until it is done)"
-        shell.fail("The database is in use; nothing was done.", (again,), Exit.NOT_POSSIBLE)
-    asked = restoring_lines.question(losses, stop_colours=stop_colours)
-    typed = click.prompt(asked, default="", show_default=False, err=shell.json)
-    if typed != losses.backup.database:
-        shell.remark([f"{text.mark(text.NOTHING)} Nothing was done."])
-        sys.exit(Exit.ERROR)
-    return str(typed)
+    return losses.backup, bool(losses.sessions)
+
+
+def _asked(shell: Shell, backup: Backup, stop_colours: bool) -> str:
+    asked = restoring_lines.question(backup, stop_colours=stop_colours)
+    try:
+        typed = str(click.prompt(asked, default="", show_default=False, err=shell.json))
+    except click.Abort:
+        typed = ""
+        click.echo(err=True)
+    if typed != backup.database:
+        shell.fail("Nothing was done.", (again(backup.id),), Exit.ERROR)
+    return typed
+
+
+def again(id: str) -> str:
+    """The verb, to be typed once more."""
+    return f"bluegreen backup restore {id}"
