@@ -6,7 +6,7 @@ from time import monotonic
 
 import click
 
-from benchmarks import detection, idle, ingest, journal, line_to_patch, outage, switch
+from benchmarks import detection, idle, ingest, journal, line_to_patch, migrations, outage, rehearsal, switch
 from benchmarks.machine import machine
 from benchmarks.table import Table
 
@@ -18,6 +18,8 @@ BENCHMARKS: dict[str, Callable[[bool], Awaitable[Table]]] = {
     "ingest": ingest.measure,
     "journal": journal.measure,
     "idle": idle.measure,
+    "migrations": migrations.measure,
+    "rehearsal": rehearsal.measure,
 }
 
 

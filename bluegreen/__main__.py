@@ -25,13 +25,35 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 # for as long as the program
         getattr(sys, name).reconfigure(errors="replace")  # a terminal without UTF-8 still gets the words
-    bluegreen(prog_name="bluegreen", obj=Shell(offline=_cut_back_offline))
+    bluegreen(prog_name="bluegreen", obj=Shell(offline=_cut_back_offline, offline_commands=_restore_commands_offline))
 
 
 def _cut_back_offline(shell: Shell, wish: OfflineCutback) -> Exit:
     from bluegreen import offline
 
     return offline.cut_back(shell, wish)
+
+
+def _restore_commands_offline(shell: Shell, file: Path, id: str) -> None:
+    import asyncio
+
+    from bluegreen import wiring
+    from bluegreen.domain.errors import BluegreenError, NotFound
+    from bluegreen.interfaces import text
+
+    settings = _load(shell, file)
+
+    async def found() -> tuple[str, ...]:
+        for database in wiring.databases(settings):
+            for backup in await database.backups():
+                if backup.id == id:
+                    return await database.restorations.commands(backup)
+        raise NotFound(f"there is no backup {id} in {settings.backup.directory}", next=("bluegreen backup list",))
+
+    try:
+        shell.say(text.clean(line) for line in asyncio.run(found()))
+    except BluegreenError as exc:
+        shell.fail(exc.detail, exc.next, of_error(exc))
 
 
 @verb("serve")

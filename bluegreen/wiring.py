@@ -81,7 +81,7 @@ async def open_world(
             readiness=readiness(settings),
             smoke=smoke(settings),
             sources=_sources(settings, services, front_door, clock),
-            databases={database.name: database for database in _databases(settings)},
+            databases={database.name: database for database in databases(settings)},
             notifiers=notifiers(settings),
             journal=journal,
             cards=cards_in(state),
@@ -111,7 +111,7 @@ async def open_outside(settings: Settings) -> AsyncIterator[Outside]:
     clock, services = SystemClock(), _services(settings)
     async with _balancer(settings, services, clock, untimed) as balancer, _front_door(settings, services) as door:
         logs = [source for source in _sources(settings, services, door, clock) if isinstance(source, CaddyLog)]
-        yield Outside(services, balancer, door, logs[0] if logs else None, tuple(_databases(settings)))
+        yield Outside(services, balancer, door, logs[0] if logs else None, tuple(databases(settings)))
 
 
 def cards_in(state: Path) -> Cards:
@@ -238,11 +238,13 @@ def _sources(
     return tuple(sources)
 
 
-def _databases(settings: Settings) -> list[Database]:
+def databases(settings: Settings) -> list[Database]:
+    """The shared databases, in order."""
     backup = settings.backup
     rules = BackupRules(
         directory=backup.directory,
         verify=backup.verify,
+        compare=backup.compare,
         min_free=backup.min_free,
         keep=backup.keep,
         timeout=backup.timeout,

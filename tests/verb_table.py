@@ -79,6 +79,8 @@ class State:
 
     def cell(self, verb: str) -> Cell:
         """What a verb does here."""
+        if verb in BY_HAND:
+            return ALWAYS if self.hold is None and (self.settled or self.id != "STRANDED") else NO
         same = {"promote_full": self.promote, "supersede": self.deploy}
         cell: Cell | None = getattr(self, verb)
         return cell if cell is not None else same[verb]
@@ -86,6 +88,10 @@ class State:
 
 VERBS = ("promote", "promote_full", "abort", "cutback", "alert", "deploy", "supersede", "rollback", "retry", "resolve",
          "pause", "resume")  # fmt: skip
+
+
+BY_HAND = ("migrate_up", "migrate_contract")
+"""Verbs that are taken only while nothing runs and nothing is STRANDED."""
 
 
 def as_it_is(outside: Outside) -> None:

@@ -32,6 +32,14 @@ async def keep_started(world: World, colour: Colour, version: str) -> None:
     await world.journal.keep("release", colour, version)
 
 
+async def keep_stopped(world: World, colour: Colour) -> None:
+    """Remember that a colour runs nothing any more, and what it ran last."""
+    last = await ran_last(world, colour)
+    if last:
+        await world.journal.keep("ran", colour, last)
+    await world.journal.forget("release", colour)
+
+
 async def running(world: World, colour: Colour) -> str:
     """The release that a colour runs, by the journal; before we ever started it, by the configuration. Empty where it
     was stopped, or nobody knows."""

@@ -194,7 +194,8 @@ async def _rehearsed(database: Database, release: Release, files: Mapping[str, s
         if not isinstance(name, str):
             raise
         line = exc.facts.get("line")
-        finding = Finding("error", Gate.REFUSE, exc.detail, line=line if isinstance(line, int) else 0)
+        said = exc.detail.removeprefix(f"{name}:{line}: ").removeprefix(f"{name}: ")
+        finding = Finding("error", Gate.REFUSE, said, line=line if isinstance(line, int) else 0)
         phase = next((phase for phase in MigrationPhase if f".{phase}.sql" in name), MigrationPhase.EXPAND)
         version = name.rpartition("/")[2].partition(".")[0]
         verdict = FileVerdict(database.name, "", version, phase, MigrationKind.SQL, name, "", (finding,))

@@ -82,7 +82,7 @@ async def users_fare(
                 return Fare(hurt="; ".join(judgement.reasons))
             unseen = _unseen(judgement, terms)
             if watched >= terms.proving and watch.caught_up() and not unseen:
-                return Fare(text=f"watched for {watched:.0f} s: {judgement.describe()}")
+                return Fare(text=f"watched for {watched:.2g} s: {judgement.describe()}")
             if watched >= terms.proving and patience() <= 0:
                 return Fare(blind=unseen or "what users got is not read to its end")
             await asyncio.sleep(TICK)

@@ -166,6 +166,7 @@ async def retiring(run: Run) -> Answer:
     await run.update(stopped=True)
     async with run.action("stop", colour=run.deployment.old):
         await run.keep_output(f"down {run.deployment.old}", await environments.stop(run.world, run.deployment.old))
+    await environments.keep_stopped(run.world, run.deployment.old)
     return done(f"{run.deployment.old} is stopped")
 
 

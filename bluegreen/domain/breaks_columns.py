@@ -36,8 +36,7 @@ def _of_view(difference: Difference) -> Iterator[Mark]:
 def _added(look: Look, column: Thing) -> Iterator[Mark]:
     generated = said(column, "generated")
     if generated:
-        types = {name: said(c, "type") for name, c in look.columns_after(column.of).items()}
-        if can_fail(generated, types):
+        if can_fail(generated, look.types_after(column.of)):
             yield Mark("may-fail-on-rows", column, f"is worked out for each row that is written: {generated}")
         return
     domain = look.named_after.get(("domain", said(column, "type")))

@@ -62,7 +62,7 @@ def _index_added(look: Look, index: Thing) -> Iterator[Mark]:
         return
     if index.facts.get("unique") and not _binds_nothing(look, index.of, form, index):
         yield Mark("unique-added", index, f"allows each value only once: {form}")
-    elif can_fail(form, {name: said(c, "type") for name, c in look.columns_after(index.of).items()}):
+    elif can_fail(form, look.types_after(index.of)):
         yield Mark("may-fail-on-rows", index, f"is worked out for each row that is written: {form}")
 
 

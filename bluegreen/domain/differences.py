@@ -80,6 +80,11 @@ class Look:
         """The columns of a relation by their own names."""
         return {last_part(c.name): c for c in self.children_after.get(key, ()) if c.kind == "column"}
 
+    def types_after(self, key: str) -> dict[str, str]:
+        """The types of a relation's columns, of a domain the one that it stands on."""
+        types = {name: str(column.facts.get("type")) for name, column in self.columns_after(key).items()}
+        return {name: base_type(type_, self.after) for name, type_ in types.items()}
+
     def table(self, thing: Thing) -> Thing | None:
         """The relation that a thing belongs to, or is: as it was before, else as it is new."""
         key = thing.key if thing.kind in RELATIONS else thing.of
@@ -178,6 +183,14 @@ class Look:
                     own = last_part(change.before.name.partition(" on ")[0])
                     found[own] = last_part(change.thing.name.partition(" on ")[0])
         return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+
+
+def base_type(name: str, catalogue: Catalogue) -> str:
+    """What a domain stands on; any other type is its own."""
+    for thing in catalogue.values():
+        if thing.kind == "domain" and thing.name == name:
+            return str(thing.facts.get("type"))
+    return name
 
 
 def index_form(index: Thing) -> str:

@@ -15,7 +15,7 @@ AIM = 0.1
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 """Between one batch and the next it shrinks or grows at most so much."""
 
-LONGEST_REST = 64.0
+LONGEST_REST = 16.0
 """Rests as long as the batch, at most so many."""
 
 GOOD_IN_A_ROW = 20
@@ -57,6 +57,10 @@ class Pace:
         if good < GOOD_IN_A_ROW:
             return replace(self, batch=_within(self.batch * min(factor, 1.0)), good=good)
         return Pace(_within(self.batch * factor), max(self.rests / 2, 1.0))
+
+    def smaller(self) -> "Pace":
+        """The pace after a batch that was given up because it took too long: that harmed nobody yet."""
+        return replace(self, batch=_within(self.batch / 2), good=0)
 
     def pause(self, seconds: float) -> float:
         """Seconds of rest after a batch that took `seconds`; one that is slowed down rests as if it took the aim."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bluegreen.domain.breaks_constraints import key_columns
 from bluegreen.domain.catalogue import Thing
-from bluegreen.domain.differences import RELATIONS, Look, index_form, last_part
+from bluegreen.domain.differences import RELATIONS, Look, base_type, index_form, last_part
 from bluegreen.domain.expressions import cast_can_fail
 from bluegreen.domain.marks import said
 from bluegreen.domain.seen import FileSeen, StatementSeen
@@ -111,6 +111,6 @@ def misfit(look: Look, text: str) -> str:
     if not cast:
         return "divides by what may be 0" if look.before else ""
     columns = [t for t in look.before.values() if t.kind == "column" and last_part(t.name).strip('"') == source]
-    if not source or any(cast_can_fail(said(column, "type"), target) for column in columns):
+    if not source or any(cast_can_fail(base_type(said(c, "type"), look.before), target) for c in columns):
         return f"takes {source or 'a text of a document'} for {target}, which may not fit each row"
     return ""

@@ -101,7 +101,7 @@ def _danger(seen: FileSeen, look: Look, statement: StatementSeen, kind: str, obj
         if not object or not look.before or existing(look, object, frozenset({"sequence", "table"})):
             yield _finding(seen, kind, f"{object or 'a sequence'} is set to start elsewhere", object, statement)
     elif kind == "rows-may-not-fit":
-        if says := misfit(look, object):
+        if not seen.with_rows and (says := misfit(look, object)):
             yield _finding(seen, kind, f"it {says}", "", statement)
     elif kind in KINDS and (kind not in CHANGES or _unseen(statement)):
         yield _finding(seen, kind, f"{object or 'it'}: {KINDS[kind].meaning}", object, statement)
@@ -113,18 +113,21 @@ def _key(look: Look, name: str) -> str:
 
 
 def _changes(seen: FileSeen, look: Look) -> Iterator[Finding]:
-    if seen.migration.phase is MigrationPhase.BACKFILL:
-        for difference in look.differences:
-            if difference.fields != ("position",):
-                thing = difference.thing
-                yield _finding(
-                    seen, "not-a-backfill", f"{_named(thing)} is {difference.how}", thing.name, _place(seen, thing)
-                )
-        return
+    backfill = seen.migration.phase is MigrationPhase.BACKFILL
+    for difference in look.differences if backfill else ():
+        if difference.fields != ("position",):
+            thing = difference.thing
+            says = f"{_named(thing)} is {difference.how}"
+            yield _finding(seen, "not-a-backfill", says, thing.name, _place(seen, thing))
+    free = {probe.key for probe in seen.probes if probe.kind == "partition" and probe.found == 0}
     for mark in breaks(look):
-        table = look.table(mark.thing)
-        message = f"{_named(mark.thing)} {mark.says}{_tried(seen, mark)}"
-        yield _finding(seen, mark.kind, message, mark.thing.name, _place(seen, mark.thing), table.key if table else "")
+        if mark.kind == "default-partition-scanned" and (free or seen.with_rows):
+            continue  # production, or the copy with its rows, was asked
+        if not backfill or mark.kind == "sequence-moved":
+            table = look.table(mark.thing)
+            says = f"{_named(mark.thing)} {mark.says}{_tried(seen, mark)}"
+            key = table.key if table else ""
+            yield _finding(seen, mark.kind, says, mark.thing.name, _place(seen, mark.thing), key)
 
 
 def _tried(seen: FileSeen, mark: Mark) -> str:

@@ -34,7 +34,8 @@ class StatementSeen:
     """One statement, or all of a command (`text` ""). Names of tables in `scanned` and `rewritten` are keys in the
     catalogue from before; a new table is in neither. `dangers` are what its parse tree says
     (adapters/postgres/sql_dangers.py): pairs of a
-    finding's kind and the object, known before anything runs."""
+    finding's kind and the object, known before anything runs. `read` are tables whose rows it read, by whatever way;
+    `written` those whose rows it wrote, or set out to write and found none: by itself or by what it called."""
 
     line: int
     text: str
@@ -47,6 +48,8 @@ class StatementSeen:
     after: Catalogue = field(default_factory=dict, repr=False)
     error: ErrorSeen | None = None
     seconds: float = 0.0
+    read: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +73,9 @@ class QuerySeen:
 @dataclass(frozen=True, slots=True)
 class ProbeSeen:
     """A read-only question to production's rows, made from the change of one thing (its key after the migration).
-    `kind`: duplicates, nulls, violations, orphans, overflow, rows. `found`: how many, at least; None where the
-    answer did not come in
-    time, which `problem` says."""
+    `kind`: duplicates, nulls, violations, orphans, overflow, rows (is there any), partition (rows of the default
+    partition that belong to the new one of this key), keys (rows that have the key of a row that is inserted),
+    failures (a stored generated column cannot be worked out for at least one row; 0: for all it can). `found`: how many, at least; None where the answer did not come in time, which `problem` says."""
 
     kind: str
     key: str
@@ -96,7 +99,8 @@ class TableSize:
 class FileSeen:
     """All that was seen of one migration: the catalogue before and after, statement by statement, the queries of the
     running version, the probes, and the sizes of production by table name. `accepted` maps kinds of findings to the
-    reasons that the file gives for taking them. `half_done`: it failed and left a part behind (no transaction)."""
+    reasons that the file gives for taking them. `half_done`: it failed and left a part behind (no transaction).
+    `with_rows`: the copy held production's rows, of a backup."""
 
     migration: Migration
     before: Catalogue
@@ -107,3 +111,4 @@ class FileSeen:
     sizes: Mapping[str, TableSize] = field(default_factory=dict)
     accepted: Mapping[str, str] = field(default_factory=dict)
     half_done: bool = False
+    with_rows: bool = False

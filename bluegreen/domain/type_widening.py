@@ -3,6 +3,7 @@
 import re
 
 from bluegreen.domain.catalogue import Catalogue
+from bluegreen.domain.differences import base_type
 
 FORM = re.compile(
     r"^(?P<name>[^(\[]+?)\s*(?:\((?P<numbers>[\d,\s-]+)\))?(?P<zone> with(?:out)? time zone)?(?P<array>(?:\[\])*)$"
@@ -25,7 +26,7 @@ LIMITED = {"character varying", "bit varying", "timestamp", "time", "interval", 
 
 def widened(before: str, after: str, catalogue: Catalogue) -> bool:
     """Whether each value of the one type is one of the other. Types as Postgres writes them (format_type)."""
-    before = _base(before, catalogue)
+    before = base_type(before, catalogue)
     if before == after:
         return True
     old, new = FORM.match(before), FORM.match(after)
@@ -36,14 +37,6 @@ def widened(before: str, after: str, catalogue: Catalogue) -> bool:
     if new["numbers"] is None:
         return old["name"] in LIMITED or old["numbers"] is None
     return old["name"] == new["name"] and old["name"] in LIMITED and _room(old["name"], old["numbers"], new["numbers"])
-
-
-def _base(name: str, catalogue: Catalogue) -> str:
-    """What a domain stands on."""
-    for thing in catalogue.values():
-        if thing.kind == "domain" and thing.name == name:
-            return str(thing.facts.get("type"))
-    return name
 
 
 def _room(name: str, former: str | None, now: str) -> bool:

@@ -141,7 +141,8 @@ def _under_locks(
     look: Look, statement: StatementSeen, works: tuple[Work, ...], held: dict[str, LockSeen], spent: dict[str, float]
 ) -> Iterator[Weight]:
     """The work that is done while tables are locked; `spent` adds up, per locked table, until the transaction ends."""
-    slow = statement.seconds if statement.seconds > 1.0 else 0.0
+    # Of a command ("") it is the time of all of it, most of which it spends without any lock.
+    slow = statement.seconds if statement.text and statement.seconds > 1.0 else 0.0
     for work in works or ((Work("scan", "", (slow, slow)),) if slow else ()):
         longest: Weight | None = None
         for table, lock in held.items():

@@ -3,7 +3,7 @@
 from bluegreen.domain.findings import Gate
 from bluegreen.domain.migrations import MigrationKind, MigrationPhase
 from bluegreen.domain.traffic import Colour
-from bluegreen.interfaces.models import Answer, Number
+from bluegreen.interfaces.models_base import Answer, Number
 from bluegreen.interfaces.models_upkeep import Backup
 
 

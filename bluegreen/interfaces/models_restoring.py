@@ -13,8 +13,8 @@ class ByHandCommands(Answer):
 
 
 class TableLoss(Answer):
-    """A table that is not as the backup has it: its rows then and now, null where there is no such table. Equal numbers:
-    rows were changed. `exact` false: `now` is an estimate."""
+    """A table that is not as the backup has it: its rows then and now, null where there is no such table. Equal
+    numbers: rows were changed. `exact` false: `now` is an estimate."""
 
     table: str
     then: int | None

@@ -12,7 +12,7 @@ GLYPHS = {Gate.ALLOW: text.DONE, Gate.WARN: text.WARNING, Gate.REFUSE: text.FAIL
 VERDICTS = {
     Gate.ALLOW: "the version that runs keeps working",
     Gate.WARN: "the version that runs keeps working; read what is warned of",
-    Gate.REFUSE: "refused: nothing of it would be applied",
+    Gate.REFUSE: "a deployment would be given up before anything is applied",
 }
 
 QUERIES = 3
@@ -26,7 +26,8 @@ def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
     rehearsal = cleaned(rehearsal)
     if not rehearsal.files:
         return [f"{mark(text.NOTHING)} no migration is pending: there is nothing to rehearse", *_unseen(rehearsal)]
-    took = f"{_counted(rehearsal)}, on a copy of the {rehearsal.copied or 'text alone'}, {duration(rehearsal.seconds)}"
+    where = f"on a copy of the {rehearsal.copied}" if rehearsal.copied else "read, not run"
+    took = f"{_counted(rehearsal)} {where}, {duration(rehearsal.seconds)}"
     first = f"{mark(GLYPHS[rehearsal.gate])} {strong(rehearsal.gate)}: {VERDICTS[rehearsal.gate]}  {faint(took)}"
     return [first, *(line for verdict in rehearsal.files for line in _file(verdict)), *_unseen(rehearsal)]
 

@@ -37,7 +37,7 @@ def _tables(losses: Losses) -> list[str]:
     if not losses.tables:
         return ["  As far as that was compared, every row is as it was then."]
     tables = sorted(losses.tables, key=_lost, reverse=True)
-    more = [f"  and {len(tables) - SHOWN} more tables (-o json)"] if len(tables) > SHOWN else []
+    more = [f"  and {len(tables) - SHOWN} more (-o json)"] if len(tables) > SHOWN else []
     return [*[f"  {table.table}: {_change(table)}" for table in tables[:SHOWN]], *more]
 
 
@@ -52,7 +52,9 @@ def _change(table: TableLoss) -> str:
         return f"is gone since, and comes back with {table.then:,} rows"
     about = "" if table.exact else "about "
     if table.now == table.then:
-        return f"{table.then:,} rows then and now, but not the same ones" if table.exact else f"about {table.now:,} rows"
+        return (
+            f"{table.then:,} rows then and now, but not the same ones" if table.exact else f"about {table.now:,} rows"
+        )
     return f"{table.then:,} rows then, {about}{table.now:,} now"
 
 
@@ -83,7 +85,8 @@ def restored_lines(restored: Restored) -> list[str]:
     return [
         f"{mark(text.DONE)} {first}",
         f"  nobody could connect for {restored.shut_out:.2f} s{cut}",
-        f'  the former database is kept as {restored.kept}{present}; when nobody needs it: DROP DATABASE "{restored.kept}"',
+        f"  the former database is kept as {restored.kept}{present};",
+        f'  when nobody needs it any more: DROP DATABASE "{restored.kept}"',
         *[_colour(each.colour, each.release, each.problem) for each in restored.colours],
         *[f"  {mark(text.WARNING)} {warning}" for warning in restored.warnings],
         "  The schema is that of the backup: the live release may need migrations that are pending again.",

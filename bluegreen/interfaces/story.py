@@ -144,7 +144,18 @@ def _resumed(event: Event, deployment: Deployment) -> str:
     return f"{mark(text.WARNING)} the daemon was restarted and goes on{f': {reason}' if reason else ''}"
 
 
-_TOLD = {"traffic.switched": _switched, "traffic.returned": _returned, "deployment.resumed": _resumed}
+def _rehearsed(event: Event, deployment: Deployment) -> str:
+    gate, migration = str(event.facts.get("gate", "")), event.facts.get("migration", "")
+    glyph = {"refuse": text.FAILED, "warn": text.WARNING}.get(gate, text.DONE)
+    return f"{mark(glyph)} rehearsed {migration}: {gate}"
+
+
+_TOLD = {
+    "traffic.switched": _switched,
+    "traffic.returned": _returned,
+    "deployment.resumed": _resumed,
+    "migration.rehearsed": _rehearsed,
+}
 
 
 def _said(event: Event) -> str:

@@ -1,6 +1,7 @@
 """What upkeep shows to people: backups, checks, colours by hand, tests and the audit, as lines."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from bluegreen.app.requests import AlertEffect
 from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, SmokeAnswer
@@ -9,6 +10,7 @@ from bluegreen.domain.records import AuditRow
 from bluegreen.interfaces import text
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, strong
 
+COMPARED = {"checksum": "restored, every row is the same", "count": "restored, row counts agree"}
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -32,15 +34,19 @@ def size(count: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
-def backup_lines(backups: Sequence[Backup]) -> list[str]:
-    """One line a backup."""
+def backup_lines(backups: Sequence[Backup], now: datetime) -> list[str]:
+    """One line a backup; those that are needed say for what."""
     if not backups:
         return ["There is no backup yet.", *commands(("bluegreen backup now",))]
-    rows = [
-        ("", b.id, b.database, text.moment(b.taken_at), size(b.size), f"{b.rows:,}", b.release, b.verified)
-        for b in map(cleaned, backups)
-    ]
-    return table(("", "ID", "DATABASE", "TAKEN", "SIZE", "ROWS", "RELEASE", "VERIFIED"), rows)
+    rows = [_backup(backup, now) for backup in map(cleaned, backups)]
+    return table(("", "ID", "DATABASE", "TAKEN", "AGE", "SIZE", "ROWS", "RELEASE", "VERIFIED", "NEEDED"), rows)
+
+
+def _backup(backup: Backup, now: datetime) -> tuple[str, ...]:
+    age = duration(max(0.0, (now - backup.taken_at).total_seconds()))
+    how = f"{backup.verified}, {backup.compared}" if backup.compared else backup.verified
+    described = backup.database, text.moment(backup.taken_at), age, size(backup.size), f"{backup.rows:,}"
+    return text.WARNING if backup.notes else "", backup.id, *described, backup.release, how, backup.needed
 
 
 def taken_lines(backups: Sequence[Backup]) -> list[str]:
@@ -54,11 +60,12 @@ def verified_lines(backup: Backup) -> list[str]:
 
 
 def _checked(backup: Backup, verdict: str) -> list[str]:
-    how = "restored, row counts agree" if backup.verified == "restore" else "read to its end"
+    how = COMPARED.get(backup.compared, "restored") if backup.verified == "restore" else "read to its end"
     amount = f"{backup.rows:,} rows in {backup.tables} tables, {size(backup.size)}"
     return [
         f"{mark(text.DONE)} {strong(backup.id)} {verdict}: {how} ({amount}, {duration(backup.seconds)})",
         f"  {backup.file}",
+        *[f"  {mark(text.WARNING)} {note}" for note in backup.notes],
     ]
 
 

@@ -202,7 +202,7 @@ class Outside:
         self.runners = {BLUE: Runner(self, BLUE, "1.0.0"), GREEN: Runner(self, GREEN)}
         self.readiness = tuple(Ready(self, name) for name in SERVICES)
         self.smoke = MemoryCheck("login works")
-        self.database = MemoryDatabase()
+        self.database = MemoryDatabase(now=self.clock.now)
         self.notifier = MemoryNotifier()
         self.notifiers = [self.notifier]
         self.journal = Journal(self)

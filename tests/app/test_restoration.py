@@ -202,7 +202,7 @@ async def test_a_colour_that_is_not_well_again_is_said(outside: Outside) -> None
         _seen(outside)
 
 
-@pytest.mark.parametrize("point", range(1, 60))
+@pytest.mark.parametrize("point", range(1, 50))
 async def test_killed_anywhere_one_of_both_serves_and_the_same_order_ends_it(point: int, outside: Outside) -> None:
     async with running(outside) as daemon:
         id = await _taken(daemon)

@@ -49,8 +49,14 @@ VERBS: dict[str, Verb] = {
     "resolve": lambda daemon: daemon.service.resolve("current", ANN, "a reason"),
     "pause": lambda daemon: daemon.service.pause(ANN, "a reason", 1.0),
     "resume": lambda daemon: daemon.service.resume(ANN, "a reason"),
+    "migrate_up": lambda daemon: daemon.service.migrate_up(ANN, "a reason"),
+    "migrate_contract": lambda daemon: daemon.service.migrate_contract(ANN, "a reason"),
 }
-CELLS = [pytest.param(state, verb, id=f"{verb}-{state.id}") for state in table.STATES for verb in table.VERBS]
+CELLS = [
+    pytest.param(state, verb, id=f"{verb}-{state.id}")
+    for state in table.STATES
+    for verb in (*table.VERBS, *table.BY_HAND)
+]
 
 
 @asynccontextmanager

@@ -40,8 +40,8 @@ def test_whoever_is_harmed_halves_the_batch_and_doubles_the_rest_again_and_again
     for _ in range(8):
         pace = pace.after(0.1, HARM)
         seen.append((pace.batch, pace.rests))
-    assert seen == [(500, 2), (250, 4), (125, 8), (100, 16), (100, 32), (100, 64), (100, 64), (100, 64)]
-    assert pace.pause(0.001) == pytest.approx(6.4), "a short batch that harmed somebody rests as if it were a long one"
+    assert seen == [(500, 2), (250, 4), (125, 8), (100, 16), (100, 16), (100, 16), (100, 16), (100, 16)]
+    assert pace.pause(0.001) == pytest.approx(1.6), "a short batch that harmed somebody rests as if it were a long one"
 
 
 def test_it_dares_more_only_after_twenty_batches_without_harm() -> None:
@@ -59,6 +59,11 @@ def test_harm_in_between_counts_the_twenty_anew() -> None:
         pace = pace.after(0.1, "")
     pace = pace.after(0.1, HARM)
     assert (pace.rests, pace.good) == (4, 0)
+
+
+def test_a_batch_that_was_given_up_is_halved_and_rests_no_longer() -> None:
+    assert Pace(1000, rests=2.0, good=3).smaller() == Pace(500, rests=2.0)
+    assert Pace(SMALLEST).smaller().batch == SMALLEST
 
 
 def test_slowed_down_it_shrinks_all_the_same_where_batches_take_long() -> None:

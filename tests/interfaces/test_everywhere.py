@@ -33,7 +33,8 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Real seconds after which something will not happen any more."""
 
-REFUSABLE = ("promote", "promote_full", "abort", "cutback", "deploy", "supersede", "rollback", "retry", "resolve")
+REFUSABLE = ("promote", "promote_full", "abort", "cutback", "deploy", "supersede", "rollback", "retry", "resolve",
+             "migrate_up")  # fmt: skip
 
 REASON = {"reason": "a reason"}
 REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -48,6 +49,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     "resolve": ("/v1/deployments/current/resolve", REASON),
     "pause": ("/v1/pause", {**REASON, "seconds": 3600}),
     "resume": ("/v1/resume", REASON),
+    "migrate_up": ("/v1/migrations/up", REASON),
 }
 TYPED = {
     "promote": "promote",
@@ -61,6 +63,7 @@ TYPED = {
     "resolve": "resolve current --reason because",
     "pause": "pause --reason because --for 1h",
     "resume": "resume --reason because",
+    "migrate_up": "migrate up --reason because",
 }
 STARTS = ("deploy", "supersede", "rollback", "retry")
 """Verbs that are answered with 202 where they are taken."""

@@ -14,14 +14,15 @@ from time import monotonic
 from typing import Any
 
 from bluegreen.adapters.backups import roles
+from bluegreen.adapters.backups.attempt import Attempt
 from bluegreen.adapters.backups.comparison import Compare, Contents, differences
 from bluegreen.adapters.backups.header import database_in
 from bluegreen.adapters.backups.manifest import backup_in, of_contents
 from bluegreen.adapters.backups.shelf import Shelf
 from bluegreen.adapters.backups.snapshot import contents_of, exported
 from bluegreen.adapters.postgres import facts
-from bluegreen.adapters.postgres.clients import Clients, find_clients
-from bluegreen.adapters.postgres.connections import Access, application_name
+from bluegreen.adapters.postgres.clients import find_clients
+from bluegreen.adapters.postgres.connections import Access
 from bluegreen.adapters.postgres.dump import Dumper, run_program
 from bluegreen.adapters.postgres.queries import query
 from bluegreen.adapters.postgres.rules import FILE, BackupRules
@@ -33,27 +34,6 @@ from bluegreen.processes import environment
 
 WORTH_A_WARNING = 10 * 1024**3
 """Bytes from which the restored copy may matter for the disk of the database server, which cannot be seen from here."""
-
-
-def application_of(purpose: str) -> str:
-    """The name of the sessions of a backup that is taken for a deployment, or by hand."""
-    return application_name(f"bluegreen backup {purpose}")
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One backup in the making."""
-
-    deployment: str
-    release: str
-    at: datetime
-    facts: DatabaseFacts
-    clients: Clients
-
-    @property
-    def application(self) -> str:
-        """How its sessions are known at the server, also after we were killed."""
-        return application_of(self.deployment)
 
 
 @dataclass(frozen=True, slots=True)

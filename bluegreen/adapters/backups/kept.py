@@ -7,7 +7,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bluegreen.adapters.backups.backup import Backups, application_of
+from bluegreen.adapters.backups.attempt import application_of
+from bluegreen.adapters.backups.backup import Backups
 from bluegreen.adapters.backups.comparison import differences
 from bluegreen.adapters.backups.manifest import backup_in, compared_in, contents_in
 from bluegreen.adapters.postgres import facts
@@ -46,7 +47,7 @@ async def tidied(backups: Backups, purpose: str) -> None:
 
 async def found(backups: Backups, backup: Backup) -> tuple[Path, dict[str, Any]]:
     """The dump as it was taken, and its manifest. Raises BackupFailed where it is gone or another one by now."""
-    path, manifest = await _lying(backups, backup)
+    path, manifest = await lying(backups, backup)
     await _check(backups, path, manifest["sha256"])
     roles = manifest.get("globals") or {}
     if "sha256" in roles:
@@ -72,7 +73,8 @@ async def _verified(backups: Backups, backup: Backup) -> Backup:
     return replace(backup, verified="restore", compared=compare, seconds=monotonic() - began)
 
 
-async def _lying(backups: Backups, backup: Backup) -> tuple[Path, dict[str, Any]]:
+async def lying(backups: Backups, backup: Backup) -> tuple[Path, dict[str, Any]]:
+    """Where the dump lies, and its manifest; what it holds is not looked at. Raises BackupFailed."""
     for path, manifest in await asyncio.to_thread(backups.shelf.kept):
         if path.stem == backup.id and backup_in(path, manifest) is not None:
             return path, manifest

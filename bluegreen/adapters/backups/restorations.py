@@ -14,7 +14,7 @@ from bluegreen.adapters.backups import likeness, losses
 from bluegreen.adapters.backups.backup import Backups
 from bluegreen.adapters.backups.by_hand import lines
 from bluegreen.adapters.backups.comparison import differences
-from bluegreen.adapters.backups.kept import found
+from bluegreen.adapters.backups.kept import found, lying
 from bluegreen.adapters.backups.likeness import own, quoted
 from bluegreen.adapters.backups.manifest import compared_in, contents_in
 from bluegreen.adapters.backups.snapshot import contents_of
@@ -50,8 +50,13 @@ class Restorations:
         return self.backups.access.to(self.backups.admin_database)
 
     async def commands(self, backup: Backup) -> tuple[str, ...]:
-        path, manifest = await found(self.backups, backup)
-        return lines(self.backups, path, manifest, await self._clients())
+        path, manifest = await lying(self.backups, backup)
+        try:
+            now = await facts.ask(self._admin, BackupFailed)
+            major = now.major
+        except BackupFailed:  # it is as likely the same version as any, and a person may wait for the server
+            major = int(manifest.get("server_version", 0)) // 10_000
+        return lines(self.backups, path, manifest, await find_clients(major, self.backups.rules.bin_dir))
 
     async def losses(self, backup: Backup) -> Losses:
         _, manifest = await found(self.backups, backup)

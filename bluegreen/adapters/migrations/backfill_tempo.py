@@ -13,7 +13,7 @@ from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.pacing import SMALLEST, Pace, Speed
 from bluegreen.ports_database import Brake, Halt
 
-TOO_LONG = 10
+TOO_LONG = 6
 """Batches in a row, the last of them the smallest, that passed their time, before it is said that they always will."""
 
 POLL = 0.1
@@ -94,10 +94,12 @@ class Tempo:
                 next=("end the session that is in the way, or wait for it, then go on with the same command",),
                 blocker=brakes.in_our_way,
             )
-        reason = f"a batch was rolled back: {batch.crowded}; in the way: {brakes.in_our_way}"
         if batch.too_long:
             reason = f"a batch was rolled back: it took longer than {batch.seconds:.1f} s"
-        self._pace = self._pace.after(batch.seconds, reason)
+            self._pace = self._pace.smaller()
+        else:
+            reason = f"a batch was rolled back: {batch.crowded}; in the way: {brakes.in_our_way}"
+            self._pace = self._pace.after(batch.seconds, reason)
         self.now = replace(self.now, batch=self.size, brake=reason)
         self._report(self.now)
         await self._rest(self._pace.pause(batch.seconds))

@@ -26,7 +26,8 @@ Key = tuple[str, str, MigrationPhase]
 @dataclass
 class MemoryMigrations:
     """`migrations` are its files; `failing` maps versions to the error they meet, `hanging` versions never end;
-    `holder` is who has the lock; `unreachable`: it does not answer; `on` gives the hours."""
+    `holder` is who has the lock; `unreachable`: it does not answer; `on` gives the hours, or
+    `now` where it is set."""
 
     name: str = "main"
     migrations: list[Migration] = field(default_factory=list)
@@ -39,6 +40,7 @@ class MemoryMigrations:
     invalid_indexes: tuple[str, ...] = ()
     runs: list[str] = field(default_factory=list)
     on: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    now: Callable[[], datetime] | None = None
 
     def add(
         self,
@@ -155,7 +157,7 @@ class MemoryMigrations:
             checksum=migration.checksum,
             statements_total=migration.statements,
             statements_done=0 if error else migration.statements,
-            finished_at=self.on + timedelta(seconds=len(self.runs)),
+            finished_at=self.now() if self.now else self.on + timedelta(seconds=len(self.runs)),
             error=error,
             release=release.version,
             kind=migration.kind,

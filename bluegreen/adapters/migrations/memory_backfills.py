@@ -16,9 +16,11 @@ BATCH = 1000
 
 @dataclass
 class MemoryBackfills(MemoryMigrations):
-    """`rows` are those that a version still has to do, one batch a second; `filled` is the ledger of backfills."""
+    """`rows` are those that a version still has to do, a batch in `batch_seconds`; `filled` is the ledger of
+    backfills."""
 
     rows: dict[str, int] = field(default_factory=dict)
+    batch_seconds: float = 1.0
     filled: dict[tuple[str, str], Progress] = field(default_factory=dict)
 
     async def backfill(
@@ -41,7 +43,7 @@ class MemoryBackfills(MemoryMigrations):
         self.filled[key] = progress
         try:
             while left and not (wanted := halt()):
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(self.batch_seconds)
                 step = min(BATCH, left)
                 left, progress = left - step, replace(progress, rows_done=progress.rows_done + step, brake=brake())
                 progress = replace(progress, rate=float(BATCH), seconds_left=left / BATCH)

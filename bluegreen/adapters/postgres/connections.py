@@ -30,6 +30,7 @@ LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that is ended while it idles: "another operation is in progress"
     OSError,
     TimeoutError,
 )

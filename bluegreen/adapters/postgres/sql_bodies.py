@@ -12,6 +12,7 @@ from bluegreen.adapters.postgres.sql_trees import Node, kind_of
 WRAPPER = "CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS $bluegreen${body}$bluegreen$"
 
 QUERY = re.compile(r'"query":\s*("(?:[^"\\]|\\.)*")')
+ASSIGNED = re.compile(r"^[\w.\"\[\]]+\s*:=")
 BEGINNING = re.compile(r"^(?:.*\b(?:begin|then|else|loop|perform)\b)", re.IGNORECASE | re.DOTALL)
 
 
@@ -43,21 +44,20 @@ def _plpgsql(body: str) -> Iterator[str]:
         except postgast.PgQueryError:
             continue
         except json.JSONDecodeError as exc:  # of a trigger's body the parser writes JSON with a comma missing
-            yield from (json.loads(found[1]) for found in QUERY.finditer(exc.doc))
+            yield from (ASSIGNED.sub("", json.loads(found[1])) for found in QUERY.finditer(exc.doc))
             return
         yield from _queries(tree)
         return
     # It names its arguments, which are not known here: what looks like statements is tried one by one.
     for piece in body.split(";"):
-        yield BEGINNING.sub("", piece.strip())
+        yield ASSIGNED.sub("", BEGINNING.sub("", piece.strip()).strip())
 
 
 def _queries(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         expression = tree.get("PLpgSQL_expr")
         if isinstance(expression, dict) and isinstance(expression.get("query"), str):
-            query = expression["query"]
-            yield query.partition(":=")[2] if expression.get("parseMode") == 3 else query
+            yield ASSIGNED.sub("", expression["query"])
         for value in tree.values():
             yield from _queries(value)
     elif isinstance(tree, list):

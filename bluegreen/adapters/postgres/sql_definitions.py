@@ -31,7 +31,7 @@ def unique(definition: str) -> Unique | None:
     if index.access_method != "btree" or not index.index_params:
         return None
     compared = tuple(_compared(item.index_elem) for item in index.index_params)
-    return Unique(compared, _expression(index.where_clause), index.nulls_not_distinct)
+    return Unique(compared, expression(index.where_clause), index.nulls_not_distinct)
 
 
 def foreign_key(definition: str) -> ForeignKey | None:
@@ -51,7 +51,7 @@ def foreign_key(definition: str) -> ForeignKey | None:
 def check(definition: str) -> str:
     """The condition of CHECK (…); "" where it cannot be read."""
     constraint = _constraint(definition)
-    return _expression(constraint.raw_expr) if constraint.contype == pg.CONSTR_CHECK else ""
+    return expression(constraint.raw_expr) if constraint.contype == pg.CONSTR_CHECK else ""
 
 
 def not_null(definition: str) -> str:
@@ -92,6 +92,16 @@ def parts(name: str) -> tuple[str, ...]:
     return tuple(field.string.sval for field in target.val.column_ref.fields) or (name,)
 
 
+def expression(node: pg.Node) -> str:
+    """A part of a parse tree as text; "" for none."""
+    if node.WhichOneof("node") is None:
+        return ""
+    select = pg.SelectStmt(limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
+    select.target_list.append(pg.Node(res_target=pg.ResTarget(val=node)))
+    raw = pg.RawStmt(stmt=pg.Node(select_stmt=select))
+    return postgast.deparse(pg.ParseResult(version=180000, stmts=[raw])).removeprefix("SELECT ")
+
+
 def _statement(text: str) -> pg.Node:
     try:
         return postgast.parse(text).stmts[0].stmt
@@ -105,15 +115,6 @@ def _constraint(definition: str) -> pg.Constraint:
 
 
 def _compared(element: pg.IndexElem) -> str:
-    text = quoted(element.name) if element.name else f"({_expression(element.expr)})"
+    text = quoted(element.name) if element.name else f"({expression(element.expr)})"
     names = [quoted(part.string.sval) for part in element.collation]
     return f"{text} COLLATE {'.'.join(names)}" if names else text
-
-
-def _expression(node: pg.Node) -> str:
-    if node.WhichOneof("node") is None:
-        return ""
-    select = pg.SelectStmt(limit_option=pg.LIMIT_OPTION_DEFAULT, op=pg.SETOP_NONE)
-    select.target_list.append(pg.Node(res_target=pg.ResTarget(val=node)))
-    raw = pg.RawStmt(stmt=pg.Node(select_stmt=select))
-    return postgast.deparse(pg.ParseResult(version=180000, stmts=[raw])).removeprefix("SELECT ")

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import postgast
 from postgast import pg_query_pb2 as pg
 
-from bluegreen.adapters.postgres.scripts import SqlRefused
 from bluegreen.adapters.postgres.sql_text import read
 
 QUERIES = {"select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"}
@@ -47,7 +46,14 @@ def stand_ins(text: str) -> tuple[str, ...]:
 
 
 def repaired(text: str) -> str:
-    """The same query with parameters only where Postgres's own grammar takes them."""
+    """The same query with parameters only where Postgres's own grammar takes them; as it is where that fails."""
+    try:
+        return _repaired(text)
+    except postgast.PgQueryError:
+        return text
+
+
+def _repaired(text: str) -> str:
     tree = postgast.parse(text)
     for call in postgast.find_nodes(tree, pg.FuncCall):
         if call.funcformat == pg.COERCE_SQL_SYNTAX and call.funcname[-1].string.sval == "extract":
@@ -129,9 +135,9 @@ def _group_by_the_same(select: pg.SelectStmt) -> None:
             if node.WhichOneof("node") not in (None, "a_const", "column_ref") and (same := chosen.get(_outline(node))):
                 node.CopyFrom(same)
     for item in select.sort_clause:
-        if same := chosen.get(_outline(item.sort_by.node)):
-            if item.sort_by.node.WhichOneof("node") not in ("a_const", "column_ref"):
-                item.sort_by.node.CopyFrom(same)
+        same = chosen.get(_outline(item.sort_by.node))
+        if same and item.sort_by.node.WhichOneof("node") not in ("a_const", "column_ref"):
+            item.sort_by.node.CopyFrom(same)
 
 
 def _outline(node: pg.Node) -> str:

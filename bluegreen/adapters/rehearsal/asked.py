@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 
 import asyncpg
@@ -67,21 +68,24 @@ async def from_file(path: Path) -> Heard:
         return Heard(not_seen=(f"the file of queries {path} cannot be read: {exc}",))
     except SqlRefused as exc:
         return Heard(not_seen=(f"the file of queries {path} cannot be read: line {exc.line}: {exc.why}",))
-    return Heard(await _preparable({text: (None, "", None) for text in texts}))
+    return Heard(await _preparable(dict.fromkeys(texts, (None, "", None))))
 
 
 async def from_statistics(production: Connection) -> Heard:
     """The most called statements of this database. What is missing is said, not raised."""
     found = await production.fetchrow(own("extension"))
-    assert found is not None, "one row of subqueries"
-    if found["schema"] is None:
-        return Heard(not_seen=(_no_extension(found["preloaded"]),))
+    if found is None or found["schema"] is None:
+        return Heard(not_seen=(_no_extension(bool(found and found["preloaded"])),))
     statistics = Statistics(found["schema"], frozenset(found["columns"] or ()))
     try:
         rows = await production.fetch(statistics.question("statistics"), MOST)
     except asyncpg.PostgresError as exc:
         return Heard(not_seen=(f"pg_stat_statements gives nothing ({describe(exc)}): {GET_THEM}",))
-    texts = {row["query"]: (row["calls"], row["role"] or "", row["queryid"]) for row in rows if row["query"]}
+    texts = {
+        row["query"]: (row["calls"], row["role"] or "", row["queryid"])
+        for row in sorted(rows, key=itemgetter("calls"))
+        if row["query"]
+    }
     hidden = texts.pop(HIDDEN, None) is not None
     asked = await _preparable(texts)
     return Heard(await _at_home(production, asked), _left_out(len(rows), hidden), statistics)
@@ -100,7 +104,9 @@ async def _preparable(texts: Mapping[str, tuple[int | None, str, int | None]]) -
     def read() -> tuple[Asked, ...]:
         found = ((text, stand_ins(text), *rest) for text, rest in texts.items())
         return tuple(
-            Asked(text, prepared, calls, role, "", queryid) for text, prepared, calls, role, queryid in found if prepared
+            Asked(text, prepared, calls, role, "", queryid)
+            for text, prepared, calls, role, queryid in found
+            if prepared
         )
 
     return await asyncio.to_thread(read)
@@ -113,7 +119,7 @@ async def _at_home(production: Connection, asked: tuple[Asked, ...]) -> tuple[As
     return tuple(Asked(o.text, o.stand_ins, o.calls, o.role, paths.get(o.role, ""), o.queryid) for o in asked)
 
 
-def _no_extension(preloaded: bool | None) -> str:
+def _no_extension(preloaded: bool) -> str:
     if preloaded:
         return f"pg_stat_statements is loaded but not created here: {GET_THEM} (CREATE EXTENSION pg_stat_statements)"
     return (

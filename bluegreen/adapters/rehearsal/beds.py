@@ -1,5 +1,7 @@
 """Tables of the copy that wait for a row: their columns, what they must satisfy, and where their parents are."""
 
+# ruff: noqa: S608 - names stand here as Postgres itself quotes them
+
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

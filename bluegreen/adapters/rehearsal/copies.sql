@@ -16,14 +16,22 @@ SELECT DISTINCT relation::bigint AS oid, mode FROM pg_locks
 WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted AND mode <> 'AccessShareLock'
     AND relation >= 16384 AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
 
--- name: scans
--- How often tables were read from end to end, in this transaction only.
-SELECT oid::bigint AS oid, pg_stat_get_xact_numscans(oid) AS scans FROM pg_class
-WHERE relkind IN ('r', 'm') AND oid >= 16384 AND pg_stat_get_xact_numscans(oid) > 0;
+-- name: touched
+-- How often tables were read from end to end, read at all, and how many of their rows were written, in this transaction.
+SELECT c.oid::bigint AS oid, pg_stat_get_xact_numscans(c.oid) AS scans,
+    (pg_stat_get_xact_numscans(c.oid) + coalesce(
+        (SELECT sum(pg_stat_get_xact_numscans(i.indexrelid)) FROM pg_index AS i WHERE i.indrelid = c.oid), 0)
+    )::bigint AS reads,
+    pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+        + pg_stat_get_xact_tuples_deleted(c.oid) AS writes
+FROM pg_class AS c
+WHERE c.relkind IN ('r', 'm') AND c.oid >= 16384;
 
--- name: scans_by_all
--- The same of all sessions that have ended their transactions.
-SELECT relid::bigint AS oid, seq_scan AS scans FROM pg_stat_user_tables WHERE seq_scan > 0;
+-- name: touched_by_all
+-- The same by all sessions that have ended their transactions.
+SELECT relid::bigint AS oid, seq_scan AS scans, coalesce(seq_scan, 0) + coalesce(idx_scan, 0) AS reads,
+    n_tup_ins + n_tup_upd + n_tup_del AS writes
+FROM pg_stat_user_tables;
 
 -- name: unpopulated
 -- Materialised views without rows, in the order in which they were made.

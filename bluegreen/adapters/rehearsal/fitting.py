@@ -1,6 +1,8 @@
 """Values that fit the checks of a table, found by Postgres itself: among all combinations of candidates, the first
 that no check refuses."""
 
+# ruff: noqa: S608 - values and conditions stand here as Postgres itself printed them
+
 from collections.abc import Iterable, Mapping, Sequence
 
 import asyncpg

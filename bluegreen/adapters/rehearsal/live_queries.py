@@ -1,7 +1,7 @@
 """The running version's own queries: what it asks of production, prepared on the copy before and after a migration."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,10 +34,13 @@ class LiveQueries:
         """Prepare all on the copy as it is now, as the baseline: what fails here is not verifiable."""
         may = await scratch.fetch(own("enterable"), list({asked.role for asked in self.asked}))
         roles = {row["role"] for row in may}
+        everywhere = await scratch.fetchval(own("everywhere"))
         wordings = {
-            asked.text: tuple(Wording(text, asked.role if asked.role in roles else "", asked.path) for text in texts)
+            asked.text: tuple(
+                Wording(text, asked.role if asked.role in roles else "", asked.path, everywhere=everywhere)
+                for text in asked.stand_ins
+            )
             for asked in self.asked
-            if (texts := asked.stand_ins)
         }
         self.wordings, self.before = await _settled(scratch, wordings)
         self.queries = tuple(self._baseline(query) for query in self.queries)
@@ -97,9 +100,7 @@ class LiveQueries:
             for key, name in is_.unfilled.items()
             if key not in was.unfilled
         }
-        return replace(
-            query, shape_changed=_shape(before[0], now[0]), missing=tuple(dict.fromkeys(missing.values()))
-        )
+        return replace(query, shape_changed=_shape(before[0], now[0]), missing=tuple(dict.fromkeys(missing.values())))
 
 
 async def collect(production: Access, file: Path | None, answer_within: float) -> LiveQueries:
@@ -111,7 +112,9 @@ async def collect(production: Access, file: Path | None, answer_within: float) -
             counted = await from_statistics(session)
     except TimeoutError:
         counted = Heard(not_seen=(f"pg_stat_statements did not answer within {answer_within:g} s",))
-    not_seen = written.not_seen if written.queries and counted.statistics is None else written.not_seen + counted.not_seen
+    not_seen = (
+        written.not_seen if written.queries and counted.statistics is None else written.not_seen + counted.not_seen
+    )
     asked = {one.text: one for one in (*written.queries, *counted.queries)}
     running = {one.text for one in written.queries}
     return LiveQueries(
@@ -135,24 +138,21 @@ async def _settled(
     scratch: Connection, wordings: dict[str, tuple[Wording, ...]]
 ) -> tuple[dict[str, tuple[Wording, ...]], dict[str, tuple[Standing, ...]]]:
     """For each query the first wording that Postgres takes, and how it stands; the first failure where none is."""
-    found = await _stand(scratch, wordings)
-    settled = dict(wordings)
-    trying = {text: wordings[text] for text in _failing(found)}
+    now = await _stand(scratch, wordings)
+    settled, found, trying = dict(wordings), dict(now), wordings
     for _ in range(ATTEMPTS):
-        standings = {text: found[text] for text in trying} if _ == 0 else now
-        trying = {text: other for text, former in trying.items() if (other := _otherwise(former, standings[text]))}
+        trying = {text: other for text in _failing(now) if (other := _otherwise(trying[text], now[text]))}
         if not trying:
             break
         now = await _stand(scratch, trying)
-        failing = set(_failing(now))
-        settled |= {text: trying[text] for text in now if text not in failing}
-        found |= {text: standing for text, standing in now.items() if text not in failing}
-        trying = {text: trying[text] for text in failing}
+        good = trying.keys() - _failing(now)
+        settled |= {text: trying[text] for text in good}
+        found |= {text: now[text] for text in good}
     return settled, found
 
 
-def _failing(found: dict[str, tuple[Standing, ...]]) -> Iterable[str]:
-    return [text for text, standings in found.items() if any(one.state for one in standings)]
+def _failing(found: dict[str, tuple[Standing, ...]]) -> set[str]:
+    return {text for text, standings in found.items() if any(one.state for one in standings)}
 
 
 def _otherwise(wordings: Sequence[Wording], standings: Sequence[Standing]) -> tuple[Wording, ...] | None:

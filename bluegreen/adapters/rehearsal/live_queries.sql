@@ -49,6 +49,12 @@ ORDER BY r.rolname, s.setrole <> 0 DESC, s.setdatabase <> 0 DESC;
 SELECT rolname::text AS role FROM pg_roles
 WHERE rolname = ANY ($1::text[]) AND pg_has_role(oid, 'MEMBER') AND rolname <> current_user;
 
+-- name: everywhere
+-- A search_path of all schemas.
+SELECT coalesce(string_agg(quote_ident(nspname), ', ' ORDER BY nspname <> 'public', nspname), '')
+FROM pg_namespace
+WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'bluegreen');
+
 -- name: stand
 -- Prepares and plans each of the questions, as the role and with the search_path given, and notes what became of it.
 -- All in one round trip; each undoes itself, but for the prepared statement, which no rollback takes away. Planned

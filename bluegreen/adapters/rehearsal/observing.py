@@ -14,7 +14,7 @@ import asyncpg
 from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.connections import LOST, Connection, describe
 from bluegreen.adapters.postgres.scripts import Alone, Script, Statement
-from bluegreen.adapters.rehearsal.traces import counts, held, rewritten, scanned
+from bluegreen.adapters.rehearsal.traces import Traces, held, rewritten, set_out_to_write, touched
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.seen import ErrorSeen, StatementSeen
 
@@ -130,21 +130,24 @@ class Player:
 
     async def _observed(self, statement: StatementSeen, done: Run) -> None:
         """Run one statement in the transaction that is open."""
-        scans = await counts(self.connection, "scans")
+        touches, had = await touched(self.connection), await held(self.connection, done.before, done.after)
         before, began = done.after, monotonic()
         await self._execute(statement, done)
         seconds = monotonic() - began
-        read = tuple(scanned(scans, await counts(self.connection, "scans"), before))
+        traces = Traces.between(touches, await touched(self.connection), done.before)
         done.after = await look(self.connection, positions=True)
+        locks = await held(self.connection, done.before, done.after)
         done.statements.append(
             replace(
                 statement,
-                locks=await held(self.connection, done.before, done.after),
-                scanned=read,
-                rewritten=tuple(rewritten(before, done.after)),
+                locks=locks,
+                scanned=traces.scanned,
+                rewritten=tuple(key for key in rewritten(before, done.after) if key in done.before),
                 before=before,
                 after=done.after,
                 seconds=seconds,
+                read=traces.read,
+                written=tuple(dict.fromkeys((*traces.written, *set_out_to_write(had, locks)))),
             )
         )
 
@@ -153,7 +156,7 @@ class Player:
         await self._execute(statement, done)
         seconds = monotonic() - began
         done.after = await look(self.connection, positions=True)
-        moved = tuple(rewritten(before, done.after))
+        moved = tuple(key for key in rewritten(before, done.after) if key in done.before)
         done.statements.append(replace(statement, rewritten=moved, before=before, after=done.after, seconds=seconds))
 
     async def _execute(self, statement: StatementSeen, done: Run) -> None:

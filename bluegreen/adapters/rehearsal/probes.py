@@ -8,7 +8,8 @@ import asyncpg
 
 from bluegreen.adapters.postgres.connections import LOST, Access, Connection, describe
 from bluegreen.adapters.postgres.sql_inserts import MARK
-from bluegreen.adapters.rehearsal.questions import Question, questions
+from bluegreen.adapters.rehearsal.question import Question
+from bluegreen.adapters.rehearsal.questions import questions
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.errors import DatabaseUnreachable
 from bluegreen.domain.seen import ProbeSeen
@@ -35,10 +36,12 @@ VOLATILE = "SELECT DISTINCT proname::text FROM pg_proc WHERE proname = ANY ($1::
 UNKNOWN = ("42P01", "42703", "42883", "42704", "3F000")
 
 
-async def ask(production: Access, before: Catalogue, after: Catalogue, budget: float) -> tuple[ProbeSeen, ...]:
-    """Ask them, read-only, each within a share of `budget` seconds; what has no answer in time says so. Never raises
-    for an answer that production does not give."""
-    asked = await asyncio.to_thread(questions, before, after)
+async def ask(
+    production: Access, before: Catalogue, after: Catalogue, budget: float, statements: Sequence[str] = ()
+) -> tuple[ProbeSeen, ...]:
+    """Ask them, read-only, each within a share of `budget` seconds; what has no answer in time says so. `statements`
+    are those of the file. Never raises for an answer that production does not give."""
+    asked = await asyncio.to_thread(questions, before, after, statements)
     seen: list[ProbeSeen] = []
     if not any(question.sql for question in asked):
         return tuple(_seen(question, None, question.problem) for question in asked)
@@ -60,7 +63,9 @@ async def _ask(session: Connection, asked: Sequence[Question], deadline: float, 
             seen.append(_seen(question, None, question.problem))
         elif called := volatile & set(question.calls):
             # What a migration brings along is not run on production before anybody has agreed to it.
-            seen.append(_seen(question, None, f"not asked: it calls {', '.join(sorted(called))}, which may do anything"))
+            seen.append(
+                _seen(question, None, f"not asked: it calls {', '.join(sorted(called))}, which may do anything")
+            )
         elif remaining <= 0:
             seen.append(_seen(question, None, "not asked: the time for questions to production was used up"))
         else:
@@ -70,12 +75,18 @@ async def _ask(session: Connection, asked: Sequence[Question], deadline: float, 
 async def _answer(session: Connection, question: Question, seconds: float) -> ProbeSeen:
     try:
         await session.execute(f"SET statement_timeout = {max(1, round(seconds * 1000))}")
-        sql = f"SELECT {MARK} count(*) FROM ({question.sql} LIMIT {question.limit}) AS found"
+        limited = f"({question.sql} LIMIT {question.limit})"
+        what = f"0 * count(value) FROM ({question.sql})" if question.works_out else f"count(*) FROM {limited}"
+        sql = f"SELECT {MARK} {what} AS found"
         return _seen(question, await session.fetchval(sql, timeout=seconds + GRACE))
     except asyncpg.QueryCanceledError:
         return _seen(question, None, f"no answer within {seconds:.1f} s")
     except LOST:
         raise
+    except asyncpg.DataError as exc:
+        if question.works_out:
+            return _seen(question, 1, describe(exc))
+        return _seen(question, None, f"production cannot be asked: {describe(exc)}")
     except asyncpg.PostgresError as exc:
         if exc.sqlstate in UNKNOWN:
             return _seen(question, None, f"production cannot be asked yet: {exc.args[0]}")

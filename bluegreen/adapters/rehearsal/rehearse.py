@@ -123,10 +123,13 @@ class Rehearsals:
             run.after,
             run.told,
             await self._queries(task, run, stage),
-            await probes.ask(self.access, run.before, run.after, self.rules.probe_budget),
+            await probes.ask(
+                self.access, run.before, run.after, self.rules.probe_budget, [each.text for each in run.told]
+            ),
             half_done=run.half_done,
+            with_rows=stage.copied == "backup",
         )
-        stage.catalogue = run.after
+        stage.catalogue = await look(stage.desk, positions=True)
         return _verdict(task, stage, seen)
 
     async def _run(self, task: Task, release: Release, stage: Stage) -> Run:
@@ -147,7 +150,8 @@ class Rehearsals:
             return ()
         if task.migration.phase is MigrationPhase.CONTRACT:
             stage.not_seen += await stage.live.still_running(self.access, self.rules.probe_budget)
-        return await stage.live.again(stage.desk, run.before, run.after)
+        broken = await stage.writes.again(stage.desk, run.after)
+        return (*await stage.live.again(stage.desk, run.before, run.after), *broken)
 
 
 def _verdict(task: Task, stage: Stage, seen: FileSeen) -> FileVerdict:

@@ -72,7 +72,7 @@ def _renamed(scratch: str) -> str:
 
 async def _create(connection: Connection, login: Login, production: str) -> None:
     await connection.execute(
-        f'CREATE ROLE "{login.name}" LOGIN CONNECTION LIMIT {CONNECTIONS} PASSWORD \'{login.password}\''
+        f"CREATE ROLE \"{login.name}\" LOGIN CONNECTION LIMIT {CONNECTIONS} PASSWORD '{login.password}'"
     )
     if not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
         await connection.execute(f'GRANT "{login.name}" TO CURRENT_USER')
@@ -97,9 +97,7 @@ async def _drop_roles(connection: Connection, project: str, database: str) -> tu
 async def _drop(admin: Access, name: str, first: OutsideError | None) -> None:
     try:
         async with admin.session(failure=RehearsalFailed) as connection:
-            await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", name
-            )
+            await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", name)
             await _drop_now(connection, name)
     except OutsideError as second:
         before = f"{first.detail}; and " if first else ""

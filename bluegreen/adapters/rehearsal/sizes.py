@@ -13,7 +13,8 @@ own = questions(__package__, "production.sql")
 
 async def measure(production: Connection) -> Mapping[str, TableSize]:
     """All tables and materialised views by `schema.table`, estimated from the catalogue: no table is read. What was
-    never analysed is estimated from its pages as Postgres's planner does; a partitioned table is the sum of its parts."""
+    never analysed is estimated from its pages as Postgres's planner does; a partitioned table is the sum of its
+    parts."""
     try:
         async with production.transaction(readonly=True):
             await production.execute("SET LOCAL lock_timeout = '200ms'")

@@ -13,10 +13,12 @@ from bluegreen.adapters.postgres.connections import Access, Connection, applicat
 from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.postgres.scratch import scratch
 from bluegreen.adapters.rehearsal import live_queries, seeds, sizes, tools
+from bluegreen.adapters.rehearsal.books import copy_books
 from bluegreen.adapters.rehearsal.clone import Cloner
 from bluegreen.adapters.rehearsal.live_queries import LiveQueries
 from bluegreen.adapters.rehearsal.roles import Login, temporary_role
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
+from bluegreen.adapters.rehearsal.writing import Writes
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.errors import OutsideError, RehearsalFailed
 from bluegreen.domain.migrations import Backup
@@ -42,8 +44,10 @@ class Rights:
 
 @dataclass
 class Stage:
-    """The copy, a desk on it, and a session on production, to read; `owner` is who owns what is in it ("": we), `login` whom tools run as (None: we).
-    `tables` are those that were there from the start. `failed` are sources with a migration that failed."""
+    """The copy, a desk on it, and a session on production, to read; `owner` is who owns what is in it ("": we), `login`
+    whom tools run as (None: we), `watched` whether the locks of tools are noted. `tables` are those that were there
+    from the start, `failed` the sources with a migration that failed, `books` whether tools want their own tables as
+    production has them."""
 
     production: Connection
     copy: Access
@@ -51,23 +55,28 @@ class Stage:
     application: str
     owner: str
     login: Login | None
-    watched: bool
     copied: str
     live: LiveQueries
     sizes: Mapping[str, TableSize]
-    catalogue: Catalogue
+    watched: bool = False
+    catalogue: Catalogue = field(default_factory=dict)
     tables: Sequence[str] = ()
+    writes: Writes = field(default_factory=Writes)
     failed: set[str] = field(default_factory=set)
     not_seen: list[str] = field(default_factory=list)
+    books: bool = False
 
     async def clear(self) -> None:
         """Take out the rows, ours with those that earlier migrations put into tables that were there before."""
-        if self.tables:
-            await self.desk.execute(f"TRUNCATE {', '.join(self.tables)} CASCADE")
+        now = await look(self.desk)
+        if names := [now[key].name for key in self.tables if key in now]:
+            await self.desk.execute(f"TRUNCATE {', '.join(names)} CASCADE")
 
     async def sow(self) -> None:
-        """Put a row into each table that has none."""
-        await seeds.sow(self.desk, self.production)
+        """Put a row into each table that has none, and for tools into the small ones what production has in them."""
+        if self.books:
+            self.not_seen += await copy_books(self.desk, self.production)
+        self.not_seen += await seeds.sow(self.desk, self.production)
 
     @asynccontextmanager
     async def session(self, timeout: float) -> AsyncIterator[Connection]:
@@ -108,7 +117,8 @@ class Stages:
             copied = await self._fill(copy, application, owner, backup, said)
             desk = await stack.enter_async_context(copy.session(application=application, failure=RehearsalFailed))
             login = await _usable(login, copy, said)
-            stage = Stage(production, copy, desk, application, owner, login, False, copied, live, measured, {}, not_seen=said)
+            place = (production, copy, desk, application, owner, login)
+            stage = Stage(*place, copied=copied, live=live, sizes=measured, not_seen=said)
             await self._prepare(stage)
             yield stage
 
@@ -152,11 +162,13 @@ class Stages:
             stage.watched = True
         elif self.has_tools:
             stage.not_seen.append("no superuser: which locks a tool takes could not be seen")
-        stage.not_seen += await seeds.sow(desk, stage.production)
+        stage.books = self.has_tools and stage.copied == "schema"
+        await stage.sow()
         stage.not_seen += await _refresh(desk)
         await stage.live.prepare(desk)
-        stage.catalogue = await look(desk, positions=True)
-        stage.tables = [thing.name for thing in stage.catalogue.values() if thing.kind == "table"]
+        await stage.writes.prepare(desk, await look(desk))
+        stage.catalogue = await look(desk, positions=True)  # a write that is taken back has moved sequences
+        stage.tables = [key for key, thing in stage.catalogue.items() if thing.kind == "table"]
 
 
 async def _usable(login: Login | None, copy: Access, said: list[str]) -> Login | None:

@@ -24,6 +24,10 @@ NO_VALUE = re.compile(r"\(*NULL(::.*)?", re.DOTALL)
 UNTYPED = re.compile(r"parameter \$(\d+)")
 MISREAD = {"42601", "42803"}
 UNDECIDED = {"42725", "42883", "42804", "42P08", "42846"}
+NOT_FOUND = {"42P01", "42704", "3F000"}
+
+TIMEOUT = 120.0
+"""Seconds for a round trip in which many queries are planned; who rehearses bounds all of it."""
 
 own = questions(__package__, "live_queries.sql")
 
@@ -34,7 +38,8 @@ Required = Mapping[tuple[str, str], Sequence[tuple[int, str, str]]]
 @dataclass(frozen=True, slots=True)
 class Wording:
     """One way to put a query, as which role and with which search_path: the text to prepare, and the types of
-    parameters that Postgres cannot tell by itself."""
+    parameters that Postgres cannot tell by itself. `everywhere` is the search_path of all schemas, to be tried where a
+    name is not found: applications may set theirs when they connect."""
 
     text: str
     role: str = ""
@@ -42,6 +47,7 @@ class Wording:
     types: Mapping[int, str] = field(default_factory=dict)
     untried: tuple[frozenset[int], ...] | None = None
     repaired: bool = False
+    everywhere: str = ""
 
     def otherwise(self, state: str, message: str) -> "Wording | None":
         """Another way, after Postgres refused this one; None when there is none left."""
@@ -52,6 +58,8 @@ class Wording:
             return replace(self, text=repaired(self.text), repaired=True)
         if state == "42P18" and untyped and self.types.get(int(untyped[1])) != "text":
             return replace(self, types={**self.types, int(untyped[1]): "text"})
+        if state in NOT_FOUND and self.everywhere:
+            return replace(self, path=self.everywhere, everywhere="")
         untried = guesses(self.text) if self.untried is None else self.untried
         if state in UNDECIDED and untried:
             return replace(self, types=dict.fromkeys(untried[0], "integer"), untried=untried[1:])
@@ -106,7 +114,7 @@ async def _stand(scratch: Connection, wordings: Sequence[Wording], required: Req
     try:
         await scratch.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await scratch.execute("SELECT set_config('bluegreen.questions', $1, true)", json.dumps(asked))
-        await scratch.execute(own("stand"))
+        await scratch.execute(own("stand"), timeout=TIMEOUT)
         answers = json.loads(await scratch.fetchval("SELECT current_setting('bluegreen.answers')"))
         good = [n for n, answer in enumerate(answers) if not answer["state"]]
         columns = {}

@@ -13,7 +13,7 @@ from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.rehearsal.observing import Run
 from bluegreen.adapters.rehearsal.roles import Login
 from bluegreen.adapters.rehearsal.tasks import Task
-from bluegreen.adapters.rehearsal.traces import counts, lock_of, rewritten, scanned
+from bluegreen.adapters.rehearsal.traces import Traces, lock_of, rewritten, touched
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.plans import Release
@@ -37,7 +37,7 @@ async def run(
 ) -> Run:
     """Run the tool on the copy, as `login` or as ourselves. What it says when it fails is a fact."""
     await desk.execute("TRUNCATE bluegreen.held" if watched else "SELECT")
-    scans, began = await counts(desk, "scans_by_all"), monotonic()
+    touches, began = await touched(desk, by_all=True), monotonic()
     access = login.to(copy) if login else copy
     error = None
     try:
@@ -47,17 +47,20 @@ async def run(
     seconds = monotonic() - began
     await _until_gone(desk, login)
     after = await look(desk, positions=True)
+    traces = Traces.between(touches, await touched(desk, by_all=True), before)
     statement = StatementSeen(
         0,
         "",
         locks=await _locks(desk, before, after) if watched else (),
-        scanned=tuple(scanned(scans, await counts(desk, "scans_by_all"), before)),
+        scanned=traces.scanned,
         rewritten=tuple(rewritten(before, after)),
         transactional=False,
         before=before,
         after=after,
         error=error,
         seconds=seconds,
+        read=traces.read,
+        written=traces.written,
     )
     return Run(before, after, [statement])
 

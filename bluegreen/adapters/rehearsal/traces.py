@@ -5,6 +5,8 @@ A full scan is counted even on an empty table; a table that was written anew lie
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
 
 from bluegreen.adapters.postgres.connections import Connection
 from bluegreen.adapters.postgres.queries import questions
@@ -16,6 +18,8 @@ own = questions(__package__, "copies.sql")
 LOCKABLE = frozenset({"table", "view", "matview", "sequence", "foreign_table"})
 TOUCHED_BY_READING = ("sequence", "ROW EXCLUSIVE")
 """A lock that nextval takes, and we too when we look where a sequence stands; nobody waits for it."""
+
+WRITING = "ROW EXCLUSIVE"
 
 
 async def held(connection: Connection, before: Catalogue, after: Catalogue) -> tuple[LockSeen, ...]:
@@ -45,17 +49,46 @@ def in_words(mode: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
 
 
-async def counts(connection: Connection, question: str) -> Mapping[int, int]:
-    """How often each table was read from end to end, by its oid."""
-    return {record["oid"]: record["scans"] for record in await connection.fetch(own(question))}
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """How often a table was read from end to end, read at all, and how many of its rows were written."""
+
+    scans: int = 0
+    reads: int = 0
+    writes: int = 0
 
 
-def scanned(before: Mapping[int, int], after: Mapping[int, int], catalogue: Catalogue) -> Iterator[str]:
-    """The tables that existed and were read from end to end."""
-    for oid, scans in after.items():
-        thing = _relation(oid, catalogue)
-        if thing and scans > before.get(oid, 0):
-            yield thing.key
+async def touched(connection: Connection, *, by_all: bool = False) -> Mapping[int, Touches]:
+    """What was done to each table, by its oid: in this transaction, or by all that have ended."""
+    records = await connection.fetch(own("touched_by_all" if by_all else "touched"))
+    return {record["oid"]: Touches(record["scans"] or 0, record["reads"], record["writes"]) for record in records}
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """The tables that existed before and were read from end to end, read at all, written."""
+
+    scanned: tuple[str, ...]
+    read: tuple[str, ...]
+    written: tuple[str, ...]
+
+    @classmethod
+    def between(cls, before: Mapping[int, Touches], after: Mapping[int, Touches], catalogue: Catalogue) -> Self:
+        """What came to what was done `before`."""
+        found: tuple[list[str], list[str], list[str]] = ([], [], [])
+        for oid, now in after.items():
+            was, thing = before.get(oid, Touches()), _relation(oid, catalogue)
+            more = (now.scans > was.scans, now.reads > was.reads, now.writes > was.writes)
+            for list_, is_more in zip(found, more, strict=True):
+                if thing and is_more:
+                    list_.append(thing.key)
+        scanned, read, written = (tuple(keys) for keys in found)
+        return cls(scanned, read, written)
+
+
+def set_out_to_write(had: tuple[LockSeen, ...], has: tuple[LockSeen, ...]) -> tuple[str, ...]:
+    """The tables that got the lock of an INSERT, UPDATE or DELETE, which is taken whether there are rows or not."""
+    return tuple(lock.table for lock in has if lock.mode == WRITING and lock.existed and lock not in had)
 
 
 def rewritten(before: Catalogue, after: Catalogue) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The verbs of `backup`: the verified backups of the shared databases."""
 
+from datetime import UTC, datetime
+
 import click
 
 from bluegreen.interfaces import upkeep_lines
@@ -12,7 +14,8 @@ from bluegreen.interfaces.cli.shell import Shell, verb
 @verb("list")
 def backup_list(shell: Shell) -> None:
     """The backups that are kept, the latest first."""
-    shell.show(shell.ask(lambda client: client.backups()), lambda found: upkeep_lines.backup_lines(found.items))
+    now = datetime.now(UTC)
+    shell.show(shell.ask(lambda client: client.backups()), lambda found: upkeep_lines.backup_lines(found.items, now))
 
 
 @verb("now")

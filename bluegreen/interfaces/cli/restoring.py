@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,7 @@ from bluegreen.interfaces import restoring_lines
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import word_of
-from bluegreen.interfaces.cli.shell import Shell, verb
+from bluegreen.interfaces.cli.shell import Shell, config_option, verb
 
 if TYPE_CHECKING:
     from bluegreen.interfaces.client import Client
@@ -21,9 +22,18 @@ LEFT = ("The restore goes on in the daemon without you, and people are told how 
 
 @verb("restore-command")
 @click.argument("backup", metavar="ID")
-def restore_command(shell: Shell, backup: str) -> None:
+@click.option("--offline", is_flag=True, help="Without the daemon, from the configuration and the backup's manifest.")
+@config_option
+def restore_command(shell: Shell, backup: str, offline: bool, file: Path) -> None:
     """Print the commands that put a backup into service by hand, without the daemon. Nothing is done."""
-    reply = shell.ask(lambda client: client.restore_commands(word_of(backup)))
+    id = word_of(backup)
+    if offline:
+        if shell.offline_commands is None:
+            raise click.UsageError("--offline belongs to the program `bluegreen` on the daemon's host")
+        shell.offline_commands(shell, file, id)
+        return
+    without = (f"bluegreen backup restore-command {id} --offline",)
+    reply = shell.ask(lambda client: client.restore_commands(id), without_daemon=without)
     shell.show(reply, restoring_lines.command_lines)
 
 
@@ -38,7 +48,7 @@ def restore(shell: Shell, backup: str, stop_colours: bool, yes: str, reason: str
     """Put a backup into service. What was written since is lost to users; the present database is dumped, and kept
     under another name. Shows first what that is."""
     id = word_of(backup)
-    if not yes and not sys.stdin.isatty():
+    if not yes and not at_a_terminal():
         raise click.UsageError("this asks first, and here is no terminal to ask on: say --yes DATABASE")
     shell.remark(["Measuring what was written since…"])
     found, in_use = shell.ask(lambda client: _looked_at(shell, client, id))
@@ -80,6 +90,11 @@ def _asked(shell: Shell, backup: Backup, stop_colours: bool) -> str:
     if typed != backup.database:
         shell.fail("Nothing was done.", (again(backup.id),), Exit.ERROR)
     return typed
+
+
+def at_a_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()
 
 
 def again(id: str) -> str:

@@ -45,8 +45,8 @@ class OfflineCutback:
 @dataclass
 class Shell:
     """How this invocation talks. `following`: the deployment that goes on when Ctrl-C is pressed; `left`: what else
-    goes on then, in words, and where to look. `offline` makes a cutback without the daemon: the top floor sets it,
-    which knows files and Caddy."""
+    goes on then, in words, and where to look. `offline` makes a cutback without the daemon, `offline_commands` prints
+    how a backup is restored by hand: the top floor sets them, which knows files, Caddy and Postgres."""
 
     socket: Path = field(default_factory=_socket)
     output: str = "text"
@@ -55,6 +55,7 @@ class Shell:
     following: str = ""
     left: tuple[str, tuple[str, ...]] = ("", ())
     offline: "Callable[[Shell, OfflineCutback], Exit] | None" = None
+    offline_commands: "Callable[[Shell, Path, str], None] | None" = None
 
     @property
     def json(self) -> bool:

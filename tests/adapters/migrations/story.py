@@ -7,7 +7,7 @@ from tests.adapters.sites import RELEASE, Site
 
 BEFORE = """
 CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, touched int NOT NULL DEFAULT 0);
-INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 1500) AS g;
+INSERT INTO users SELECT g, 'user ' || g FROM generate_series(1, 700) AS g;
 CREATE TABLE effects (what text NOT NULL);
 CREATE FUNCTION count_touch() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN NEW.touched := OLD.touched + 1; RETURN NEW; END';
@@ -17,8 +17,7 @@ CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION count_
 FILES = {
     "0001_mail.expand.sql": "ALTER TABLE users ADD mail text;\nINSERT INTO effects VALUES ('expand');",
     "0001_mail.backfill.sql": (
-        "-- bluegreen: backfill table=users key=id\n"
-        "UPDATE users SET mail = name || '@example.org' WHERE mail IS NULL;"
+        "-- bluegreen: backfill table=users key=id\nUPDATE users SET mail = name || '@example.org' WHERE mail IS NULL;"
     ),
     "0002_index.expand.sql": (
         "-- bluegreen: no-transaction\n"

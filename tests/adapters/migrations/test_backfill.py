@@ -55,7 +55,9 @@ KEYS = {
     "a domain": ("id key PRIMARY KEY", "id", "g"),
     "array": ("id int[] PRIMARY KEY", "id", "ARRAY[g % 3, g]"),
     "an enum and a boolean": (
-        "id size, b bool, i int, PRIMARY KEY (id, b, i)", "id, b, i", "(enum_range(NULL::size))[1 + g % 3], g % 2 = 0, g"
+        "id size, b bool, i int, PRIMARY KEY (id, b, i)",
+        "id, b, i",
+        "(enum_range(NULL::size))[1 + g % 3], g % 2 = 0, g",
     ),
 }  # fmt: skip
 

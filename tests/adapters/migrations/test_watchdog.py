@@ -105,7 +105,7 @@ async def test_sessions_of_others_are_never_touched_whatever_they_do(table: Site
     await holder.execute("SET application_name = 'its own'; BEGIN; LOCK TABLE t")
     async with asyncio.TaskGroup() as group:
         task = group.create_task(table.apply(), name="apply")
-        await until(lambda: (table.home / "started").exists())
+        await until((table.home / "started").exists)
         waiting = group.create_task(waiter.fetchval("SELECT count(*) FROM t", timeout=LONG), name="waiter")
         await asyncio.sleep(1.0)  # twice as long as a tool's session may stop somebody
         assert not waiting.done()

@@ -101,7 +101,9 @@ class Court:
         """What a rehearsal says of it."""
         async with self.shops.copy() if case.command else nullcontext(self.production) as production:
             site = self.verifier.site(case, production)
-            rules = RehearsalRules(queries=self.queries if self.queries.exists() else None)
+            rules = RehearsalRules(
+                copy="backup" if self.backup else "schema", queries=self.queries if self.queries.exists() else None
+            )
             before = await self._look(production)
             try:
                 purpose = case.name.replace("-", "_")[:20] + site.home.name[-6:]

@@ -62,6 +62,10 @@ FOUND = [
     ("text to number", "ALTER TABLE items ALTER seen TYPE int USING 1", "overflow", "column", 2),
     ("text to enum", "ALTER TABLE items ALTER mood TYPE mood USING 'ok'", "overflow", "column", 1),
     ("fewer digits", "ALTER TABLE items ALTER price TYPE numeric(6, 2)", "overflow", "column", 1),
+    ("generated, worked out", "ALTER TABLE items ADD g int GENERATED ALWAYS AS (id * 2) STORED",
+     "failures", "column", 0),
+    ("generated, not worked out", "ALTER TABLE items ADD g int GENERATED ALWAYS AS (10 / (id - 3)) STORED",
+     "failures", "column", 1),
     ("domain check", "ALTER DOMAIN short ADD CHECK (length(VALUE) < 4)", "violations", "domain", 1),
     ("domain not null", "ALTER DOMAIN short SET NOT NULL", "violations", "domain", 1),
 ]  # fmt: skip
@@ -69,19 +73,19 @@ FOUND = [
 ROWLESS = "DELETE FROM items; DELETE FROM parents;"
 
 
-async def asked(site: Site, migration: str, budget: float = 10.0) -> tuple[ProbeSeen, ...]:
+async def asked(site: Site, migration: str, schema: str = SCHEMA, rowless: str = ROWLESS) -> tuple[ProbeSeen, ...]:
     """Of a production with rows, about a migration that was tried on the same tables without rows."""
-    await site.execute(SCHEMA)
-    before, after = await tried(site, migration)
-    return await ask(access(site), before, after, budget)
+    await site.execute(schema)
+    before, after = await tried(site, migration, rowless)
+    return await ask(access(site), before, after, 10.0)
 
 
-async def tried(site: Site, migration: str) -> tuple[Catalogue, Catalogue]:
+async def tried(site: Site, migration: str, rowless: str = ROWLESS) -> tuple[Catalogue, Catalogue]:
     connection = await site.connect()
     transaction = connection.transaction()
     await transaction.start()
     try:
-        await connection.execute("SET LOCAL row_security = on; " + ROWLESS)
+        await connection.execute(rowless)
         before = await look(connection)
         await connection.execute(migration)
         return before, await look(connection)
@@ -104,7 +108,62 @@ async def test_each_change_finds_the_rows_that_stand_in_its_way(
 ) -> None:
     probes = await asked(site, migration)
     answers = about(probes, kind, of)
-    assert [(probe.found, probe.problem) for probe in answers] == [(found, "")], probes
+    assert [probe.found for probe in answers] == [found], probes
+    assert not any(probe.problem for probe in answers if kind != "failures")
+
+
+PARTED = """
+CREATE TABLE parted (at date, kind text) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+CREATE TABLE loose (at date, kind text);
+INSERT INTO parted VALUES ('2024-01-05', 'a'), ('2024-02-05', 'b'), (NULL, 'c');
+INSERT INTO loose VALUES ('2024-03-05', 'a'), (NULL, 'c'), ('2024-04-01', 'd');
+"""
+
+PARTITIONS = [
+    ("rows in the default", "CREATE TABLE p PARTITION OF parted FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')",
+     {"partition": 1}),
+    ("none in the default", "CREATE TABLE p PARTITION OF parted FOR VALUES FROM ('2024-05-01') TO (MAXVALUE)",
+     {"partition": 0}),
+    ("attached", "ALTER TABLE parted ATTACH PARTITION loose FOR VALUES FROM ('2024-03-01') TO ('2024-04-01')",
+     {"partition": 0, "violations": 2}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "migration", "found"), PARTITIONS, ids=[case[0] for case in PARTITIONS])
+async def test_a_new_partition_finds_rows_that_lie_elsewhere(
+    site: Site, name: str, migration: str, found: dict[str, int]
+) -> None:
+    probes = await asked(site, migration, schema=PARTED, rowless="DELETE FROM parted; DELETE FROM loose")
+    assert {probe.kind: probe.found for probe in probes if probe.kind != "rows"} == found, probes
+
+
+INSERTED = [
+    ("there already", "INSERT INTO items VALUES (1, 1, 'new')", [1]),
+    ("not there", "INSERT INTO items (id, code) VALUES (77, 'a'), (78, 'b')", [0]),
+    ("one of two", "INSERT INTO public.items (code, id) VALUES ('x', 2), ('y', 99)", [1]),
+    ("gives way", "INSERT INTO items VALUES (1) ON CONFLICT DO NOTHING", []),
+    ("computed", "INSERT INTO items VALUES (1 + random()::int)", []),
+    ("a new table", "INSERT INTO fresh VALUES (1)", []),
+    ("of two columns", "INSERT INTO pairs (b, a) VALUES (2, 1)", [1]),
+]
+
+
+@pytest.mark.parametrize(("name", "statement", "found"), INSERTED, ids=[case[0] for case in INSERTED])
+async def test_inserted_rows_that_are_there_already_are_found(
+    site: Site, name: str, statement: str, found: list[int]
+) -> None:
+    await site.execute(
+        SCHEMA + "CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b)); INSERT INTO pairs VALUES (1, 2)"
+    )
+    connection = await site.connect()
+    try:
+        before = await look(connection)
+    finally:
+        await connection.close(timeout=10.0)
+    probes = await ask(access(site), before, before, 10.0, ["CREATE TABLE fresh (id int PRIMARY KEY)", statement])
+    assert [probe.found for probe in probes if probe.kind == "keys"] == found, probes
 
 
 UNASKED = [
@@ -114,8 +173,8 @@ UNASKED = [
     ("new parent", "CREATE TABLE n (id int PRIMARY KEY); ALTER TABLE items ADD FOREIGN KEY (parent_id) REFERENCES n",
      "orphans", "is new"),
     ("volatile function", "ALTER TABLE items ADD CHECK (pg_sleep(60) IS NULL) NOT VALID", "violations", "pg_sleep"),
-    ("new function", "CREATE FUNCTION f(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';"
-     " ALTER TABLE items ADD CHECK (f(id))", "violations", "cannot be asked yet"),
+    ("new function", ("CREATE FUNCTION f(int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';"
+     " ALTER TABLE items ADD CHECK (f(id))"), "violations", "cannot be asked yet"),
     ("unknown cast", "ALTER TABLE items ALTER seen TYPE date USING now()", "overflow", "is not asked"),
 ]  # fmt: skip
 
@@ -129,7 +188,8 @@ async def test_what_cannot_be_asked_is_said(site: Site, name: str, migration: st
 
 async def test_a_new_table_and_a_wider_column_raise_no_question_but_whether_there_are_rows(site: Site) -> None:
     probes = await asked(
-        site, "CREATE TABLE n (id int PRIMARY KEY, x text UNIQUE CHECK (x <> '')); ALTER TABLE items ALTER note TYPE text"
+        site,
+        "CREATE TABLE n (id int PRIMARY KEY, x text UNIQUE CHECK (x <> '')); ALTER TABLE items ALTER note TYPE text",
     )
     assert {probe.kind for probe in probes} == {"rows"}
 
@@ -171,7 +231,9 @@ async def test_a_production_that_is_gone_answers_nothing_and_raises_nothing(site
 async def test_hidden_rows_are_not_counted_as_none(site: Site) -> None:
     role = f"r_{site.dsn.rpartition('_')[2]}"
     await site.execute(SCHEMA)
-    await site.execute(f"ALTER TABLE items ENABLE ROW LEVEL SECURITY; CREATE ROLE {role} LOGIN; GRANT SELECT ON items TO {role}")
+    await site.execute(
+        f"ALTER TABLE items ENABLE ROW LEVEL SECURITY; CREATE ROLE {role} LOGIN; GRANT SELECT ON items TO {role}"
+    )
     try:
         before, after = await tried(site, "ALTER TABLE items ALTER note SET NOT NULL")
         other = Access(Dsn.parse(site.dsn.replace("postgres@", f"{role}@")), 5.0, 5.0)

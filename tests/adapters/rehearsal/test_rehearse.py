@@ -235,3 +235,27 @@ async def test_somebody_elses_change_meanwhile_is_told_and_nobody_is_blamed(site
     assert finding.gate is Gate.REFUSE
     assert "table public.meanwhile is new" in finding.message
     assert "plain SQL cannot leave its copy" in finding.message
+
+
+async def test_a_trigger_that_fails_only_when_it_runs_breaks_every_write(site: Site) -> None:
+    body = "CREATE OR REPLACE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN new; END $$;"
+    await site.execute(SCHEMA + body.format("new.age := 1;"))
+    await site.execute("CREATE TRIGGER noted BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION noted()")
+    site.write("0001_fine.expand.sql", body.format("new.age := 2;"))
+    site.write("0002_wrong.expand.sql", body.format("new.years := 2;"))
+    fine, wrong = (await rehearse(site)).files
+    assert "query-broken" not in kinds(fine)
+    (finding,) = [finding for finding in wrong.findings if finding.kind == "query-broken"]
+    assert [said.query.split()[0] for said in finding.evidence] == ["UPDATE", "INSERT"]
+    assert "years" in finding.evidence[0].message
+
+
+async def test_a_new_column_that_must_be_filled_stops_an_insert_that_does_not_know_it(site: Site) -> None:
+    await site.execute(SCHEMA + "CREATE FUNCTION yes(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS 'SELECT true';")
+    await site.execute("ALTER TABLE users ADD CHECK (yes(email))")
+    site.write(
+        "0001_name.contract.sql",
+        "ALTER TABLE users ADD name text;\nUPDATE users SET name = '';\nALTER TABLE users ALTER name SET NOT NULL;",
+    )
+    (file,) = (await rehearse(site, phases=(MigrationPhase.CONTRACT,))).files
+    assert "query-broken" in kinds(file)

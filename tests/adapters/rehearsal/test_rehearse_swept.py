@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a rehearsal: what it leaves is found by its name and dropped by the next one, or at start."""
+"""kill -9 in the middle of a rehearsal: what it leaves is found by its name and dropped, by the next or at start."""
 
 import asyncio
 import os

@@ -84,7 +84,9 @@ async def pair(site: Site) -> AsyncIterator[tuple[Connection, Connection]]:
 
 async def rows(connection: Connection) -> dict[str, int]:
     """How many each table holds."""
-    found = await connection.fetch("SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND oid >= 16384")
+    found = await connection.fetch(
+        "SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'r' AND oid >= 16384"
+    )
     return {row["name"]: await connection.fetchval(f"SELECT count(*) FROM {row['name']}") for row in found}
 
 
