@@ -5,6 +5,7 @@ change ran, and a second after it. The plain statements have no timeouts, as psq
 """
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -154,9 +155,10 @@ async def _all(bench: Bench) -> Sequence[Answer]:
         began = monotonic()
         await bench.pause(tidy=False)
         bench.spells.append(Spell("nothing", began, monotonic()))
+        await asyncio.sleep(AFTER)
         await _changes(bench)
     finally:
-        await child.stop(STOP)
+        await child.stop(signal.SIGTERM, STOP)
     return askers.answers()
 
 

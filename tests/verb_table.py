@@ -80,7 +80,9 @@ class State:
     def cell(self, verb: str) -> Cell:
         """What a verb does here."""
         if verb in BY_HAND:
-            return ALWAYS if self.hold is None and (self.settled or self.id != "STRANDED") else NO
+            inspected = verb == "migrate_contract" and ("REVERTED" in self.id or self.settled)
+            free = self.hold is None and (self.settled or self.id != "STRANDED")
+            return (Refused("env down") if inspected else ALWAYS) if free else NO
         same = {"promote_full": self.promote, "supersede": self.deploy}
         cell: Cell | None = getattr(self, verb)
         return cell if cell is not None else same[verb]

@@ -96,14 +96,11 @@ async def fill(work: Work, database: Database, migration: Migration, watch: Watc
         await work.tell("backfill.begun", migration=label, database=database.name)
         try:
             progress = await _told(work, database, migration, users(watch))
-        except asyncio.CancelledError:
-            filling.end(BackfillState.INTERRUPTED)
-            raise
         except BluegreenError as exc:
-            filling.end(BackfillState.FAILED)
             await work.tell("backfill.failed", migration=label, reason=exc.detail, severity="warning")
             raise
-        filling.end(progress.state)
+        finally:
+            filling.end()
     name = {BackfillState.PAUSED: "backfill.paused", BackfillState.CANCELLED: "backfill.cancelled"}
     await work.tell(name.get(progress.state, "backfill.finished"), **facts(progress))
     return progress

@@ -16,7 +16,7 @@ from bluegreen.domain.errors import RequestRefused, StepFailed
 from bluegreen.domain.findings import Gate, Rehearsal
 from bluegreen.domain.migrations import Migration, MigrationPhase, MigrationState
 from bluegreen.domain.plans import Release
-from bluegreen.domain.rollback import Life, came_before, why_held
+from bluegreen.domain.rollback import Life, needs_old_shape, why_held
 from bluegreen.domain.traffic import Colour
 from bluegreen.ports_database import Database
 
@@ -28,11 +28,13 @@ BACKFILL, CONTRACT = (MigrationPhase.BACKFILL,), (MigrationPhase.CONTRACT,)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What may run in one database, and what is held back: its label and the reason."""
+    """What may run in one database, and what is held back: its label and the reason. `alone` are those that may run and
+    have no expand of their own: only whoever wrote them knows which release does without the old shape."""
 
     database: str
     due: tuple[Migration, ...] = ()
     held: tuple[tuple[str, str], ...] = ()
+    alone: tuple[str, ...] = ()
 
 
 async def contract(run: Run) -> str:
@@ -146,17 +148,19 @@ async def _look(
         return Due(database.name)
     states = {state.label: state for state in (await database.schema()).migrations}
     expands = [row for row in await database.history() if row.phase is MigrationPhase.EXPAND]
-    due, held = [], []
+    due, held, alone = [], [], []
     for migration in pending:
         reason = objection(migration) or _unprepared(migration, states)
         own = next((row for row in expands if (row.source, row.version) == (migration.source, migration.version)), None)
-        if not reason and own is not None and came_before(serving, own, known):
-            reason = f"{serving} serves and came before {own.release}, for which its expand was applied"
+        if not reason and own is not None and needs_old_shape(serving, own, known):
+            reason = f"{serving} serves and knows nothing of its expand ({own.deployment}): it may need the old shape"
         if reason:
             held.append((migration.label, reason))
         else:
             due.append(migration)
-    return Due(database.name, tuple(due), tuple(held))
+        if not reason and own is None:
+            alone.append(migration.label)
+    return Due(database.name, tuple(due), tuple(held), tuple(alone))
 
 
 def _unprepared(migration: Migration, states: Mapping[str, MigrationState]) -> str:

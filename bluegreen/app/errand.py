@@ -7,6 +7,7 @@ from uuid import uuid4
 from bluegreen.app.engine import Engine
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Json
+from bluegreen.domain.rollback import BY_HAND
 
 
 class Errand:
@@ -16,7 +17,7 @@ class Errand:
         self.world = engine.world
         self.warnings: list[str] = []
         self._engine, self._release, self._what, self._by = engine, release, what, by
-        self._purpose = f"by-hand-{engine.world.clock.now():%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
+        self._purpose = f"{BY_HAND}-{engine.world.clock.now():%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
 
     @property
     def purpose(self) -> str:

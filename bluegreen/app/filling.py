@@ -1,7 +1,6 @@
 """The backfill of now: how far it is, and what people want of it. One in a daemon, since one runs at a time."""
 
 import asyncio
-from dataclasses import replace
 
 from bluegreen.domain.backfills import BackfillState, Progress
 
@@ -44,14 +43,8 @@ class Filling:
         self.now, self._wanted, self._by = progress, None, ""
         self._tell()
 
-    def end(self, state: BackfillState) -> None:
+    def end(self) -> None:
         """It runs no more."""
-        if self.now is not None:
-            self.now = replace(self.now, state=state) if state is BackfillState.PAUSED else None
-        self._tell()
-
-    def forget(self) -> None:
-        """Nobody waits for it: it was paused by hand, and whoever wants goes on."""
         self.now = None
         self._tell()
 

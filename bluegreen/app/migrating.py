@@ -92,6 +92,7 @@ class Migrating(Upkeep):
             due=tuple(migration.label for due in dues for migration in due.due),
             held=tuple(Held(label, why) for due in dues for label, why in due.held),
             closes=tuple(closes),
+            alone=tuple(label for due in dues for label in due.alone),
         )
 
     async def migrate_contract(
@@ -99,8 +100,10 @@ class Migrating(Upkeep):
     ) -> MigratedByHand:
         """Apply the contract migrations that nothing stands against; `expected` are those that were shown. Raises
         PlanStale where others are due now, RequestRefused while the idle colour runs or has sessions, GateRefused."""
+        await self._refuse_while_running()
+        await contracts.refuse_running(self._world, (await planning.live_colour(self._world)).other)
         async with self._errand("migrate contract", caller, reason) as (errand, live):
-            await contracts.refuse_running(self._world, live.other)
+            await contracts.refuse_running(self._world, live.other)  # somebody may have started it just now
             dues = await contracts.look(self._world, errand.release, errand.release.version, lambda migration: "")
             held = tuple(Held(label, why) for due in dues for label, why in due.held)
             labels = tuple(migration.label for due in dues for migration in due.due)

@@ -74,7 +74,7 @@ async def apply(
         for migration, verdict in cleared:
             work.note(f"applying {migration.label}")
             async with work.action("migrate", migration=migration.label):
-                await database.apply(migration, work.purpose, work.release, verdict)
+                await database.apply(migration, work.purpose, work.release, verdict, work.note)
             await work.tell("migration.applied", migration=migration.label, database=database.name)
             labels.append(migration.label)
     return labels

@@ -34,13 +34,14 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class ContractPlan:
     """What `migrate contract` would do beside `serving`: labels that are `due`, and what is held back. `closes` are the
-    releases that cannot serve again from then on."""
+    releases that cannot serve again from then on; `alone` those due that have no expand of their own."""
 
     serving: str
     idle: Colour
     due: tuple[str, ...]
     held: tuple[Held, ...]
     closes: tuple[str, ...]
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from bluegreen.domain.breaks_columns import column_marks
 from bluegreen.domain.breaks_constraints import constraint_marks, index_marks
-from bluegreen.domain.breaks_relations import sequence_marks, table_marks, view_marks
+from bluegreen.domain.breaks_relations import publication_marks, sequence_marks, table_marks, view_marks
 from bluegreen.domain.breaks_routines import (
     function_marks,
     grant_marks,
@@ -15,7 +15,8 @@ from bluegreen.domain.breaks_routines import (
     trigger_marks,
     type_marks,
 )
-from bluegreen.domain.differences import Difference, Look
+from bluegreen.domain.catalogue import How
+from bluegreen.domain.differences import RELATIONS, Difference, Look, last_part
 from bluegreen.domain.marks import Mark
 
 RULES: dict[str, Callable[[Look, Difference], Iterator[Mark]]] = {
@@ -38,6 +39,7 @@ RULES: dict[str, Callable[[Look, Difference], Iterator[Mark]]] = {
     "composite": type_marks,
     "range": type_marks,
     "grant": grant_marks,
+    "publication": publication_marks,
 }
 
 
@@ -49,6 +51,18 @@ def breaks(look: Look) -> Iterator[Mark]:
         if difference.fields == ("name",) and difference.thing.kind == "column" and difference.thing.of in hidden:
             continue
         yield from RULES.get(difference.thing.kind, other_marks)(look, difference)
+        yield from _shadows(look, difference)
+
+
+def _shadows(look: Look, difference: Difference) -> Iterator[Mark]:
+    """A new relation with the name of one that is in another schema."""
+    thing = difference.thing
+    if difference.how is How.ADDED and thing.kind in RELATIONS and "." in thing.name:
+        own = last_part(thing.name)
+        for other in look.before.values():
+            alike = other.kind in RELATIONS and last_part(other.name) == own and other.name != thing.name
+            if alike and other.key in look.after and look.after[other.key].name == other.name:
+                yield Mark("name-shadowed", thing, f"has the name of {other.name}")
 
 
 def _tables(look: Look) -> Iterator[Mark]:

@@ -31,6 +31,8 @@ def _of_view(difference: Difference) -> Iterator[Mark]:
             yield Mark("view-columns-changed", thing, f"is called {last_part(difference.after.name)} now")
         elif "type" in difference.fields:
             yield Mark("view-columns-changed", thing, _types(difference))
+        elif "default" in difference.fields:
+            yield from _default(thing, difference.after)
 
 
 def _added(look: Look, column: Thing) -> Iterator[Mark]:

@@ -236,7 +236,7 @@ def _changed(look: Look, difference: Difference) -> Iterator[Mark]:
     before, after = difference.thing, difference.after or difference.thing
     if "definition" in difference.fields or "references" in difference.fields:
         former, now = said(before, "definition"), said(after, "definition")
-        if now == former.removesuffix(" NOT VALID") or now.removesuffix(" NOT VALID") == former:
+        if now in (former.removesuffix(" NOT VALID"), f"{former} DEFERRABLE"):
             pass
         elif said(before, "type") == "c" and only_wider(former, now):
             yield Mark("check-widened", before, f"accepts all that was accepted before: {now}")

@@ -66,6 +66,8 @@ def stands_in(look: Look, table: Thing, view: Thing) -> str:
     }
     for grant in look.children_before.get(table.key, ()):
         rights = set(said(grant, "privileges").split(", ")) - {"TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN"}
+        if NOT_SIMPLE.search(said(table, "definition")):
+            rights &= {"SELECT"}  # a view that cannot be written to
         if grant.kind == "grant" and not rights <= set(granted.get(said(grant, "grantee"), "").split(", ")):
             return f"does not grant {said(grant, 'grantee')} what the table did"
     return ""
@@ -73,14 +75,10 @@ def stands_in(look: Look, table: Thing, view: Thing) -> str:
 
 def _table_fact(field: str, before: Thing, after: Thing) -> Iterator[Mark]:
     now = after.facts.get(field)
-    if field == "partition_of":
-        kind = "partition-attached" if now else "partition-detached"
-        yield Mark(kind, before, f"becomes a partition of {now}" if now else "is no partition any more")
-    elif field == "inherits":
-        yield Mark("inheritance-changed", before, f"inherits from {now or 'nothing'} now")
-    elif field == "persistence":
-        if now == "unlogged":
-            yield Mark("unlogged", before, "is unlogged now")
+    if field in ("partition_of", "inherits", "bound"):
+        yield from _family(field, before, after)
+    elif field == "persistence" and now == "unlogged":
+        yield Mark("unlogged", before, "is unlogged now")
     elif field in ("row_security", "forced_row_security"):
         if now:
             yield Mark("row-security-changed", before, "has its rows filtered by policies now")
@@ -88,10 +86,43 @@ def _table_fact(field: str, before: Thing, after: Thing) -> Iterator[Mark]:
             yield Mark("row-security-dropped", before, "has its rows no longer filtered by policies")
     elif field == "owner":
         yield Mark("owner-changed", before, f"belongs to {now} now")
+    elif field == "replica_identity" and now == "n":
+        yield Mark("replica-identity-missing", before, "has no replica identity: once published, no row can be changed")
     elif field in ("server", "options") and before.kind == "foreign_table":
         yield Mark("options-changed", before, f"has {field} {now}")
-    elif field == "bound" and not {before.facts.get(field), now} & {None, ""}:
+
+
+def _family(field: str, before: Thing, after: Thing) -> Iterator[Mark]:
+    """Whose rows are found where."""
+    now = after.facts.get(field)
+    if field == "partition_of":
+        kind = "partition-attached" if now else "partition-detached"
+        yield Mark(kind, before, f"becomes a partition of {now}" if now else "is no partition any more")
+    elif field == "inherits":
+        yield Mark("inheritance-changed", before, f"inherits from {now or 'nothing'} now")
+    elif now and before.facts.get(field):
         yield Mark("partition-attached", before, f"takes {now} now")
+
+
+def publication_marks(look: Look, difference: Difference) -> Iterator[Mark]:
+    """One publication. Rows of a published table without a replica identity can be neither changed nor removed."""
+    after = difference.after
+    if after is None:
+        yield Mark("object-dropped", difference.thing, "is dropped")
+        return
+    definition = said(after, "definition")
+    if not re.search(r"\b(?:update|delete)\b", definition):
+        return
+    for table in look.before.values():
+        published = "all tables" in definition or f"{table.name} (" in definition
+        if table.kind == "table" and published and table.key in look.after and not _identified(look, table):
+            yield Mark("replica-identity-missing", table, f"has no key, and {after.name} publishes its changes")
+
+
+def _identified(look: Look, table: Thing) -> bool:
+    how = said(look.after[table.key], "replica_identity") or "d"
+    things = look.children_after.get(table.key, ())
+    return how in ("f", "i") or (how == "d" and any(t.kind == "index" and t.facts.get("primary") for t in things))
 
 
 def view_marks(look: Look, difference: Difference) -> Iterator[Mark]:

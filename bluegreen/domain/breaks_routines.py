@@ -7,6 +7,9 @@ from bluegreen.domain.differences import Difference, Look, last_part
 from bluegreen.domain.expressions import only_wider
 from bluegreen.domain.marks import Mark, said
 
+HARMLESS = ("name", "owner", "parallel", "leakproof")
+"""Facts of a function that are told otherwise, or that only the planner looks at."""
+
 DEAF = ("D",)
 """How a trigger or rule is said to be disabled (pg_trigger.tgenabled)."""
 
@@ -37,7 +40,7 @@ def _function_changed(look: Look, before: Thing, after: Thing, fields: tuple[str
             return
     if "owner" in fields:
         yield Mark("owner-changed", before, f"belongs to {said(after, 'owner')} now")
-    if rest := [field for field in fields if field not in ("name", "owner")]:
+    if rest := [field for field in fields if field not in HARMLESS]:
         kind = "trigger-changed" if _triggered(look, before) else "function-body-changed"
         yield Mark(kind, before, f"does something else ({', '.join(rest)})")
 
@@ -163,7 +166,12 @@ def grant_marks(look: Look, difference: Difference) -> Iterator[Mark]:
 
 
 def _rights(grant: Thing) -> set[str]:
-    return {right for right in said(grant, "privileges").split(", ") if right}
+    """Each right, and the right to pass it on as one more."""
+    rights: set[str] = set()
+    for right in said(grant, "privileges").split(", "):
+        bare = right.removesuffix(" WITH GRANT OPTION")
+        rights |= {bare, right} - {""}
+    return rights
 
 
 def _owner_moved(look: Look, grant: Thing) -> bool:
@@ -201,5 +209,5 @@ def other_marks(look: Look, difference: Difference) -> Iterator[Mark]:
             yield Mark("object-dropped", thing, f"is called {last_part(after.name)} now")
         else:
             yield Mark("object-changed", thing, f"is another one now ({', '.join(difference.fields)})")
-    elif thing.kind in ("cast", "publication", "event_trigger"):
+    elif thing.kind in ("cast", "event_trigger"):
         yield Mark("object-changed", thing, "is new, and counts for what was there")

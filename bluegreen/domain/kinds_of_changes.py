@@ -251,6 +251,14 @@ options-changed refuse warn
   How the view or foreign table behaves is something else now.
   Give the new one a new name.
 
+replica-identity-missing refuse refuse
+  A published table without a key: UPDATE and DELETE of the running version fail.
+  Give it a primary key first, or ALTER TABLE {object} REPLICA IDENTITY FULL;
+
+name-shadowed warn warn
+  A thing of that name is in another schema already: which one is meant depends on each session's search_path.
+  Give it another name, or name schemas in all queries.
+
 extension-dropped refuse warn
   An extension that was there is gone, with all it brought.
   Drop it in a contract file.

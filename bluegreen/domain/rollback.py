@@ -15,6 +15,9 @@ from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.migrations import PENDING, Applied, Backup, MigrationKind, MigrationPhase, MigrationState
 from bluegreen.domain.phases import Phase
 
+BY_HAND = "by-hand"
+"""How the purpose begins of what was applied outside of any deployment."""
+
 
 class Effect(StrEnum):
     """What an applied migration means to the releases that served before it."""
@@ -98,6 +101,20 @@ def came_before(release: str, row: Applied, known: Mapping[str, Life]) -> bool |
     if own is not None:
         return life.first < own.first
     return row.finished_at is None or life.first < row.finished_at
+
+
+def needs_old_shape(serving: str, expand: Applied, known: Mapping[str, Life]) -> bool:
+    """Whether the release that serves may need what was there before an expand: it served before that, or before the
+    release that the expand came for. What was applied by hand came while a release served that knew nothing of it."""
+    life, own = known.get(serving), known.get(expand.release)
+    by_hand = expand.deployment.startswith(BY_HAND)
+    if life is None:
+        return True
+    if serving == expand.release:
+        return by_hand
+    if own is not None and not by_hand:
+        return life.first < own.first
+    return expand.finished_at is None or life.first < expand.finished_at
 
 
 def older(release: str, other: str) -> bool | None:

@@ -17,7 +17,7 @@ from bluegreen.domain.marks import Mark
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.rows import ABOUT, changed_rows, existing, misfit, written_by_code
 from bluegreen.domain.seen import FileSeen, QuerySeen, StatementSeen
-from bluegreen.domain.weights import stronger, weights
+from bluegreen.domain.weights import size_of, stronger, update_seconds, weights
 
 __all__ = ["NEVER_RUN", "judge"]
 
@@ -96,7 +96,9 @@ def _danger(seen: FileSeen, look: Look, statement: StatementSeen, kind: str, obj
     """What one thing that the text says comes to."""
     if kind in ABOUT:
         for what, name, says in changed_rows(seen, look, kind, object):
-            yield _finding(seen, what, f"{name} {says}", name, statement, _key(look, name))
+            seconds = update_seconds(size_of(seen, existing(look, name))) if what.startswith("unbatched-") else None
+            finding = _finding(seen, what, f"{name} {says}", name, statement, _key(look, name))
+            yield replace(finding, estimate_s=seconds)
     elif kind == "sequence-moved":
         if not object or not look.before or existing(look, object, frozenset({"sequence", "table"})):
             yield _finding(seen, kind, f"{object or 'a sequence'} is set to start elsewhere", object, statement)
@@ -119,15 +121,26 @@ def _changes(seen: FileSeen, look: Look) -> Iterator[Finding]:
             thing = difference.thing
             says = f"{_named(thing)} is {difference.how}"
             yield _finding(seen, "not-a-backfill", says, thing.name, _place(seen, thing))
-    free = {probe.key for probe in seen.probes if probe.kind == "partition" and probe.found == 0}
     for mark in breaks(look):
-        if mark.kind == "default-partition-scanned" and (free or seen.with_rows):
-            continue  # production, or the copy with its rows, was asked
+        if _answered(seen, mark):
+            continue
         if not backfill or mark.kind == "sequence-moved":
             table = look.table(mark.thing)
             says = f"{_named(mark.thing)} {mark.says}{_tried(seen, mark)}"
             key = table.key if table else ""
             yield _finding(seen, mark.kind, says, mark.thing.name, _place(seen, mark.thing), key)
+
+
+def _answered(seen: FileSeen, mark: Mark) -> bool:
+    """Whether production's rows were asked about it, or were in the copy, and nothing stood in the way."""
+    if mark.kind == "default-partition-scanned":
+        asked = [probe.found for probe in seen.probes if probe.kind == "partition"]
+        return seen.with_rows or (bool(asked) and not any(found is None or found for found in asked))
+    if mark.kind == "may-fail-on-rows":
+        size = size_of(seen, seen.before.get(mark.thing.of))
+        worked = any(p.kind == "failures" and p.key == mark.thing.key and p.found == 0 for p in seen.probes)
+        return worked and size is not None and size.rows > 0
+    return False
 
 
 def _tried(seen: FileSeen, mark: Mark) -> str:

@@ -75,7 +75,8 @@ class ProbeSeen:
     """A read-only question to production's rows, made from the change of one thing (its key after the migration).
     `kind`: duplicates, nulls, violations, orphans, overflow, rows (is there any), partition (rows of the default
     partition that belong to the new one of this key), keys (rows that have the key of a row that is inserted),
-    failures (a stored generated column cannot be worked out for at least one row; 0: for all it can). `found`: how many, at least; None where the answer did not come in time, which `problem` says."""
+    failures (a stored generated column cannot be worked out for at least one row; 0: for all it can). `found`: how
+    many, at least; None where the answer did not come in time, which `problem` says."""
 
     kind: str
     key: str

@@ -1,7 +1,7 @@
 """How long users of a table would wait: what a statement does to big tables, scaled to production's sizes.
 
-Rates are what a small machine did (2 cores, Postgres 16, 2M rows of 100 bytes, warm cache; decision 023). A faster
-machine is as much as four times as fast, a busy disk as much as four times as slow: so each estimate is a range.
+Rates are what a small machine did (2 cores that were busy, Postgres 16, 2M rows of 100 bytes, warm cache; decision
+023). Others are as much as four times as fast or as slow: so each estimate is a range.
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ STRONG = frozenset(STRENGTH[4:])
 LONGEST = 3.0
 """Seconds: a statement under a strong lock is cut off then (adapters/postgres/rules.py), and the migration fails."""
 
-SCAN = 250e6
+SCAN = 300e6
 REWRITE = 60e6
 INDEXED = 25e6
 """Bytes a second: reading a heap while checking its rows, writing one anew, building indexes (bytes of indexes)."""
-INDEX_ROWS = 1.2e6
+INDEX_ROWS = 1.0e6
 UPDATE_ROWS = 100e3
 """Rows a second: building one index, updating rows with two indexes."""
 FASTER, SLOWER = 4.0, 4.0
@@ -102,6 +102,14 @@ def _seconds(kind: str, seen: FileSeen, key: str) -> Range | None:
     else:
         likely = size.bytes / SCAN
     return rounded((likely / FASTER, likely * SLOWER + MOMENT[1]))
+
+
+def update_seconds(size: TableSize | None) -> Range | None:
+    """How long changing all rows in one go takes."""
+    if size is None or size.rows < 0:
+        return None
+    likely = size.rows / UPDATE_ROWS
+    return rounded((likely / FASTER, likely * SLOWER))
 
 
 def rounded(seconds: Range) -> Range:

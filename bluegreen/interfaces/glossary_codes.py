@@ -19,8 +19,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Plan again, read it, deploy that plan.",
     ),
     "gate-refused": (
-        "A gate refuses the release. Quarantine: it was cut back before.",
-        "Deploy a new release. The same one only with --force --reason.",
+        "A gate refuses: a rehearsal, a schema that the release does not fit, or quarantine (it was cut back before).",
+        "The text says which and what to type. Only quarantine gives way, to --force --reason.",
     ),
     "not-permitted": ("Your user does not have the right for this.", "Ask for a group of [access] that has it."),
     "release-invalid": ("The release file cannot be read, or its name is none.", "Correct it: the text says where."),

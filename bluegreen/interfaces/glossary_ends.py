@@ -32,11 +32,19 @@ CAUSES: dict[str, tuple[str, str]] = {
         "bluegreen sent users back and ended before it could write down why. The release is quarantined.",
         "The log of before the restart says why: journalctl -u bluegreen -p warning",
     ),
-    "gate-refused": ("A gate refused the release.", "Deploy another one; or --force --reason."),
+    "gate-refused": ("A gate refused it: a rehearsal, mostly.", "bluegreen migrate plan says what to write instead."),
     "internal-error": ("A bug of the daemon ended the phase, in the safe direction.", "Report it with the log."),
 }
 
 PAGES: dict[str, tuple[str, str]] = {
+    "schema-hurts": (
+        "Migrations were applied by hand, and users of the live colour are hurt by them.",
+        "Undo them by hand; bluegreen migrate status names them.",
+    ),
+    "contract-hurts": (
+        "The release that serves fails its checks since a contract migration ran; there is no way back by itself.",
+        "Mend it with a new release, or restore the backup: bluegreen backup list.",
+    ),
     "regressed-held": (
         "The new release is worse, and only a person may go back: a rollback, or an old colour that is down.",
         "Decide: bluegreen cutback, or keep it.",

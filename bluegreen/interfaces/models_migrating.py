@@ -65,13 +65,15 @@ class Held(Answer):
 
 
 class ContractPlan(Answer):
-    """What `migrate contract` would do; `closes` are the releases that cannot serve again from then on."""
+    """What `migrate contract` would do; `closes` are the releases that cannot serve again from then on, `alone`
+    those due that have no expand of their own."""
 
     serving: str
     idle: Colour
     due: tuple[str, ...]
     held: tuple[Held, ...]
     closes: tuple[str, ...]
+    alone: tuple[str, ...]
 
 
 class MigratedByHand(Answer):

@@ -40,6 +40,10 @@ def contract_plan_lines(plan: ContractPlan) -> list[str]:
         return [f"{mark(text.NOTHING)} no contract migration is due", *held]
     lines = [f"{mark(text.WARNING)} back up, rehearse and apply beside {strong(plan.serving)}:"]
     lines += [f"    {label}" for label in plan.due]
+    lines += [
+        f"  {mark(text.WARNING)} {label} has no expand of its own: does {plan.serving} do without what it drops?"
+        for label in plan.alone
+    ]
     closes = ", ".join(plan.closes) or "what served before it"
     lines.append(f"  {mark(text.WARNING)} the point of no return: {closes} cannot serve again on this schema")
     return [*lines, *held]

@@ -254,13 +254,26 @@ async def test_a_contract_by_hand_says_what_it_closes_and_closes_it(outside: Out
 async def test_what_serves_and_came_before_the_expand_holds_its_contract_back(outside: Outside) -> None:
     async with running(outside) as daemon:
         outside.database.add("0001_a")
-        await went_live(daemon, "1.1.0")
+        ended = await went_live(daemon, "1.1.0")
         await daemon.service.rollback("", ANN)
         assert (await daemon.end()).phase is P.LIVE
         outside.database.add("0001_a", CONTRACT)
         plan = await daemon.service.contract_plan()
     assert plan.due == ()
-    assert plan.held[0].reason == "1.0.0 serves and came before 1.1.0, for which its expand was applied"
+    assert plan.held[0].reason.startswith(f"1.0.0 serves and knows nothing of its expand ({ended.id})")
+
+
+async def test_what_was_expanded_by_hand_is_contracted_only_when_another_release_serves(outside: Outside) -> None:
+    outside.database.add("0001_a")
+    outside.database.add("0001_a", CONTRACT)
+    async with running(outside) as daemon:
+        await asyncio.sleep(5)
+        await daemon.service.migrate_up(ANN)
+        assert (await daemon.service.contract_plan()).due == ()
+        assert (await daemon.service.migrate_contract(ANN)).applied == ()
+        await went_live(daemon, "1.1.0")
+        plan = await daemon.service.contract_plan()
+    assert (plan.due, plan.alone) == (("app/0001_a.contract",), ())
 
 
 @pytest.mark.parametrize(

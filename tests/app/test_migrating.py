@@ -16,7 +16,7 @@ from bluegreen.domain.errors import (
 from bluegreen.domain.findings import Finding, Gate
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.phases import Phase
-from tests.app.daemons import ANN, pages, running
+from tests.app.daemons import ANN, Daemon, pages, running
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE
 
@@ -154,15 +154,18 @@ async def test_nothing_else_begins_while_migrations_are_applied_by_hand(outside:
     outside.database.add("0001_a")
     outside.database.hanging.add("0001_a")
     async with running(outside) as daemon:
-        task = asyncio.create_task(daemon.service.migrate_up(ANN), name="up")
-        await asyncio.sleep(1)
-        with pytest.raises(DeploymentInProgress, match="migrate up by hand"):
-            await daemon.deploy()
-        assert "applying app/0001_a.expand" in (await daemon.service.status()).doing
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(_applied_by_ann(daemon), name="up")
+            await asyncio.sleep(1)
+            with pytest.raises(DeploymentInProgress, match="migrate up by hand"):
+                await daemon.deploy()
+            assert "applying app/0001_a.expand" in (await daemon.service.status()).doing
+            task.cancel()
         assert (await daemon.service.status()).doing == ""
+
+
+async def _applied_by_ann(daemon: Daemon) -> None:
+    await daemon.service.migrate_up(ANN)
 
 
 async def test_without_a_database_there_is_nothing_to_migrate(outside: Outside) -> None:

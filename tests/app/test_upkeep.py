@@ -27,6 +27,10 @@ async def _verify_latest(daemon: Daemon) -> None:
     assert (await daemon.service.verify_backup(latest.id, ANN)).id == latest.id
 
 
+async def _commands_of_latest(daemon: Daemon) -> None:
+    assert (await daemon.service.restore_commands((await daemon.service.backups())[0].id)).lines
+
+
 ALONE: dict[str, Callable[[Daemon], Awaitable[object]]] = {
     "backup now": lambda daemon: daemon.service.back_up(ANN),
     "env up": lambda daemon: daemon.service.start_colour(GREEN, "1.0.0", ANN),
@@ -36,6 +40,7 @@ ALWAYS: dict[str, Callable[[Daemon], Awaitable[object]]] = {
     "migrate status": lambda daemon: daemon.service.migrations(),
     "backup list": lambda daemon: daemon.service.backups(),
     "backup verify": _verify_latest,
+    "backup restore-command": _commands_of_latest,
     "env smoke": lambda daemon: daemon.service.smoke_colour(BLUE, ANN),
     "env logs": lambda daemon: daemon.service.environment_logs(BLUE, 10),
     "notify test": lambda daemon: daemon.service.test_receiver("memory", ANN),

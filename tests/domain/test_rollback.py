@@ -1,5 +1,6 @@
 """The rollback-safety ledger: which release may serve on a schema, by what was applied and when each served."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,18 @@ from hypothesis import strategies as st
 
 from bluegreen.domain.migrations import Applied, Backup, MigrationKind, MigrationPhase, MigrationState
 from bluegreen.domain.phases import FINAL, NEXT, Outcome, Phase
-from bluegreen.domain.rollback import Effect, Life, backup_before, came_before, effect, fit, lives, older, why_held
+from bluegreen.domain.rollback import (
+    Effect,
+    Life,
+    backup_before,
+    came_before,
+    effect,
+    fit,
+    lives,
+    needs_old_shape,
+    older,
+    why_held,
+)
 from tests.domain.examples import deployment
 from tests.domain.examples import plan as a_plan
 from tests.virtual_time import EPOCH
@@ -207,3 +219,23 @@ def test_nothing_leads_from_contracting_to_where_a_cutback_would_go_to_the_old_c
     leads_there = {phase for phase, moves in NEXT.items() if Phase.CONTRACTING in moves.values()}
     assert leads_there == {Phase.RETIRING}
     assert NEXT[Phase.RETIRING][Outcome.DONE] is Phase.CONTRACTING
+
+
+def expand(**changes: Any) -> Applied:
+    return row(phase=EXPAND, release="1.1.0", deployment="d-1", finished_at=at(2), **changes)
+
+
+@pytest.mark.parametrize(
+    ("serving", "by_hand", "needs"),
+    [
+        pytest.param("1.0.0", False, True, id="it served before the release that the expand came for"),
+        pytest.param("1.1.0", False, False, id="the expand came for it"),
+        pytest.param("1.2.0", False, False, id="it came later"),
+        pytest.param("1.1.0", True, True, id="it served while somebody expanded by hand"),
+        pytest.param("1.2.0", True, False, id="it came after somebody expanded by hand"),
+        pytest.param("unknown", False, True, id="nobody knows what serves"),
+    ],
+)
+def test_a_contract_is_held_while_what_serves_may_need_the_old_shape(serving: str, by_hand: bool, needs: bool) -> None:
+    own = replace(expand(), deployment="by-hand-1") if by_hand else expand()
+    assert needs_old_shape(serving, own, KNOWN) is needs

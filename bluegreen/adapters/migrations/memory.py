@@ -145,7 +145,12 @@ class MemoryMigrations:
         return True
 
     def _write(
-        self, migration: Migration, deployment: str, error: str, release: Release, verdict: FileVerdict | None
+        self,
+        migration: Migration,
+        deployment: str,
+        error: str,
+        release: Release | None = None,
+        verdict: FileVerdict | None = None,
     ) -> None:
         row = Applied(
             database=self.name,
@@ -159,7 +164,7 @@ class MemoryMigrations:
             statements_done=0 if error else migration.statements,
             finished_at=self.now() if self.now else self.on + timedelta(seconds=len(self.runs)),
             error=error,
-            release=release.version,
+            release=release.version if release else "",
             kind=migration.kind,
             gate=verdict.gate if verdict else "",
             accepted=tuple(f.kind for f in verdict.findings if f.accepted) if verdict else (),

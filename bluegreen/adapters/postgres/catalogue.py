@@ -14,12 +14,9 @@ from bluegreen.adapters.postgres.queries import questions
 from bluegreen.domain import catalogue
 from bluegreen.domain.catalogue import Catalogue, Thing
 
-ABOUT = (
-    "schemas", "tables", "views", "columns", "constraints", "indexes", "triggers", "rules", "policies", "functions",
-    "types", "grants", "others",
-)  # fmt: skip
-
-own = questions(__package__, "catalogue.sql")
+relations = questions(__package__, "catalogue_relations.sql")
+code = questions(__package__, "catalogue_code.sql")
+rest = questions(__package__, "catalogue.sql")
 
 
 async def look(connection: Connection, *, positions: bool = False) -> Catalogue:
@@ -32,8 +29,8 @@ async def look(connection: Connection, *, positions: bool = False) -> Catalogue:
     await transaction.start()
     try:
         await connection.execute("SET LOCAL search_path = ''")
-        found = [thing for about in ABOUT for thing in _things(await connection.fetch(own(about)))]
-        found += _things(await connection.fetch(own("sequences"), positions))
+        found = [thing for asked in _asked() for thing in _things(await connection.fetch(asked))]
+        found += _things(await connection.fetch(relations("sequences"), positions))
     finally:
         await transaction.rollback()
     return {thing.key: thing for thing in found}
@@ -42,6 +39,17 @@ async def look(connection: Connection, *, positions: bool = False) -> Catalogue:
 async def fingerprint(connection: Connection) -> str:
     """The hash of what is there (domain/catalogue.py). Inside a transaction it sees what that did."""
     return catalogue.fingerprint(await look(connection))
+
+
+def _asked() -> tuple[str, ...]:
+    """The questions, in the order in which things are told."""
+    return (
+        rest("schemas"),
+        *(relations("tables"), relations("views"), relations("columns")),
+        *(relations("constraints"), relations("indexes")),
+        *(code("triggers"), code("rules"), code("policies"), code("functions"), code("types")),
+        *(rest("grants"), rest("others")),
+    )
 
 
 def _things(records: list[asyncpg.Record]) -> Iterator[Thing]:

@@ -70,17 +70,24 @@ async def scratch(
             await to_the_end(_drop(admin, name, first, failure), f"dropping {name}")
 
 
-async def drop_leftovers(connection: Connection, project: str, database: str) -> tuple[str, ...]:
-    """Drop what dead makers left of this project and database; returns their names."""
+async def drop_leftovers(
+    connection: Connection, project: str, database: str, stuck: list[str] | None = None
+) -> tuple[str, ...]:
+    """Drop what dead makers left of this project and database; returns their names. What we may not drop any more (the
+    DSN has another role now) keeps nobody from working; it is told in `stuck`."""
     names = await connection.fetch(
         "SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", family(project, database)
     )
     dropped = []
     for name in (record["datname"] for record in names):
-        if await owned(connection, name):
+        if not await owned(connection, name):
+            continue
+        try:
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=TIMEOUT)
-            await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
             dropped.append(name)
+        except asyncpg.InsufficientPrivilegeError as exc:
+            (stuck if stuck is not None else []).append(f'DROP DATABASE "{name}": {exc}')
+        await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
     return tuple(dropped)
 
 

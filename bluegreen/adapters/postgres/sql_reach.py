@@ -5,7 +5,8 @@ from typing import Any
 
 from postgast import pg_query_pb2 as pg
 
-from bluegreen.adapters.postgres.sql_trees import Node, called, dotted, kind_of, range_name, walk
+from bluegreen.adapters.postgres.sql_trees import Node, called, dotted, kind_of, walk
+from bluegreen.adapters.postgres.sql_written import written
 
 CLUSTER = {
     "create_role_stmt": "CREATE ROLE", "alter_role_stmt": "ALTER ROLE", "alter_role_set_stmt": "ALTER ROLE",
@@ -41,20 +42,15 @@ FUNCTIONS = {
         "lo_import", "lo_export", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_stat_file", "pg_file_write",
         "pg_file_unlink", "pg_file_rename", "pg_ls_logdir", "pg_ls_waldir", "pg_file_sync",
     ), "server-file"),
-    **dict.fromkeys(("http_get", "http_post", "http"), "other-database"),
+    "http_get": "other-database",
 }  # fmt: skip
 EXTENSIONS = frozenset({
     "dblink", "postgres_fdw", "file_fdw", "mysql_fdw", "oracle_fdw", "tds_fdw", "redis_fdw", "mongo_fdw", "multicorn",
-    "http", "pg_net", "pg_cron", "pg_background", "adminpack", "plproxy", "pglogical", "pg_partman_bgw", "citus",
+    "http", "pg_net", "pg_cron", "pg_background", "adminpack", "plproxy", "pglogical", "citus",
 })  # fmt: skip
 """Extensions whose purpose is to reach out: of the database, or of the server."""
 
 UNTRUSTED = frozenset({"c", "internal", "plpython3u", "plpythonu", "plpython2u", "plperlu", "pltclu", "plsh", "plr"})
-
-SHARED_CATALOGUES = frozenset({
-    "pg_database", "pg_authid", "pg_auth_members", "pg_tablespace", "pg_db_role_setting", "pg_shdepend",
-    "pg_shdescription", "pg_subscription", "pg_parameter_acl", "pg_replication_origin",
-})  # fmt: skip
 
 Danger = tuple[str, str]
 
@@ -69,7 +65,7 @@ def reach(node: Node) -> Iterator[Danger]:
         yield "other-database", OTHER[kind]
     elif kind in SPECIAL:
         yield from SPECIAL[kind](statement)
-    yield from _names(node, kind)
+    yield from written(node)
     yield from _calls(node)
 
 
@@ -158,32 +154,6 @@ SPECIAL = {
     "alter_event_trig_stmt": _event,
     "variable_set_stmt": _set,
 }
-
-WRITES = frozenset({"insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"})
-
-
-def _names(node: Node, kind: str) -> Iterator[Danger]:
-    """Names of tables that nobody but Postgres, or our ledger, writes."""
-    reads = kind in ("select_stmt", "view_stmt", "create_table_as_stmt", "comment_stmt", "do_stmt", "explain_stmt")
-    for name, item in walk(node):
-        if name in WRITES and hasattr(item, "relation"):
-            yield from _written(item.relation)
-        elif name in ("relation", "range_var", "sequence") and not reads and item.schemaname == "bluegreen":
-            yield "ledger-touched", range_name(item)
-    if kind == "drop_stmt":
-        for target in getattr(node, kind).objects:
-            if dotted(target).startswith("bluegreen."):
-                yield "ledger-touched", dotted(target)
-
-
-def _written(relation: Any) -> Iterator[Danger]:
-    system = relation.schemaname == "pg_catalog" or (not relation.schemaname and relation.relname.startswith("pg_"))
-    if system and relation.relname in SHARED_CATALOGUES:
-        yield "cluster-statement", range_name(relation)
-    elif system:
-        yield "catalogue-written", range_name(relation)
-    elif relation.schemaname == "bluegreen":
-        yield "ledger-touched", range_name(relation)
 
 
 def _calls(node: Node) -> Iterator[Danger]:

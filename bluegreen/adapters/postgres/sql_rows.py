@@ -45,10 +45,16 @@ def _whole(kind: str, node: Node) -> Iterator[Danger]:
         yield from (("explicit-lock", range_name(item.range_var)) for item in node.lock_stmt.relations)
     elif kind == "alter_seq_stmt" and _restarts(node.alter_seq_stmt.options):
         yield "sequence-moved", range_name(node.alter_seq_stmt.sequence)
+    elif kind == "alter_table_stmt" and _subtypes(node.alter_table_stmt) & {pg.AT_DisableTrigAll}:
+        yield "triggers-switched-off", range_name(node.alter_table_stmt.relation)
     elif kind == "alter_table_stmt" and any(
         _identity_restarts(item.alter_table_cmd) for item in node.alter_table_stmt.cmds
     ):
         yield "sequence-moved", range_name(node.alter_table_stmt.relation)
+
+
+def _subtypes(statement: Any) -> set[int]:
+    return {item.alter_table_cmd.subtype for item in statement.cmds}
 
 
 def _identity_restarts(command: Any) -> bool:

@@ -7,7 +7,6 @@ whoever watches it run.
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.message import Message
 from postgast import pg_query_pb2 as pg
 
 from bluegreen.adapters.postgres.scripts import LockMode, Relation, Target
@@ -127,7 +126,7 @@ def created(kind: str, node: pg.Node) -> Relation | None:
     return None
 
 
-def _outside_queries(message: Message) -> Iterator[Relation]:
+def _outside_queries(message: Any) -> Iterator[Relation]:
     """The relations that stand in a piece of a statement; not those that a query or an expression in it reads."""
     if isinstance(message, pg.RangeVar):
         yield _relation(message)
@@ -137,7 +136,7 @@ def _outside_queries(message: Message) -> Iterator[Relation]:
     for field, value in message.ListFields():
         if field.message_type is None or field.name == "transition_rels":
             continue
-        for part in [value] if isinstance(value, Message) else value:
+        for part in [value] if hasattr(value, "ListFields") else value:
             yield from _outside_queries(part)
 
 

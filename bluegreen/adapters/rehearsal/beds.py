@@ -5,6 +5,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 
@@ -85,7 +86,7 @@ def _bed(row: asyncpg.Record) -> Bed:
     )
 
 
-def _source(key: Mapping[str, str], theirs: str, oid: int, by_name: Mapping[str, Column]) -> str:
+def _source(key: Mapping[str, Any], theirs: str, oid: int, by_name: Mapping[str, Column]) -> str:
     if key["parent"] == oid and theirs in by_name:
         # A row that refers to itself: the value that the column it refers to would get.
         return "NULL" if by_name[theirs].filled else candidates(by_name[theirs])[0]

@@ -12,6 +12,9 @@ from bluegreen.adapters.rehearsal.standing import Standing, Wording, stand
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.seen import QuerySeen
 
+SHOWN = 200
+"""Characters of a query in a message."""
+
 ATTEMPTS = 8
 """Ways to put a query until it counts as not verifiable."""
 
@@ -30,8 +33,9 @@ class LiveQueries:
     wordings: dict[str, tuple[Wording, ...]] = field(default_factory=dict, repr=False)
     before: dict[str, tuple[Standing, ...]] = field(default_factory=dict, repr=False)
 
-    async def prepare(self, scratch: Connection) -> None:
-        """Prepare all on the copy as it is now, as the baseline: what fails here is not verifiable."""
+    async def prepare(self, scratch: Connection) -> tuple[str, ...]:
+        """Prepare all on the copy as it is now, as the baseline. What fails here is not verifiable, which is returned
+        in words."""
         may = await scratch.fetch(own("enterable"), list({asked.role for asked in self.asked}))
         roles = {row["role"] for row in may}
         everywhere = await scratch.fetchval(own("everywhere"))
@@ -44,6 +48,13 @@ class LiveQueries:
         }
         self.wordings, self.before = await _settled(scratch, wordings)
         self.queries = tuple(self._baseline(query) for query in self.queries)
+        failed = [query for query in self.queries if not query.verifiable]
+        if not failed:
+            return ()
+        text = " ".join(failed[0].text.split())
+        count = f"{len(failed)} of {len(self.queries)} queries"
+        first = f"the first: {failed[0].message}: {text[:SHOWN]}"
+        return (f"{count} cannot be prepared on the copy as it is, and say nothing; {first}",)
 
     async def again(self, scratch: Connection, before: Catalogue, after: Catalogue) -> tuple[QuerySeen, ...]:
         """Prepare all again after a migration and compare; then this is the baseline of the next one. Where the two

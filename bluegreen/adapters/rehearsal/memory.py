@@ -42,6 +42,8 @@ class MemoryRehearsals:
             for m in self.migrations
             if m.phase is phase and (m.source, m.version, phase) not in done
         ]
+        if not pending:
+            return Rehearsal()
         return Rehearsal(tuple(self._verdict(migration) for migration in pending), self.not_seen, "schema", 0.1)
 
     async def sweep(self) -> tuple[str, ...]:

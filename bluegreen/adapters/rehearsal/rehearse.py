@@ -76,7 +76,7 @@ class Rehearsals:
     async def _rehearse(
         self, tasks: Sequence[Task], release: Release, purpose: str, backup: Backup | None
     ) -> Rehearsal:
-        async with self.access.session(failure=RehearsalFailed) as production:
+        async with self.access.session(settings=roles.WAITING, failure=RehearsalFailed) as production:
             before, shared = await witness.digests_of(production), await witness.shared(production)
             rights = await Rights.of(production)
             clients, why = await self._clients(rights)

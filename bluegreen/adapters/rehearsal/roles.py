@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 
 import asyncpg
 
-from bluegreen.adapters.postgres.connections import Access, Connection
+from bluegreen.adapters.postgres.connections import Access, Connection, describe
 from bluegreen.adapters.postgres.scratch import LONGEST, PREFIX, drop_leftovers, family, owned, scratch_name
 from bluegreen.domain.errors import OutsideError, RehearsalFailed
 from bluegreen.finishing import to_the_end
 
 ROLE_PREFIX = "bluegreen_rehearsal_"
+
+WAITING = {"tcp_keepalives_idle": "60", "idle_session_timeout": "0"}
+"""For a session that says nothing while others work, and must not be ended for it."""
 
 CONNECTIONS = 20
 """How many a tool may open."""
@@ -43,8 +46,8 @@ async def temporary_role(
     name = _renamed(scratch_name(project, database, purpose))
     login = Login(name, secrets.token_urlsafe(24))
     admin = access.to(admin_database)
-    async with admin.session(failure=RehearsalFailed, settings={"tcp_keepalives_idle": "60"}) as connection:
-        await _drop_roles(connection, project, database)
+    async with admin.session(failure=RehearsalFailed, settings=WAITING) as connection:
+        await _drop_roles(connection, project, database, [])
         if not await owned(connection, name):
             raise RehearsalFailed(f"another daemon uses the role {name}")
         first: OutsideError | None = None
@@ -62,8 +65,15 @@ async def sweep(access: Access, admin_database: str, project: str, database: str
     """Drop the scratch databases and the roles that dead makers left, those of backups too; returns their names.
     Raises RehearsalFailed."""
     async with access.to(admin_database).session(failure=RehearsalFailed) as connection:
-        databases = await drop_leftovers(connection, project, database)
-        return (*databases, *await _drop_roles(connection, project, database))
+        stuck: list[str] = []
+        dropped = await drop_leftovers(connection, project, database, stuck)
+        dropped += await _drop_roles(connection, project, database, stuck)
+    if stuck:
+        raise RehearsalFailed(
+            f"what killed rehearsals left of {database} could not all be dropped: {'; '.join(stuck)}",
+            next=tuple(f"as a superuser: {text.partition(': ')[0]}" for text in stuck),
+        )
+    return dropped
 
 
 def _renamed(scratch: str) -> str:
@@ -81,16 +91,20 @@ async def _create(connection: Connection, login: Login, production: str) -> None
     await connection.execute(f'ALTER ROLE "{login.name}" IN DATABASE "{quoted}" SET default_transaction_read_only = on')
 
 
-async def _drop_roles(connection: Connection, project: str, database: str) -> tuple[str, ...]:
+async def _drop_roles(connection: Connection, project: str, database: str, stuck: list[str]) -> tuple[str, ...]:
     names = await connection.fetch(
         "SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1) ORDER BY 1", _renamed(family(project, database))
     )
     dropped = []
     for name in (record["rolname"] for record in names):
-        if await owned(connection, name):
+        if not await owned(connection, name):
+            continue
+        try:
             await connection.execute(f'DROP ROLE IF EXISTS "{name}"')
-            await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
             dropped.append(name)
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.DependentObjectsStillExistError) as exc:
+            stuck.append(f'DROP ROLE "{name}": {describe(exc)}')
+        await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
     return tuple(dropped)
 
 

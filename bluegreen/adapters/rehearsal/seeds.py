@@ -2,7 +2,6 @@
 them."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import asyncpg
 
@@ -19,38 +18,49 @@ PATIENCE = "SET LOCAL statement_timeout = '2s'"
 
 async def sow(scratch: Connection, production: Connection) -> tuple[str, ...]:
     """Put one row that its constraints accept into each table that has none, parents first, fill the materialised
-    views that production has filled, and set the sequences. Returns in words which tables stayed empty and why. One
-    statement that fails harms no other. Raises only where a connection is lost."""
+    views that production has filled, and set the sequences as production had them when this began (the copy itself may
+    be given for it: then they stay). Returns in words which tables stayed empty and why. One statement that fails harms
+    no other. Raises only where a connection is lost."""
+    filled, positions, unread = await _there(production)
     said = await _sow(scratch, deferred=True)
     if said is None:
         said = await _sow(scratch, deferred=False) or []
-    filled = {row["name"] for row in await production.fetch(own("populated"))}
     for name in [row["name"] for row in await scratch.fetch(own("unpopulated"))]:
         if name in filled and (why := await _tried(scratch, f"REFRESH MATERIALIZED VIEW {name}")):
             said.append(f"{name} is not filled on the copy: {why}")
-    return (*said, *await _position(scratch, production))
+    return (*said, *unread, *await _position(scratch, positions))
+
+
+async def _there(production: Connection) -> tuple[set[str], Mapping[str, int | None], tuple[str, ...]]:
+    """The materialised views that are filled, and where the sequences stand."""
+    filled = {row["name"] for row in await production.fetch(own("populated"))}
+    try:
+        async with production.transaction(readonly=True):
+            await production.execute("SET LOCAL lock_timeout = '200ms'")
+            return filled, {row["name"]: row["last"] for row in await production.fetch(own("positions"))}, ()
+    except asyncpg.LockNotAvailableError as exc:
+        return filled, {}, (f"where production's sequences stand could not be read: {describe(exc)}",)
+
+
+class _Undone(Exception):
+    """What was put off to the end did not fit then."""
 
 
 async def _sow(scratch: Connection, *, deferred: bool) -> list[str] | None:
     """None where what was put off to the end did not fit then, and nothing is kept."""
-    transaction = scratch.transaction()
-    await transaction.start()
     try:
-        await scratch.execute(PATIENCE)
-        # Triggers may do anything, also outside of this database: where we may, none of them is run.
-        await _tried(scratch, "SET LOCAL session_replication_role = replica")
-        if deferred:
-            await scratch.execute("SET CONSTRAINTS ALL DEFERRED")
-        said = await _all(scratch)
-        if await _tried(scratch, "SET CONSTRAINTS ALL IMMEDIATE"):
-            await transaction.rollback()
-            return None
-        await transaction.commit()
-        return said
-    except BaseException:
-        with suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
-            await transaction.rollback()
-        raise
+        async with scratch.transaction():
+            await scratch.execute(PATIENCE)
+            # Triggers may do anything, also outside of this database: where we may, none of them is run.
+            await _tried(scratch, "SET LOCAL session_replication_role = replica")
+            if deferred:
+                await scratch.execute("SET CONSTRAINTS ALL DEFERRED")
+            said = await _all(scratch)
+            if await _tried(scratch, "SET CONSTRAINTS ALL IMMEDIATE"):
+                raise _Undone
+            return said
+    except _Undone:
+        return None
 
 
 async def _all(scratch: Connection) -> list[str]:
@@ -107,11 +117,9 @@ async def _tried(scratch: Connection, statement: str) -> str:
     return ""
 
 
-async def _position(scratch: Connection, production: Connection) -> tuple[str, ...]:
-    rows = await production.fetch(own("positions"))
-    names, lasts = [row["name"] for row in rows], [row["last"] for row in rows]
+async def _position(scratch: Connection, positions: Mapping[str, int | None]) -> tuple[str, ...]:
     try:
-        await scratch.fetchval(own("set_positions"), names, lasts)
+        await scratch.fetchval(own("set_positions"), list(positions), list(positions.values()))
     except LOST:
         raise
     except asyncpg.PostgresError as exc:

@@ -16,7 +16,7 @@ from bluegreen.adapters.rehearsal import live_queries, seeds, sizes, tools
 from bluegreen.adapters.rehearsal.books import copy_books
 from bluegreen.adapters.rehearsal.clone import Cloner
 from bluegreen.adapters.rehearsal.live_queries import LiveQueries
-from bluegreen.adapters.rehearsal.roles import Login, temporary_role
+from bluegreen.adapters.rehearsal.roles import WAITING, Login, temporary_role
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.adapters.rehearsal.writing import Writes
 from bluegreen.domain.catalogue import Catalogue
@@ -115,7 +115,9 @@ class Stages:
             copy = await stack.enter_async_context(scratch(*where, failure=RehearsalFailed, owner=owner))
             application = application_name(f"bluegreen {purpose}")
             copied = await self._fill(copy, application, owner, backup, said)
-            desk = await stack.enter_async_context(copy.session(application=application, failure=RehearsalFailed))
+            desk = await stack.enter_async_context(
+                copy.session(application=application, settings=WAITING, failure=RehearsalFailed)
+            )
             login = await _usable(login, copy, said)
             place = (production, copy, desk, application, owner, login)
             stage = Stage(*place, copied=copied, live=live, sizes=measured, not_seen=said)
@@ -165,7 +167,7 @@ class Stages:
         stage.books = self.has_tools and stage.copied == "schema"
         await stage.sow()
         stage.not_seen += await _refresh(desk)
-        await stage.live.prepare(desk)
+        stage.not_seen += await stage.live.prepare(desk)
         await stage.writes.prepare(desk, await look(desk))
         stage.catalogue = await look(desk, positions=True)  # a write that is taken back has moved sequences
         stage.tables = [key for key, thing in stage.catalogue.items() if thing.kind == "table"]

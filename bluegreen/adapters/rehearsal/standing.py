@@ -117,7 +117,7 @@ async def _stand(scratch: Connection, wordings: Sequence[Wording], required: Req
         await scratch.execute(own("stand"), timeout=TIMEOUT)
         answers = json.loads(await scratch.fetchval("SELECT current_setting('bluegreen.answers')"))
         good = [n for n, answer in enumerate(answers) if not answer["state"]]
-        columns = {}
+        columns: dict[int, tuple[tuple[str, str], ...]] = {}
         for group in _alike(wordings, good):
             columns |= await _columns(scratch, group, wordings[group[0]], asked)
     finally:

@@ -9,7 +9,7 @@ from bluegreen.adapters.migrations import command
 from bluegreen.adapters.migrations.jobs import Job
 from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.connections import Access, Connection
-from bluegreen.adapters.postgres.queries import questions
+from bluegreen.adapters.postgres.queries import questions, script
 from bluegreen.adapters.rehearsal.observing import Run
 from bluegreen.adapters.rehearsal.roles import Login
 from bluegreen.adapters.rehearsal.tasks import Task
@@ -29,7 +29,7 @@ POLL, PATIENCE = 0.02, 2.0
 
 async def watch(desk: Connection) -> None:
     """Note the locks of all DDL on this copy from now on; needs a superuser."""
-    await desk.execute(own("watch_tools"))
+    await desk.execute(script(__package__, "tools.sql"))
 
 
 async def run(

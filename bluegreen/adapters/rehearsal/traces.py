@@ -60,7 +60,7 @@ class Touches:
 
 async def touched(connection: Connection, *, by_all: bool = False) -> Mapping[int, Touches]:
     """What was done to each table, by its oid: in this transaction, or by all that have ended."""
-    records = await connection.fetch(own("touched_by_all" if by_all else "touched"))
+    records = await connection.fetch(own("touched_by_all") if by_all else own("touched"))
     return {record["oid"]: Touches(record["scans"] or 0, record["reads"], record["writes"]) for record in records}
 
 

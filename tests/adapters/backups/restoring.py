@@ -1,7 +1,8 @@
 """A daemon of one call, to be killed in the middle of it: `restoring.py DSN HOME BIN_DIR BACKUP POINT`.
 
 It is the app's own order, on a real Postgres and a real journal; everything else is in memory. At POINT (the number of
-a moment in the story) it kills itself with -9; 0: never. It prints each moment as it comes to it, between the lines of the log.
+a moment in the story) it kills itself with -9; 0: never. It prints each moment as it comes to it, between the lines
+of the log.
 """
 
 import asyncio

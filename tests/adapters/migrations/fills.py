@@ -1,12 +1,17 @@
 """Running backfills in tests, as the app does."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from bluegreen.adapters.database.postgres import PostgresDatabase
 from bluegreen.domain.backfills import BackfillState, Progress
 from bluegreen.domain.migrations import Migration, MigrationPhase
 from tests.adapters.sites import RELEASE, Site
+
+T = TypeVar("T")
 
 USERS = "CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, display text, n int NOT NULL DEFAULT 0)"
 FILE = "0001_display.backfill.sql"
@@ -14,6 +19,13 @@ UPDATE = (
     "-- bluegreen: backfill table=users key=id\nUPDATE users SET display = upper(name), n = n + 1 WHERE display IS NULL"
 )
 EVERY_ROW_ONCE = "SELECT count(*) FROM users WHERE n <> 1 OR display IS DISTINCT FROM upper(name)"
+
+
+@asynccontextmanager
+async def meanwhile(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
+    """Do something beside what stands in the block, and wait for its end."""
+    async with asyncio.TaskGroup() as group:
+        yield group.create_task(work, name="meanwhile")
 
 
 def nobody() -> str:

@@ -1,9 +1,10 @@
 """Daemons of one story that die by SIGKILL at a given point of it, each a fork of one process that has read all code.
 
 A point is a statement that changes something, or the tool: when it was sent and its answer is not there, and for those
-that take effect by themselves also when it is. (Before it is sent is after the one before it.) Orders come in as lines of JSON, {dsn, home, bin_dir, point, verb, later}, and are answered by the exit
-code and the points that were passed. `verb` is a method of the site ("" for the story); `later`: the daemon dies so
-many seconds after the point, by an alarm that nobody catches.
+that take effect by themselves also when it is. (Before it is sent is after the one before it.) Orders come in as lines
+of JSON, {dsn, home, bin_dir, point, verb, later}, and are answered by the exit code and the points that were passed.
+`verb` is a method of the site ("" for the story); `later`: the daemon dies so many seconds after the point, by an alarm
+that nobody catches.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +26,13 @@ from tests.adapters.sites import Site
 
 COMMENTS = re.compile(r"^\s*--.*$", re.MULTILINE)
 CHANGING = re.compile(r"COMMIT|CREATE|ALTER|INSERT|UPDATE|WITH batch|DROP")
-EFFECTIVE = re.compile(r"COMMIT|\w+ (UNIQUE )?INDEX|the tool")
+EFFECTIVE = re.compile(r"COMMIT|\w+ (UNIQUE )?INDEX")
 
-Call = Callable[..., Awaitable[Any]]
+TOOL = "the tool"
+WAITS = {TOOL: 4}
+"""A tool is first started, then waited for."""
+
+Call = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Points:
@@ -48,19 +54,36 @@ class Points:
             told = name(*args)
             if not told:
                 return await call(*args, **options)
-            task = asyncio.ensure_future(call(*args, **options))
-            await asyncio.sleep(0)  # it writes to the socket, or starts the process, as far as it goes without waiting
-            self.pass_by(f"sent {told}")
-            try:
-                answer = await task
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-            if EFFECTIVE.match(told):
+            answer = await _Stopping(call(*args, **options), told, self.pass_by)
+            if told == TOOL or EFFECTIVE.match(told):
                 self.pass_by(f"answered {told}")
             return answer
 
         return wrapped
+
+
+class _Stopping:
+    """Awaits something, and passes by a point each time that it waits, as often as WAITS says."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], told: str, pass_by: Callable[[str], None]) -> None:
+        self._work, self._told, self._pass_by = work, told, pass_by
+        self._left = WAITS.get(told, 1)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self._work.__await__()
+        step = partial(next, steps)
+        while True:
+            try:
+                waiting = step()
+            except StopIteration as exc:
+                return exc.value
+            if self._left:
+                self._left -= 1
+                self._pass_by(f"sent {self._told}")
+            try:
+                step = partial(steps.send, (yield waiting))
+            except BaseException as exc:  # noqa: BLE001 - passed on to whom it was meant for
+                step = partial(steps.throw, exc)
 
 
 def _statement(_: object, sql: str, *rest: object) -> str:
@@ -72,7 +95,7 @@ async def _daemon(order: dict[str, Any]) -> list[str]:
     points = Points(order["point"], order["later"])
     for verb in ("execute", "fetchval", "fetchrow", "fetch"):
         setattr(asyncpg.Connection, verb, points.around(getattr(asyncpg.Connection, verb), _statement))
-    command.run_command = points.around(command.run_command, lambda *_: "the tool")  # type: ignore[attr-defined]
+    command.run_command = points.around(command.run_command, lambda *_: TOOL)  # type: ignore[assignment]
     site = Site(order["dsn"], Path(order["home"]), Path(order["bin_dir"]))
     await (getattr(site, order["verb"])() if order["verb"] else story.tell(site))
     return points.passed

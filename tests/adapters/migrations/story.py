@@ -1,4 +1,4 @@
-"""A change in three phases with everything that a migration can be, told by what it leaves: each effect exactly once."""
+"""A change in three phases with all that a migration can be, told by what it leaves: each effect exactly once."""
 
 from bluegreen.adapters.database.postgres import PostgresDatabase
 from bluegreen.adapters.postgres.rules import Source
@@ -52,8 +52,8 @@ END = """
 SELECT jsonb_build_object(
     'columns', (SELECT jsonb_agg(attname ORDER BY attnum) FROM pg_attribute
         WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped),
-    'indexes', (SELECT jsonb_agg(jsonb_build_array(indexrelid::regclass, indisvalid) ORDER BY indexrelid::regclass::text)
-        FROM pg_index WHERE indrelid = 'users'::regclass),
+    'indexes', (SELECT jsonb_agg(jsonb_build_array(indexrelid::regclass, indisvalid)
+        ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'users'::regclass),
     'constraints', (SELECT jsonb_agg(jsonb_build_array(conname, convalidated) ORDER BY conname)
         FROM pg_constraint WHERE conrelid = 'users'::regclass),
     'effects', (SELECT jsonb_agg(what ORDER BY what) FROM effects),

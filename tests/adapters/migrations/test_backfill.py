@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from bluegreen.adapters.migrations import backfill_questions
 from bluegreen.domain.backfills import BackfillState
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase
-from tests.adapters.migrations.fills import EVERY_ROW_ONCE, FILE, UPDATE, USERS, Ear, due, fill, users
+from tests.adapters.migrations.fills import EVERY_ROW_ONCE, FILE, UPDATE, USERS, Ear, due, fill, meanwhile, users
 from tests.adapters.sites import RELEASE, Site, until_true
 
 pytestmark = pytest.mark.real
@@ -169,21 +170,28 @@ async def test_rows_that_a_trigger_keeps_as_they_are_are_found_out(site: Site) -
     assert await site.value("SELECT count(*) FROM users WHERE n = 1") == 9
 
 
+async def _one_after_the_other(connection: Any, statement: str, lock: asyncio.Lock) -> None:
+    async with lock:
+        await connection.execute(statement)
+
+
 async def test_rows_written_behind_the_cursor_are_found_by_another_pass(site: Site) -> None:
     await users(site, ROWS)
     old = await site.connect()
     late: list[int] = []
-
-    def write(_: object) -> None:
-        if len(late) < 3:
-            late.append(-len(late) - 1)
-            writes.append(asyncio.ensure_future(old.execute(f"INSERT INTO users VALUES ({late[-1]}, 'late')")))
-
-    writes: list[asyncio.Future[str]] = []
     try:
-        done = await fill(site, Ear(on_batch=write))
+        async with asyncio.TaskGroup() as group:
+
+            def write(_: object) -> None:
+                if len(late) < 3:
+                    late.append(-len(late) - 1)
+                    insert = f"INSERT INTO users VALUES ({late[-1]}, 'late')"
+                    writes.append(group.create_task(_one_after_the_other(old, insert, lock), name=insert))
+
+            writes: list[asyncio.Task[None]] = []
+            lock = asyncio.Lock()
+            done = await fill(site, Ear(on_batch=write))
     finally:
-        await asyncio.gather(*writes)
         await old.close()
     assert (done.state, done.passes > 1, done.rows_done) == (BackfillState.DONE, True, ROWS + 3)
     assert await site.value(EVERY_ROW_ONCE) == 0
@@ -262,11 +270,10 @@ async def test_a_daemon_that_ends_leaves_it_interrupted_between_two_batches(site
     await users(site, ROWS)
     begun = asyncio.Event()
     ear = Ear(on_batch=lambda progress: begun.set() if progress.rows_done else None)
-    task = asyncio.create_task(fill(site, ear))
-    await begun.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with meanwhile(fill(site, ear)) as task:
+        await begun.wait()
+        task.cancel()
+    assert task.cancelled()
     (kept,) = await site.database().backfills()
     assert kept.state is BackfillState.INTERRUPTED
     assert await site.value("SELECT count(*) FROM users WHERE n = 1") == kept.rows_done
@@ -277,26 +284,30 @@ async def test_a_daemon_that_ends_leaves_it_interrupted_between_two_batches(site
 async def test_a_connection_that_breaks_is_replaced_and_counts_nothing_twice(site: Site) -> None:
     await users(site, ROWS)
     breaking = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bluegreen app/%'"
-    breaks: list[asyncio.Future[None]] = []
+    breaks: list[asyncio.Task[None]] = []
+    async with asyncio.TaskGroup() as group:
 
-    def cut(progress: object) -> None:
-        if len(ear.heard) in (2, 4):
-            breaks.append(asyncio.ensure_future(site.execute(breaking)))
+        def cut(progress: object) -> None:
+            if len(ear.heard) in (2, 4):
+                breaks.append(group.create_task(site.execute(breaking), name="cut"))
 
-    ear = Ear(on_batch=cut)
-    done = await fill(site, ear)
-    await asyncio.gather(*breaks)
+        ear = Ear(on_batch=cut)
+        done = await fill(site, ear)
     assert (len(breaks), done.state, done.rows_done) == (2, BackfillState.DONE, ROWS)
     assert await site.value(EVERY_ROW_ONCE) == 0
 
 
 async def test_a_lost_migration_lock_ends_it(site: Site) -> None:
     await users(site, 200_000)
-    breaks: list[asyncio.Future[None]] = []
-    ear = Ear(on_batch=lambda _: None if breaks else breaks.append(asyncio.ensure_future(site.break_the_lock())))
-    with pytest.raises(MigrationFailed, match="lock was lost"):
-        await fill(site, ear)
-    await asyncio.gather(*breaks)
+    broken = asyncio.Event()
+
+    async def break_it() -> None:
+        await broken.wait()
+        await site.break_the_lock()
+
+    async with meanwhile(break_it()):
+        with pytest.raises(MigrationFailed, match="lock was lost"):
+            await fill(site, Ear(on_batch=lambda _: broken.set()))
 
 
 async def test_done_before_and_rows_again_it_runs_again_while_its_contract_waits(site: Site) -> None:

@@ -12,7 +12,7 @@ from bluegreen.domain import pacing
 from bluegreen.domain.backfills import BackfillState, Progress
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase
-from tests.adapters.migrations.fills import EVERY_ROW_ONCE, Ear, fill, users
+from tests.adapters.migrations.fills import EVERY_ROW_ONCE, Ear, fill, meanwhile, users
 from tests.adapters.sites import RELEASE, Site, until_true
 
 pytestmark = pytest.mark.real
@@ -50,18 +50,18 @@ async def test_whoever_holds_a_row_is_waited_for_in_short_tries_and_named(site: 
     await users(site, 1_500)
     site.gently(lock_timeout=0.1)
     holder = await site.connect()
-    release: list[asyncio.Future[str]] = []
+    seen = asyncio.Event()
 
-    def let_go(progress: object) -> None:
-        if ear.brakes and not release:
-            release.append(asyncio.ensure_future(holder.execute("ROLLBACK")))
+    async def let_go() -> None:
+        await seen.wait()
+        await holder.execute("ROLLBACK")
 
-    ear = Ear(on_batch=let_go)
+    ear = Ear(on_batch=lambda progress: seen.set() if progress.brake else None)
     try:
         await holder.execute("SET application_name = 'report'; BEGIN; SELECT FROM users WHERE id = 700 FOR UPDATE")
-        done = await fill(site, ear)
+        async with meanwhile(let_go()):
+            done = await fill(site, ear)
     finally:
-        await asyncio.gather(*release)
         await holder.close()
     assert done.state is BackfillState.DONE
     assert "lock timeout" in ear.brakes[0]

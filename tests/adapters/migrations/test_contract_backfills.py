@@ -12,7 +12,7 @@ from bluegreen.domain.errors import DatabaseUnreachable, MigrationFailed
 from bluegreen.domain.migrations import Migration, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.ports_database import Database
-from tests.adapters.migrations.fills import Ear, users
+from tests.adapters.migrations.fills import Ear, meanwhile, users
 from tests.adapters.sites import Site
 
 RELEASE = Release("1.1.0")
@@ -134,11 +134,10 @@ async def test_a_paused_one_that_nobody_runs_can_be_cancelled_twice(bench: Bench
 async def test_cut_off_it_is_interrupted_and_stays_due(bench: Bench) -> None:
     begun = asyncio.Event()
     ear = Ear(on_batch=lambda progress: begun.set() if progress.rows_done else None)
-    task = asyncio.create_task(_fill(bench.database, ear))
-    await begun.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with meanwhile(_fill(bench.database, ear)) as task:
+        await begun.wait()
+        task.cancel()
+    assert task.cancelled()
     assert [p.state for p in await bench.database.backfills()] == [BackfillState.INTERRUPTED]
     assert (await _fill(bench.database, Ear())).rows_done == ROWS
 

@@ -38,12 +38,17 @@ async def held_up(site: Site, sql: str) -> AsyncIterator[None]:
 
 async def _cut_off(site: Site, chance: random.Random) -> bool:
     """End the session that builds, from outside; whether it was in time."""
-    task = asyncio.create_task(site.apply(), name="apply")
-    await until_true(site, f"SELECT count(*) > 0 FROM pg_stat_activity WHERE {BUILD}")
-    await asyncio.sleep(chance.uniform(0.0, 0.1))
-    await until_true(site, f"SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE {BUILD}")
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(_fails(site), name="apply")
+        await until_true(site, f"SELECT count(*) > 0 FROM pg_stat_activity WHERE {BUILD}")
+        await asyncio.sleep(chance.uniform(0.0, 0.1))
+        await until_true(site, f"SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE {BUILD}")
+    return task.result()
+
+
+async def _fails(site: Site) -> bool:
     try:
-        await task
+        await site.apply()
     except MigrationFailed:
         return True
     return False

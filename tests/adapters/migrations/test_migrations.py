@@ -1,11 +1,13 @@
 """SQL files on a real Postgres: one transaction each, and a ledger that tells the truth about them."""
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
 
 from bluegreen.domain.errors import DatabaseUnreachable, MigrationFailed
+from bluegreen.domain.findings import FileVerdict, Finding, Gate
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.plans import Release
 from tests.adapters.sites import RELEASE, Site, until_true
@@ -264,3 +266,49 @@ async def _failure(site: Site) -> MigrationFailed:
     with pytest.raises(MigrationFailed) as caught:
         await site.apply()
     return caught.value
+
+
+async def test_slow_statements_after_a_strong_lock_share_its_time(site: Site) -> None:
+    await site.execute("CREATE TABLE a (id int)")
+    site.gently(strong_timeout=0.3)
+    site.write("0001_a.expand.sql", "SELECT pg_sleep(0.4);\nALTER TABLE a ADD b int;\nSELECT 1;\nSELECT pg_sleep(30)")
+    with pytest.raises(MigrationFailed, match=r"sql:4: .*0\.3 s were over.*lock of line 2.*a file of its own"):
+        await site.apply()
+    assert await site.value("SELECT count(*) FROM information_schema.columns WHERE table_name = 'a'") == 1
+
+
+async def test_a_table_that_the_file_made_itself_may_be_filled_and_indexed_for_as_long_as_it_takes(site: Site) -> None:
+    site.gently(strong_timeout=0.1)
+    site.write(
+        "0001_a.expand.sql",
+        "CREATE TABLE a (id int);\nCREATE INDEX ON a (id);\nSELECT pg_sleep(0.2);\nALTER TABLE a ADD b int",
+    )
+    await site.apply()
+    assert (await site.ledger("0001_a"))["state"] == "done"
+
+
+async def test_the_catalogues_hash_before_and_after_and_the_verdict_stand_in_the_ledger(site: Site) -> None:
+    site.write("0001_a.expand.sql", "CREATE TABLE a (id int)")
+    site.write("0002_b.expand.sql", "-- bluegreen: no-transaction\nALTER TABLE a ADD b int")
+    database = site.database()
+    async with database.locked():
+        for migration in await database.pending(EXPAND, RELEASE):
+            finding = Finding("lock", Gate.WARN, "a is locked", object="public.a", estimate_s=(0.1, 0.2))
+            verdict = FileVerdict(
+                "main", "app", migration.version, EXPAND, migration.kind, "f", migration.checksum, (finding,)
+            )
+            await database.apply(migration, "d1", RELEASE, verdict)
+    first, second = await site.ledger("0001_a"), await site.ledger("0002_b")
+    hashes = [first["hash_before"], first["hash_after"], second["hash_before"], second["hash_after"]]
+    assert hashes[0] != hashes[1] == hashes[2] != hashes[3] != ""
+    kept = json.loads(first["rehearsal"])
+    assert (kept["version"], kept["findings"][0]["object"], kept["findings"][0]["gate"]) == (
+        "0001_a",
+        "public.a",
+        "warn",
+    )
+    assert (await database.schema()).drift is None
+    await site.execute("ALTER TABLE a ADD by_hand int")
+    drift = (await database.schema()).drift
+    assert drift is not None
+    assert drift.since == "app/0002_b.expand"

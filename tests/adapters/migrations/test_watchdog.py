@@ -53,12 +53,9 @@ async def user(site: Site, sql: str = "SELECT count(*) FROM t") -> AsyncIterator
         await until_true(site, held)
         return int(await connection.fetchval(sql, timeout=LONG))
 
-    task = asyncio.create_task(ask(), name="user")
-    try:
-        yield task
-    finally:
-        await task
-        await connection.close(timeout=10.0)
+    async with asyncio.TaskGroup() as group:
+        yield group.create_task(ask(), name="user")
+    await connection.close(timeout=10.0)
 
 
 @pytest.mark.parametrize("holds", ["SELECT pg_sleep(60)", "SELECT 1"], ids=["busy", "idle in a transaction"])

@@ -39,7 +39,8 @@ async def transaction(site: Site, sql: str, name: str = "long report") -> AsyncI
 @asynccontextmanager
 async def waits(site: Site) -> AsyncIterator[list[str]]:
     """Gives, at its end, whom Postgres saw waiting for a lock meanwhile."""
-    connection, seen, ended = await site.connect(), [], asyncio.Event()
+    connection, ended = await site.connect(), asyncio.Event()
+    seen: list[str] = []
 
     async def watch() -> None:
         while not ended.is_set():

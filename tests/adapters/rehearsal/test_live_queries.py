@@ -1,5 +1,6 @@
 """The running version's own queries, on a copy before and after a migration: what breaks is found, nothing else is."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.connections import Access, Connection
 from bluegreen.adapters.postgres.dsn import Dsn
 from bluegreen.adapters.rehearsal.live_queries import LiveQueries, collect
+from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.seen import QuerySeen
 from tests.adapters.rehearsal.asked import ASKED, SCHEMA
 from tests.adapters.sites import Site
@@ -38,6 +40,14 @@ async def counted(counting: DebianPostgres) -> AsyncIterator[str]:
     await execute(counting.dsn(), f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="module")
+def shop(postgres: EmbeddedPostgres) -> str:
+    """The DSN of a database of SCHEMA, for those who roll back what they do (`connected`)."""
+    asyncio.run(execute(postgres.dsn(), "CREATE DATABASE shop_asked"))
+    asyncio.run(execute(postgres.dsn("shop_asked"), SCHEMA))
+    return postgres.dsn("shop_asked")
+
+
 ASKED_ANYWHERE = tuple(text for text in ASKED if "xmlelement" not in text)
 """The embedded servers are built without XML."""
 
@@ -52,6 +62,19 @@ async def connected(dsn: str) -> AsyncIterator[Connection]:
     try:
         yield connection
     finally:
+        await connection.close(timeout=10.0)
+
+
+@asynccontextmanager
+async def undone(dsn: str) -> AsyncIterator[Connection]:
+    """A connection in a transaction that is rolled back."""
+    connection = await asyncpg.connect(dsn, timeout=10.0, statement_cache_size=0)
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield connection
+    finally:
+        await transaction.rollback()
         await connection.close(timeout=10.0)
 
 
@@ -172,22 +195,20 @@ BREAKS = [
 
 @pytest.mark.parametrize(("name", "query", "migration", "state"), BREAKS, ids=[case[0] for case in BREAKS])
 async def test_what_breaks_is_told_in_postgres_words(
-    site: Site, tmp_path: Path, name: str, query: str, migration: str, state: str
+    shop: str, tmp_path: Path, name: str, query: str, migration: str, state: str
 ) -> None:
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
-        live = await collect(access(site.dsn), file(tmp_path, query), 10.0)
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, query), 10.0)
         [seen] = await after(live, copy, migration)
     assert seen.verifiable
     assert seen.sqlstate in state.split("|"), seen
     assert seen.message
 
 
-async def test_what_does_not_touch_them_breaks_nothing(site: Site, tmp_path: Path) -> None:
+async def test_what_does_not_touch_them_breaks_nothing(shop: str, tmp_path: Path) -> None:
     texts = [text for text in ASKED_ANYWHERE if "active_accounts" not in text]
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
-        live = await collect(access(site.dsn), file(tmp_path, *texts), 10.0)
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, *texts), 10.0)
         seen = await after(live, copy, SAFE)
     assert len(seen) > 90
     assert [query for query in seen if query.sqlstate or query.missing] == []
@@ -235,11 +256,10 @@ MISSING = [
 
 @pytest.mark.parametrize(("name", "query", "migration", "missing"), MISSING, ids=[case[0] for case in MISSING])
 async def test_an_insert_that_leaves_a_required_column_empty_is_found(
-    site: Site, tmp_path: Path, name: str, query: str, migration: str, missing: tuple[str, ...]
+    shop: str, tmp_path: Path, name: str, query: str, migration: str, missing: tuple[str, ...]
 ) -> None:
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
-        live = await collect(access(site.dsn), file(tmp_path, query), 10.0)
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, query), 10.0)
         [seen] = await after(live, copy, migration)
     assert (seen.sqlstate, seen.missing) == ("", missing)
 
@@ -255,13 +275,12 @@ async def test_a_required_column_that_a_copy_from_a_client_leaves_empty_is_found
     assert seen.missing == ("public.accounts.phone",)
 
 
-async def test_changed_results_are_told(site: Site, tmp_path: Path) -> None:
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
+async def test_changed_results_are_told(shop: str, tmp_path: Path) -> None:
+    async with undone(shop) as copy:
         path = file(
             tmp_path, "SELECT * FROM shop.orders", "SELECT total FROM shop.orders", "SELECT id FROM shop.orders"
         )
-        live = await collect(access(site.dsn), path, 10.0)
+        live = await collect(access(shop), path, 10.0)
         seen = await after(live, copy, "ALTER TABLE shop.orders ALTER total TYPE bigint, DROP note, ADD tax int")
     assert [query.shape_changed for query in seen] == [
         "no note any more, tax int4 is new, total is int8, was int4",
@@ -271,15 +290,15 @@ async def test_changed_results_are_told(site: Site, tmp_path: Path) -> None:
 
 
 async def test_what_failed_before_says_nothing_and_what_one_file_broke_is_not_blamed_on_the_next(
-    site: Site, tmp_path: Path
+    shop: str, tmp_path: Path
 ) -> None:
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
+    async with undone(shop) as copy:
         path = file(
             tmp_path, "SELECT nothing FROM nowhere", "SELECT name FROM accounts", "SELECT total FROM shop.orders"
         )
-        live = await collect(access(site.dsn), path, 10.0)
-        await live.prepare(copy)
+        live = await collect(access(shop), path, 10.0)
+        [said] = await live.prepare(copy)
+        assert said.startswith("1 of 3 queries cannot be prepared on the copy as it is")
         start = await look(copy)
         await copy.execute("ALTER TABLE accounts DROP name CASCADE")
         middle = await look(copy)
@@ -317,11 +336,10 @@ async def test_queries_run_as_the_role_that_asked_them_so_a_revoked_right_is_fou
 
 
 async def test_names_that_only_a_connection_option_finds_are_looked_for_in_all_schemas(
-    site: Site, tmp_path: Path
+    shop: str, tmp_path: Path
 ) -> None:
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
-        live = await collect(access(site.dsn), file(tmp_path, "SELECT total, email FROM orders, accounts"), 10.0)
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, "SELECT total, email FROM orders, accounts"), 10.0)
         [seen] = await after(live, copy, "ALTER TABLE shop.orders RENAME total TO sum")
     assert seen.sqlstate == "42703"
 
@@ -353,23 +371,21 @@ async def test_for_a_contract_only_what_was_called_again_counts_as_running(count
     }
 
 
-async def test_it_leaves_nothing_on_the_copy_and_works_inside_a_transaction(site: Site, tmp_path: Path) -> None:
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy, copy.transaction():
-        live = await collect(access(site.dsn), file(tmp_path, *ASKED_ANYWHERE), 10.0)
+async def test_it_leaves_nothing_on_the_copy_and_works_inside_a_transaction(shop: str, tmp_path: Path) -> None:
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, *ASKED_ANYWHERE), 10.0)
         [*_] = await after(live, copy, "ALTER TABLE accounts ADD phone text")
         assert await copy.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'bluegreen%'") == 0
         assert await copy.fetchval("SELECT count(*) FROM accounts") == 0
 
 
-async def test_five_hundred_queries_take_a_moment(site: Site, tmp_path: Path) -> None:
+async def test_five_hundred_queries_take_a_moment(shop: str, tmp_path: Path) -> None:
     texts = [
         f"SELECT {n}, a.* FROM accounts a JOIN shop.orders o ON o.account_id = a.id WHERE o.total = $1"
         for n in range(500)
     ]
-    await site.execute(SCHEMA)
-    async with connected(site.dsn) as copy:
-        live = await collect(access(site.dsn), file(tmp_path, *texts), 10.0)
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, *texts), 10.0)
         began = monotonic()
         seen = await after(live, copy, "ALTER TABLE accounts DROP born")
         took = monotonic() - began

@@ -1,5 +1,6 @@
 """Questions to production's rows: each change that could fail on them finds those that stand in its way."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,11 @@ from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.connections import Access
 from bluegreen.adapters.postgres.dsn import Dsn
 from bluegreen.adapters.rehearsal.probes import ask
+from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.seen import ProbeSeen
 from tests.adapters.sites import Site
+from tests.real_parts import execute
 
 SCHEMA = """
 CREATE DOMAIN short AS text;
@@ -30,6 +33,17 @@ INSERT INTO items VALUES
     (3, 9, 'a', 5000000000, NULL, 'x', 'ok', 2, '3', false, NULL),
     (4, NULL, NULL, NULL, 'n', NULL, NULL, NULL, NULL, false, 2),
     (5, 2, NULL, 3, 'n', 'y', 'ok', 3, '4', false, 3);
+CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b));
+INSERT INTO pairs VALUES (1, 2);
+"""
+
+PARTED = """
+CREATE TABLE parted (at date, kind text) PARTITION BY RANGE (at);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
+CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+CREATE TABLE loose (at date, kind text);
+INSERT INTO parted VALUES ('2024-01-05', 'a'), ('2024-02-05', 'b'), (NULL, 'c');
+INSERT INTO loose VALUES ('2024-03-05', 'a'), (NULL, 'c'), ('2024-04-01', 'd');
 """
 
 FOUND = [
@@ -70,18 +84,25 @@ FOUND = [
     ("domain not null", "ALTER DOMAIN short SET NOT NULL", "violations", "domain", 1),
 ]  # fmt: skip
 
-ROWLESS = "DELETE FROM items; DELETE FROM parents;"
+ROWLESS = "DELETE FROM items; DELETE FROM parents; DELETE FROM parted; DELETE FROM loose"
 
 
-async def asked(site: Site, migration: str, schema: str = SCHEMA, rowless: str = ROWLESS) -> tuple[ProbeSeen, ...]:
+@pytest.fixture(scope="module")
+def stocked(postgres: EmbeddedPostgres) -> str:
+    """The DSN of a production with rows, for those who only read."""
+    asyncio.run(execute(postgres.dsn(), "CREATE DATABASE stocked"))
+    asyncio.run(execute(postgres.dsn("stocked"), SCHEMA + PARTED))
+    return postgres.dsn("stocked")
+
+
+async def asked(dsn: str, migration: str) -> tuple[ProbeSeen, ...]:
     """Of a production with rows, about a migration that was tried on the same tables without rows."""
-    await site.execute(schema)
-    before, after = await tried(site, migration, rowless)
-    return await ask(access(site), before, after, 10.0)
+    before, after = await tried(dsn, migration)
+    return await ask(access(dsn), before, after, 10.0)
 
 
-async def tried(site: Site, migration: str, rowless: str = ROWLESS) -> tuple[Catalogue, Catalogue]:
-    connection = await site.connect()
+async def tried(dsn: str, migration: str, rowless: str = ROWLESS) -> tuple[Catalogue, Catalogue]:
+    connection = await asyncpg.connect(dsn, timeout=10.0)
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -94,8 +115,8 @@ async def tried(site: Site, migration: str, rowless: str = ROWLESS) -> tuple[Cat
         await connection.close(timeout=10.0)
 
 
-def access(site: Site) -> Access:
-    return Access(Dsn.parse(site.dsn), 5.0, 5.0)
+def access(dsn: str) -> Access:
+    return Access(Dsn.parse(dsn), 5.0, 5.0)
 
 
 def about(probes: Sequence[ProbeSeen], kind: str, of: str) -> list[ProbeSeen]:
@@ -104,22 +125,13 @@ def about(probes: Sequence[ProbeSeen], kind: str, of: str) -> list[ProbeSeen]:
 
 @pytest.mark.parametrize(("name", "migration", "kind", "of", "found"), FOUND, ids=[case[0] for case in FOUND])
 async def test_each_change_finds_the_rows_that_stand_in_its_way(
-    site: Site, name: str, migration: str, kind: str, of: str, found: int
+    stocked: str, name: str, migration: str, kind: str, of: str, found: int
 ) -> None:
-    probes = await asked(site, migration)
+    probes = await asked(stocked, migration)
     answers = about(probes, kind, of)
     assert [probe.found for probe in answers] == [found], probes
     assert not any(probe.problem for probe in answers if kind != "failures")
 
-
-PARTED = """
-CREATE TABLE parted (at date, kind text) PARTITION BY RANGE (at);
-CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM ('2024-01-01') TO ('2024-02-01');
-CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
-CREATE TABLE loose (at date, kind text);
-INSERT INTO parted VALUES ('2024-01-05', 'a'), ('2024-02-05', 'b'), (NULL, 'c');
-INSERT INTO loose VALUES ('2024-03-05', 'a'), (NULL, 'c'), ('2024-04-01', 'd');
-"""
 
 PARTITIONS = [
     ("rows in the default", "CREATE TABLE p PARTITION OF parted FOR VALUES FROM ('2024-02-01') TO ('2024-03-01')",
@@ -133,9 +145,9 @@ PARTITIONS = [
 
 @pytest.mark.parametrize(("name", "migration", "found"), PARTITIONS, ids=[case[0] for case in PARTITIONS])
 async def test_a_new_partition_finds_rows_that_lie_elsewhere(
-    site: Site, name: str, migration: str, found: dict[str, int]
+    stocked: str, name: str, migration: str, found: dict[str, int]
 ) -> None:
-    probes = await asked(site, migration, schema=PARTED, rowless="DELETE FROM parted; DELETE FROM loose")
+    probes = await asked(stocked, migration)
     assert {probe.kind: probe.found for probe in probes if probe.kind != "rows"} == found, probes
 
 
@@ -152,17 +164,11 @@ INSERTED = [
 
 @pytest.mark.parametrize(("name", "statement", "found"), INSERTED, ids=[case[0] for case in INSERTED])
 async def test_inserted_rows_that_are_there_already_are_found(
-    site: Site, name: str, statement: str, found: list[int]
+    stocked: str, statement: str, name: str, found: list[int]
 ) -> None:
-    await site.execute(
-        SCHEMA + "CREATE TABLE pairs (a int, b int, PRIMARY KEY (a, b)); INSERT INTO pairs VALUES (1, 2)"
-    )
-    connection = await site.connect()
-    try:
-        before = await look(connection)
-    finally:
-        await connection.close(timeout=10.0)
-    probes = await ask(access(site), before, before, 10.0, ["CREATE TABLE fresh (id int PRIMARY KEY)", statement])
+    before, _ = await tried(stocked, "SELECT 1")
+    statements = ["CREATE TABLE fresh (id int PRIMARY KEY)", statement]
+    probes = await ask(access(stocked), before, before, 10.0, statements)
     assert [probe.found for probe in probes if probe.kind == "keys"] == found, probes
 
 
@@ -180,38 +186,40 @@ UNASKED = [
 
 
 @pytest.mark.parametrize(("name", "migration", "kind", "words"), UNASKED, ids=[case[0] for case in UNASKED])
-async def test_what_cannot_be_asked_is_said(site: Site, name: str, migration: str, kind: str, words: str) -> None:
-    [probe, *_] = [probe for probe in await asked(site, migration) if probe.kind == kind]
+async def test_what_cannot_be_asked_is_said(stocked: str, name: str, migration: str, kind: str, words: str) -> None:
+    [probe, *_] = [probe for probe in await asked(stocked, migration) if probe.kind == kind]
     assert probe.found is None
     assert words in probe.problem
 
 
-async def test_a_new_table_and_a_wider_column_raise_no_question_but_whether_there_are_rows(site: Site) -> None:
+async def test_a_new_table_and_a_wider_column_raise_no_question_but_whether_there_are_rows(stocked: str) -> None:
     probes = await asked(
-        site,
+        stocked,
         "CREATE TABLE n (id int PRIMARY KEY, x text UNIQUE CHECK (x <> '')); ALTER TABLE items ALTER note TYPE text",
     )
     assert {probe.kind for probe in probes} == {"rows"}
 
 
 async def test_a_question_that_takes_too_long_is_given_up_and_production_is_not_held_up(site: Site) -> None:
-    await site.execute(SCHEMA)
+    await site.execute(SCHEMA + PARTED)
     await site.execute("INSERT INTO items (id, code) SELECT n, 'c' || n FROM generate_series(10, 50000) AS n")
-    before, after = await tried(site, "ALTER TABLE items ADD CHECK (repeat(code, 2000) !~ '(c1x|c2x){5}y') NOT VALID")
-    [probe] = about(await ask(access(site), before, after, 0.01), "violations", "constraint")
+    before, after = await tried(
+        site.dsn, "ALTER TABLE items ADD CHECK (repeat(code, 2000) !~ '(c1x|c2x){5}y') NOT VALID"
+    )
+    [probe] = about(await ask(access(site.dsn), before, after, 0.01), "violations", "constraint")
     assert probe.found is None
     assert "no answer within" in probe.problem or "used up" in probe.problem
 
 
 async def test_a_table_that_somebody_holds_is_not_waited_for(site: Site) -> None:
-    await site.execute(SCHEMA)
-    before, after = await tried(site, "ALTER TABLE items ALTER note SET NOT NULL")
+    await site.execute(SCHEMA + PARTED)
+    before, after = await tried(site.dsn, "ALTER TABLE items ALTER note SET NOT NULL")
     holder: asyncpg.Connection[Any] = await site.connect()
     try:
         transaction = holder.transaction()
         await transaction.start()
         await holder.execute("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
-        probes = await ask(access(site), before, after, 10.0)
+        probes = await ask(access(site.dsn), before, after, 10.0)
         await transaction.rollback()
     finally:
         await holder.close(timeout=10.0)
@@ -220,8 +228,8 @@ async def test_a_table_that_somebody_holds_is_not_waited_for(site: Site) -> None
 
 
 async def test_a_production_that_is_gone_answers_nothing_and_raises_nothing(site: Site) -> None:
-    await site.execute(SCHEMA)
-    before, after = await tried(site, "ALTER TABLE items ALTER note SET NOT NULL")
+    await site.execute(SCHEMA + PARTED)
+    before, after = await tried(site.dsn, "ALTER TABLE items ALTER note SET NOT NULL")
     nowhere = Access(Dsn.parse("postgresql://nobody@127.0.0.1:1/nothing"), 1.0, 1.0)
     probes = await ask(nowhere, before, after, 1.0)
     assert probes
@@ -230,12 +238,12 @@ async def test_a_production_that_is_gone_answers_nothing_and_raises_nothing(site
 
 async def test_hidden_rows_are_not_counted_as_none(site: Site) -> None:
     role = f"r_{site.dsn.rpartition('_')[2]}"
-    await site.execute(SCHEMA)
+    await site.execute(SCHEMA + PARTED)
     await site.execute(
         f"ALTER TABLE items ENABLE ROW LEVEL SECURITY; CREATE ROLE {role} LOGIN; GRANT SELECT ON items TO {role}"
     )
     try:
-        before, after = await tried(site, "ALTER TABLE items ALTER note SET NOT NULL")
+        before, after = await tried(site.dsn, "ALTER TABLE items ALTER note SET NOT NULL")
         other = Access(Dsn.parse(site.dsn.replace("postgres@", f"{role}@")), 5.0, 5.0)
         [probe] = about(await ask(other, before, after, 10.0), "nulls", "column")
     finally:

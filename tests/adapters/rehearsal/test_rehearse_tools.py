@@ -99,7 +99,11 @@ async def test_what_a_tool_leaves_outside_of_its_copy_is_told_with_what_to_type(
         await database.rehearse(RELEASE, PHASES, "test")
     role = await leftovers(mine)
     assert caught.value.next == (f'in each database named: DROP OWNED BY "{role[0]}"', f'DROP ROLE "{role[0]}"')
+    with pytest.raises(RehearsalFailed, match="could not all be dropped") as again:
+        await database.sweep()
+    assert again.value.next == (f'as a superuser: DROP ROLE "{role[0]}"',)
     await mine.execute(f'DROP OWNED BY "{role[0]}"; DROP ROLE "{role[0]}"')
+    assert await database.sweep() == ()
 
 
 async def test_a_tool_with_a_dsn_of_its_own_is_found_out(site: Site) -> None:
