@@ -45,11 +45,11 @@ class Size:
     rate: float
     pause: float
     report: float
+    after: float
 
 
-FULL = Size(rows=2_000_000, rate=300.0, pause=10.0, report=12.0)
-TINY = Size(rows=3_000, rate=50.0, pause=0.3, report=0.5)
-AFTER = 1.0
+FULL = Size(rows=2_000_000, rate=300.0, pause=10.0, report=12.0, after=1.0)
+TINY = Size(rows=3_000, rate=50.0, pause=0.2, report=0.5, after=0.2)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Bench:
         began = monotonic()
         yield
         self.spells.append(Spell(what, began, monotonic()))
-        await asyncio.sleep(AFTER)
+        await asyncio.sleep(self.size.after)
 
     async def _migrate(self) -> None:
         source = Source("app", MigrationKind.SQL, self.files)
@@ -155,7 +155,7 @@ async def _all(bench: Bench) -> Sequence[Answer]:
         began = monotonic()
         await bench.pause(tidy=False)
         bench.spells.append(Spell("nothing", began, monotonic()))
-        await asyncio.sleep(AFTER)
+        await asyncio.sleep(bench.size.after)
         await _changes(bench)
     finally:
         await child.stop(signal.SIGTERM, STOP)
@@ -197,7 +197,7 @@ def _table(bench: Bench, answers: Sequence[Answer]) -> Table:
         ("", "takes", "p50", "p99", "max", "failed"),
     )
     for spell in bench.spells:
-        counted = [answer for answer in answers if spell.began <= answer.due <= spell.ended + AFTER]
+        counted = [answer for answer in answers if spell.began <= answer.due <= spell.ended + size.after]
         waited = [answer.done - answer.due for answer in counted]
         failed = sum(not answer.good for answer in counted)
         figures = (milli(median(waited)), milli(p99(waited)), milli(max(waited))) if waited else ("-", "-", "-")
@@ -205,6 +205,6 @@ def _table(bench: Bench, answers: Sequence[Answer]) -> Table:
     table.notes += [
         "open model: request i is due at t0 + i / rate; four in five read, one writes, by primary key",
         f"a report: a transaction that has read the table and stays open for {size.report:g} s",
-        f"counted is what was due while it ran and {AFTER:g} s after; plain statements have no timeouts",
+        f"counted is what was due while it ran and {size.after:g} s after; plain statements have no timeouts",
     ]
     return table

@@ -36,7 +36,7 @@ class Size:
     runs: int
 
 
-FULL = Size(tables=(10, 100, 300), runs=10)
+FULL = Size(tables=(10, 100, 300), runs=5)
 TINY = Size(tables=(2,), runs=1)
 
 

@@ -8,8 +8,10 @@ from click.testing import CliRunner
 from benchmarks.__main__ import BENCHMARKS, main
 from bluegreen.demo.caddy import caddy_binary
 from bluegreen.demo.children import EmbeddedFailed
+from bluegreen.demo.postgres import bin_directory
 
 ON_REAL_CADDY = {"line_to_patch", "switch", "outage", "journal", "idle"}
+ON_REAL_POSTGRES = {"migrations", "rehearsal"}
 
 
 def run(*words: str) -> str:
@@ -27,11 +29,13 @@ def table_of(output: str) -> list[list[str]]:
 @pytest.mark.real
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_it_runs_and_prints_its_table(name: str) -> None:
-    if name in ON_REAL_CADDY:
-        try:
+    try:
+        if name in ON_REAL_CADDY:
             caddy_binary()
-        except EmbeddedFailed as exc:
-            pytest.skip(str(exc))
+        if name in ON_REAL_POSTGRES:
+            bin_directory(16)
+    except EmbeddedFailed as exc:
+        pytest.skip(str(exc))
     output = run(name)
     assert f"\n{name}: " in output
     head, *rows = table_of(output)

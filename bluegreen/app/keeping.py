@@ -2,7 +2,7 @@
 
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import DatabaseUnreachable
+from bluegreen.domain.errors import OutsideError
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.rollback import backup_before
@@ -42,7 +42,7 @@ async def _way_back(database: Database, kept: tuple[Backup, ...]) -> dict[str, s
     """The backup from before the latest contract: the only way back for a release that needs the old shape."""
     try:
         rows = [row for row in await database.history() if row.phase is MigrationPhase.CONTRACT and row.begun]
-    except DatabaseUnreachable as exc:
+    except OutsideError as exc:  # it is away, or a newer program's ledger is in it
         return {backup.id: f"what it is needed for cannot be told: {exc.detail}" for backup in kept}
     backup = backup_before(rows[-1], kept) if rows else None
     return {backup.id: f"the way back to before {rows[-1].label}"} if backup else {}

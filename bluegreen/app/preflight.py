@@ -27,7 +27,7 @@ Check = Callable[[Run], Awaitable[None]]
 async def preflight(run: Run) -> None:
     """Raise StepFailed naming everything that speaks against this deployment."""
     problems: list[BluegreenError] = []
-    for check in (_traffic, _addresses, _state, _databases, _migrations):
+    for check in (_traffic, _addresses, _state, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
     for check in (_live_smoke, _live_signals):
         await _collect(run, _soft(run, check), problems)
@@ -105,6 +105,18 @@ async def _migrations(run: Run) -> None:
     if run.deployment.attempt == 1 and labels != planned:
         shown, pending = ", ".join(planned) or "no migration", ", ".join(labels) or "none"
         raise StepFailed(f"the plan was made for {shown}, but pending is {pending}")
+
+
+async def _schemas(run: Run) -> None:
+    """Warn where somebody changed a schema past us: what is rehearsed now was not made for it."""
+    for name, database in run.world.databases.items():
+        drift = (await database.schema()).drift
+        if drift is not None:
+            more = f" and {len(drift.things) - 1} more" if len(drift.things) > 1 else ""
+            await run.warn(
+                f"{name}: somebody changed the schema past bluegreen since {drift.since}: {drift.things[0]}{more}"
+                " (bluegreen migrate status)"
+            )
 
 
 async def _live_smoke(run: Run) -> None:

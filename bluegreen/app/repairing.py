@@ -3,7 +3,7 @@
 from bluegreen.app.requests import Caller
 from bluegreen.app.upkeep import Upkeep
 from bluegreen.app.upkeep_answers import Repaired
-from bluegreen.domain.errors import NotFound, RequestRefused
+from bluegreen.domain.errors import NotFound
 from bluegreen.ports_database import Database
 
 
@@ -48,12 +48,7 @@ class Repairing(Upkeep):
 
     async def _with(self, label: str) -> Database:
         """The database that has this migration."""
-        known: list[str] = []
         for database in self._world.databases.values():
-            labels = [state.label for state in (await database.schema()).migrations]
-            if label in labels:
+            if label in [state.label for state in (await database.schema()).migrations]:
                 return database
-            known += labels
-        if not known:
-            raise RequestRefused("there are no migrations", next=("bluegreen migrate status",))
         raise NotFound(f"there is no migration {label}", next=("bluegreen migrate status",))

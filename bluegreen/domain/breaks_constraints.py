@@ -67,12 +67,11 @@ def _index_added(look: Look, index: Thing) -> Iterator[Mark]:
 
 
 def _index_removed(look: Look, index: Thing) -> Iterator[Mark]:
-    forms = [index_form(t) for t in look.children_after.get(index.of, ()) if t.kind == "index"]
-    if index_form(index) in forms:
-        return
+    form = index_form(index)
     if index.facts.get("unique"):
-        yield Mark("unique-dropped", index, f"is dropped: {index_form(index)}")
-    else:
+        if not _unique_after(look, index.of, form):
+            yield Mark("unique-dropped", index, f"is dropped: {form}")
+    elif form not in [index_form(t) for t in look.children_after.get(index.of, ()) if t.kind == "index"]:
         yield Mark("index-dropped", index, "is dropped")
 
 
@@ -204,6 +203,14 @@ def _parent_unbound(look: Look, constraint: Thing, definition: str) -> bool:
     return True
 
 
+def brings_its_parent(look: Look, constraint: Thing) -> bool:
+    """Whether a foreign key from new columns to a new table found their defaults there, on the copy's row."""
+    parent = look.named_after.get(("table", said(constraint, "references")))
+    old = look.columns_before(constraint.of)
+    new = all(name not in old for name in key_columns(said(constraint, "definition")))
+    return new and parent is not None and look.is_new(parent.key) and bool(constraint.facts.get("validated"))
+
+
 def _removed(look: Look, constraint: Thing) -> Iterator[Mark]:
     type_, definition = said(constraint, "type"), said(constraint, "definition")
     remaining = [t for t in look.children_after.get(constraint.of, ()) if t.kind == "constraint"]
@@ -221,22 +228,29 @@ def _removed(look: Look, constraint: Thing) -> Iterator[Mark]:
 
 
 def _unique_after(look: Look, of: str, definition: str) -> bool:
+    """Whether ON CONFLICT finds another one for the same columns or expressions: none that is deferrable."""
+    things = look.children_after.get(of, ())
+    deferrable = (t for t in things if t.kind == "constraint" and "DEFERRABLE" in said(t, "definition"))
+    late = {last_part(t.name.partition(" on ")[0]).strip('"') for t in deferrable}
     columns = set(key_columns(definition))
-    return any(
-        t.kind == "index"
-        and bool(t.facts.get("unique"))
-        and bool(t.facts.get("valid", True))
-        and set(key_columns(index_form(t))) == columns
-        and " WHERE " not in index_form(t)
-        for t in look.children_after.get(of, ())
-    )
+    forms = [
+        index_form(t)
+        for t in things
+        if t.kind == "index"
+        and t.facts.get("unique")
+        and t.facts.get("valid", True)
+        and said(t, "constraint") not in late
+    ]
+    whole = [set(key_columns(form)) for form in forms if " WHERE " not in form]
+    return definition in forms or (bool(columns) and " WHERE " not in definition and columns in whole)
 
 
 def _changed(look: Look, difference: Difference) -> Iterator[Mark]:
     before, after = difference.thing, difference.after or difference.thing
     if "definition" in difference.fields or "references" in difference.fields:
         former, now = said(before, "definition"), said(after, "definition")
-        if now in (former.removesuffix(" NOT VALID"), f"{former} DEFERRABLE"):
+        looser = said(before, "type") == "f" and now == f"{former} DEFERRABLE"
+        if now == former.removesuffix(" NOT VALID") or looser:
             pass
         elif said(before, "type") == "c" and only_wider(former, now):
             yield Mark("check-widened", before, f"accepts all that was accepted before: {now}")

@@ -193,7 +193,7 @@ def sequence_marks(look: Look, difference: Difference) -> Iterator[Mark]:
         return
     if difference.how is How.ADDED or after is None:
         return
-    if "name" in difference.fields:
+    if "name" in difference.fields and not _of_identity(look, before):
         yield Mark("sequence-dropped", before, f"is called {after.name} now")
     changed = [
         f
@@ -216,6 +216,12 @@ def sequence_marks(look: Look, difference: Difference) -> Iterator[Mark]:
             before,
             f"is at {said(after, 'position') or 'its start'}; it was at {said(before, 'position')}",
         )
+
+
+def _of_identity(look: Look, sequence: Thing) -> bool:
+    """Whether it belongs to an identity column: nobody needs to know its name."""
+    owner = said(sequence, "owned_by")
+    return any(t.kind == "column" and t.name == owner and said(t, "identity") for t in look.before.values())
 
 
 def _of_replaced_default(look: Look, sequence: Thing) -> bool:

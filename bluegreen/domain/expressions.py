@@ -35,13 +35,20 @@ VOLATILE = re.compile(
     r"\b(?:nextval|gen_random_uuid|uuidv7|uuid_generate_v\d|random|clock_timestamp|uuidv4)\s*\(", re.IGNORECASE
 )
 ARRAY = re.compile(r"ARRAY\[(?P<items>[^\]]*)\]")
+NUMERIC = r"(?:numeric|integer|bigint|smallint|real|double precision)"
+NUMBERS = (
+    re.compile(rf"'(-?\d+(?:\.\d+)?)'::{NUMERIC}"),
+    re.compile(rf"\((-?\d+(?:\.\d+)?)\)::{NUMERIC}"),
+)
+"""Numbers with a cast, as Postgres writes them."""
+
 LIMIT = re.compile(r"(?P<sign><=|>=|<|>)\s*\(?'?(?P<number>-?\d+(?:\.\d+)?)'?\)?")
 
 
 def can_fail(expression: str, types: Mapping[str, str]) -> bool:
     """Whether working it out can fail on a row: a division, or a cast that does not fit each value. `types` are those
     of the table's columns."""
-    bare = LITERAL.sub("''", expression)
+    bare = LITERAL.sub("''", _plain_numbers(expression))
     return any(not _by_a_number(bare, found.end()) for found in DIVISION.finditer(bare)) or any(
         cast_can_fail(types.get(found["source"].strip("()"), ""), found["target"])
         for found in CAST.finditer(bare)
@@ -89,7 +96,14 @@ def only_wider(former: str, now: str) -> bool:
 
 
 def _core(check: str) -> str:
-    return re.sub(r"\s+", " ", check).removesuffix(" NOT VALID").removeprefix("CHECK ").strip()
+    text = re.sub(r"\s+", " ", check).removesuffix(" NOT VALID").removeprefix("CHECK ").strip()
+    return _plain_numbers(text)
+
+
+def _plain_numbers(text: str) -> str:
+    for form in NUMBERS:
+        text = form.sub(r"\1", text)
+    return text
 
 
 def _alternative(former: str, now: str) -> bool:

@@ -12,7 +12,9 @@ from bluegreen.domain.migrations import MigrationPhase
 NEVER_RUN = frozenset({"cluster-statement", "copy-program", "other-database", "server-file", "untrusted-language"})
 """Kinds of dangers with which a file is not even run on a copy: they reach beyond their database."""
 
-UNACCEPTABLE = NEVER_RUN | {"error", "ledger-touched", "not-a-backfill", "accepted-nothing"}
+UNACCEPTABLE = NEVER_RUN | {
+    "error", "ledger-touched", "not-a-backfill", "accepted-nothing", "production-changed",
+}  # fmt: skip
 """Kinds that no directive can accept: there is nothing to weigh up."""
 
 

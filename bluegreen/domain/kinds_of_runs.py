@@ -66,6 +66,9 @@ rows-filled warn warn
 rows-inserted allow allow
   Rows are added to a table that the running version reads.
 
+rows-written warn warn
+  A tool writes rows of a table that the running version uses: whether it adds or changes some, nobody can tell.
+
 rows-may-not-fit refuse refuse
   It works on production's rows, which the copy does not have, with what can fail on them (a cast, a division).
   Make it total: NULLIF(…, 0) for a divisor, CASE WHEN … around a cast; or look at the rows first, and accept it.
@@ -96,6 +99,10 @@ not-rehearsed warn warn
 production-changed refuse refuse
   Production's schema is not the one any more that was rehearsed.
   Find out who changed it (bluegreen migrate status), then rehearse again: bluegreen migrate plan
+
+production-changed refuse refuse
+  Production was changed while it was rehearsed: by a tool that does not keep to its DSN, or by somebody else.
+  Look at what changed, then rehearse again.
 
 half-done refuse refuse
   It fails in the middle and leaves a part of itself behind.

@@ -95,14 +95,31 @@ def _by_key(look: Look, table: Thing, pinned: frozenset[str]) -> bool:
 
 
 def written_by_code(seen: FileSeen, look: Look, statement: StatementSeen) -> Iterator[tuple[str, str, str]]:
-    """Tables that a statement writes to without saying so: a function it calls, or SQL that it puts together."""
-    if not statement.text or any(kind in ABOUT for kind, _ in statement.dangers):
+    """Tables that a statement writes to without saying so: a function that it calls, SQL that it puts together, a
+    tool."""
+    if any(kind in ABOUT for kind, _ in statement.dangers):
         return
-    for lock in statement.locks:
-        table = look.before.get(lock.table)
-        if lock.mode == "ROW EXCLUSIVE" and lock.existed and table is not None and table.kind == "table":
-            for kind, name, _ in changed_rows(seen, look, "unbatched-update", table.name):
-                yield kind, name, "is written to by code that the statement runs"
+    locked = (lock.table for lock in statement.locks if lock.mode == "ROW EXCLUSIVE" and lock.existed)
+    for key in dict.fromkeys((*locked, *statement.written)):
+        table = look.before.get(key)
+        if table is None or table.kind != "table":
+            continue
+        if not statement.text:
+            yield from _written_by_tool(seen, table, scanned=key in statement.scanned)
+            continue
+        for kind, name, _ in changed_rows(seen, look, "unbatched-update", table.name):
+            yield kind, name, "is written to by code that the statement runs"
+
+
+def _written_by_tool(seen: FileSeen, table: Thing, *, scanned: bool) -> Iterator[tuple[str, str, str]]:
+    """A tool keeps a history of its own in a table: that is nobody else's."""
+    size, name = size_of(seen, table), last_part(table.name).strip('"')
+    small = size is not None and 0 <= size.rows <= FEW
+    used = any(re.search(rf"\b{re.escape(name)}\b", query.text, re.IGNORECASE) for query in seen.queries)
+    if scanned and not small:
+        yield "unbatched-update", table.name, "is read to its end and written to by the tool"
+    elif used or not small:
+        yield "rows-written", table.name, "is written to by the tool"
 
 
 def misfit(look: Look, text: str) -> str:

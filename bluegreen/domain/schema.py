@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bluegreen.domain.breaks import breaks
+from bluegreen.domain.breaks_constraints import brings_its_parent
 from bluegreen.domain.catalogue import Thing
 from bluegreen.domain.differences import Look, last_part
 from bluegreen.domain.findings import Evidence, FileVerdict, Finding, Gate
@@ -122,7 +123,7 @@ def _changes(seen: FileSeen, look: Look) -> Iterator[Finding]:
             says = f"{_named(thing)} is {difference.how}"
             yield _finding(seen, "not-a-backfill", says, thing.name, _place(seen, thing))
     for mark in breaks(look):
-        if _answered(seen, mark):
+        if _answered(seen, look, mark):
             continue
         if not backfill or mark.kind == "sequence-moved":
             table = look.table(mark.thing)
@@ -131,8 +132,10 @@ def _changes(seen: FileSeen, look: Look) -> Iterator[Finding]:
             yield _finding(seen, mark.kind, says, mark.thing.name, _place(seen, mark.thing), key)
 
 
-def _answered(seen: FileSeen, mark: Mark) -> bool:
-    """Whether production's rows were asked about it, or were in the copy, and nothing stood in the way."""
+def _answered(seen: FileSeen, look: Look, mark: Mark) -> bool:
+    """Whether rows were asked about it, production's or those that the file brings, and nothing stood in the way."""
+    if mark.kind == "foreign-key-added":
+        return brings_its_parent(look, mark.thing) and not any(statement.error for statement in seen.statements)
     if mark.kind == "default-partition-scanned":
         asked = [probe.found for probe in seen.probes if probe.kind == "partition"]
         return seen.with_rows or (bool(asked) and not any(found is None or found for found in asked))

@@ -79,7 +79,9 @@ def size_of(seen: FileSeen, table: Thing | None) -> TableSize | None:
 
 def work_of(seen: FileSeen, statement: StatementSeen) -> tuple[Work, ...]:
     """What a statement does to tables that were there."""
-    found = [Work("rewrite", key, _seconds("rewrite", seen, key)) for key in statement.rewritten if key in seen.before]
+    emptied = any(kind == "truncated" for kind, _ in statement.dangers)
+    moved = [] if emptied else [key for key in statement.rewritten if key in seen.before]
+    found = [Work("rewrite", key, _seconds("rewrite", seen, key)) for key in moved]
     done = {work.table for work in found}
     for key, thing in statement.after.items():
         table = seen.before.get(thing.of)

@@ -23,13 +23,17 @@ QUERY_LENGTH = 100
 
 def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
     """The whole rehearsal, the verdict first."""
-    rehearsal = cleaned(rehearsal)
+    given, rehearsal = rehearsal, cleaned(rehearsal)
     if not rehearsal.files:
         return [f"{mark(text.NOTHING)} no migration is pending: there is nothing to rehearse", *_unseen(rehearsal)]
     where = f"on a copy of the {rehearsal.copied}" if rehearsal.copied else "read, not run"
     took = f"{_counted(rehearsal)} {where}, {duration(rehearsal.seconds)}"
     first = f"{mark(GLYPHS[rehearsal.gate])} {strong(rehearsal.gate)}: {VERDICTS[rehearsal.gate]}  {faint(took)}"
-    return [first, *(line for verdict in rehearsal.files for line in _file(verdict)), *_unseen(rehearsal)]
+    return [
+        first,
+        *(line for verdict, raw in zip(rehearsal.files, given.files, strict=True) for line in _file(verdict, raw)),
+        *_unseen(rehearsal),
+    ]
 
 
 def contract_plan_lines(plan: ContractPlan) -> list[str]:
@@ -66,14 +70,17 @@ def _counted(rehearsal: Rehearsal) -> str:
     return "1 migration" if count == 1 else f"{count} migrations"
 
 
-def _file(verdict: FileVerdict) -> list[str]:
+def _file(verdict: FileVerdict, raw: FileVerdict) -> list[str]:
+    """`raw` has the remedies line by line."""
     name = PurePath(verdict.file).name if verdict.file else verdict.label
     lines = [f"{mark(GLYPHS[verdict.gate])} {verdict.gate:<7} {strong(name)}"]
-    found = [finding for finding in verdict.findings if finding.gate is not Gate.ALLOW or finding.accepted]
-    return lines + [line for finding in found for line in _finding(name, finding)]
+    for finding, given in zip(verdict.findings, raw.findings, strict=True):
+        if finding.gate is not Gate.ALLOW or finding.accepted:
+            lines += _finding(name, finding, text.block(given.remedy))
+    return lines
 
 
-def _finding(name: str, finding: Finding) -> list[str]:
+def _finding(name: str, finding: Finding, remedy: list[str]) -> list[str]:
     place = f"{name}:{finding.line}" if finding.line else name
     lines = [f"    {mark(GLYPHS[finding.weight])} {place}  {finding.message}  {faint(finding.kind)}"]
     cost = ", ".join(filter(None, [_locked(finding), _estimated(finding)]))
@@ -83,7 +90,7 @@ def _finding(name: str, finding: Finding) -> list[str]:
     lines += [f"        breaks      {more} more queries of the version that runs"] if more > 0 else []
     if finding.accepted:
         return [*lines, f"        accepted    {finding.accepted}"]
-    first, *rest = finding.remedy.splitlines() or [""]
+    first, *rest = remedy or [""]
     return lines + ([f"        write instead: {first}"] if first else []) + [f"            {line}" for line in rest]
 
 

@@ -298,6 +298,15 @@ async def test_beside_a_deployment_it_is_refused(outside: Outside) -> None:
         assert (await daemon.service.losses(id)).tables[0].now == 15
 
 
+async def test_where_the_ledger_cannot_be_read_every_backup_is_needed(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        id = await _taken(daemon)
+        outside.database.unreachable = True
+        (backup,) = await daemon.service.backups()
+        assert backup.id == id
+        assert "cannot be told" in backup.needed
+
+
 async def test_what_is_needed_says_why(outside: Outside) -> None:
     async with running(outside) as daemon:
         await asyncio.sleep(10)

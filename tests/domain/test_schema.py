@@ -71,6 +71,8 @@ FREE = {
     "a worked out column": old(column("lower", generated="stored: lower(email)")),
     "a column worked out by a cast that fits": old(
         column("wide", "bigint", generated="stored: ((price)::bigint * 12)")),
+    "a column worked out from numbers": old(
+        column("cents", "numeric", generated="virtual: ((price)::numeric * (100)::numeric)")),
     "an index": old(index("by_note", "btree (note)")),
     "a unique index on more than the key": old(index("more", "btree (id, note)", unique=True)),
     "a unique index on a new nullable column": old(NEW, index("plans", "btree (plan)", unique=True)),
@@ -125,6 +127,10 @@ CHANGES = {
     "a collation": (old(), old(changed(NOTE, collation='"C"')), {"collation-changed": R}),
     "no longer worked out": (old(changed(NOTE, generated="stored: lower(email)")), old(), {"generated-changed": R}),
     "a table dropped": (old(), {}, {"table-dropped": R}),
+    "a table made again": (
+        old(), catalogue(table(key="table:9")), {"table-dropped": R}),
+    "a sequence made again": (
+        old(NUMBERS), old(Thing("sequence", "sequence:9", NUMBERS.name, "", NUMBERS.facts)), {"sequence-dropped": R}),
     "a table renamed": (old(), old(MOVED), {"table-renamed": R}),
     "a table behind a view": (old(), old(MOVED, *like(SHIM)), {"renamed-with-view": W}),
     "a table behind a view with fewer columns": (old(), old(MOVED, *like(SHIM, "id", "note")), {"table-renamed": R}),
@@ -149,6 +155,11 @@ CHANGES = {
     "a longer list": (
         old(ALLOWED), old(changed(ALLOWED, definition="CHECK ((note = ANY (ARRAY['a'::text, 'b'::text, 'c'::text])))")),
         {"check-widened": A}),
+    "a wider limit": (
+        old(changed(SIZE, definition="CHECK ((price >= (0)::numeric))")),
+        old(changed(SIZE, definition="CHECK ((price >= ('-100'::integer)::numeric))")), {"check-widened": A}),
+    "a narrower limit": (
+        old(SIZE), old(changed(SIZE, definition="CHECK ((price > 10))")), {"constraint-changed": R}),
     "a shorter list": (
         old(ALLOWED), old(changed(ALLOWED, definition="CHECK ((note = ANY (ARRAY['a'::text, 'c'::text])))")),
         {"constraint-changed": R}),
@@ -166,6 +177,18 @@ CHANGES = {
         old(index("u", "btree (email)", unique=True)),
         old(index("u", "btree (email)", unique=True, constraint="u"), constraint("u", "u", "UNIQUE (email)")), {}),
     "a unique index dropped": (old(index("u", "btree (email)", unique=True)), old(), {"unique-dropped": R}),
+    "a unique constraint that is deferrable now": (
+        old(constraint("u", "u", "UNIQUE (email)"), index("u", "btree (email)", unique=True, constraint="u")),
+        old(
+            constraint("v", "u", "UNIQUE (email) DEFERRABLE"),
+            index("v", "btree (email)", unique=True, constraint="v"),
+        ), {"unique-dropped": R}),
+    "the same under its name": (
+        old(constraint("u", "u", "UNIQUE (email)"), index("u", "btree (email)", unique=True, constraint="u")),
+        old(
+            constraint("u", "u", "UNIQUE (email) DEFERRABLE"),
+            index("u", "btree (email)", unique=True, constraint="u")),
+        {"constraint-changed": R}),
     "a unique index swapped": (
         old(index("u", "btree (email)", unique=True)), old(index("v", "btree (email)", unique=True)), {}),
     "an index dropped": (old(index("i", "btree (email)")), old(), {"index-dropped": W}),
@@ -177,6 +200,10 @@ CHANGES = {
     "a foreign key with a default": (
         old(), old(changed(NEW, default="'x'::text"), constraint("f", "f", "FOREIGN KEY (plan) REFERENCES plans(id)")),
         {"foreign-key-added": R}),
+    "a foreign key with a default that the file brings": (
+        old(),
+        old(changed(NEW, default="'x'::text"), table("public.plans"),
+            constraint("f", "f", "FOREIGN KEY (plan) REFERENCES public.plans(id)", references="public.plans")), {}),
     "a cascade dropped": (
         old(constraint("f", "f", "FOREIGN KEY (note) REFERENCES plans(id) ON DELETE CASCADE")), old(),
         {"cascade-dropped": R}),

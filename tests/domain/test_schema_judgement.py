@@ -98,6 +98,28 @@ def test_rows_that_code_writes_without_saying_so_are_found_by_the_lock() -> None
     assert told(judge(seen(OLD, OLD, statements=(inserted,)))) == {"rows-inserted": "allow"}
 
 
+USED = QuerySeen("SELECT id FROM users WHERE email = $1")
+FEW = {"public.users": TableSize(3, 8192, 8192, 100.0)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kinds"),
+    [
+        ({"sizes": SIZES}, {"rows-written": "warn"}),
+        ({"sizes": SIZES, "scanned": ("table:public.users",)}, {"unbatched-update": "refuse"}),
+        ({"sizes": FEW, "queries": (USED,)}, {"rows-written": "warn"}),
+        ({"sizes": FEW, "scanned": ("table:public.users",)}, {}),
+    ],
+    ids=["some rows", "all rows", "few rows that are used", "its own history"],
+)
+def test_a_tool_is_known_by_the_rows_it_writes(facts: dict[str, Any], kinds: dict[str, str]) -> None:
+    scanned = facts.get("scanned", ())
+    tool = StatementSeen(0, "", scanned=scanned, before=OLD, after=OLD, written=("table:public.users",))
+    assert (
+        told(judge(seen(OLD, OLD, statements=(tool,), **{k: v for k, v in facts.items() if k != "scanned"}))) == kinds
+    )
+
+
 @pytest.mark.parametrize("kind", sorted(NEVER_RUN))
 @pytest.mark.parametrize("phase", MigrationPhase)
 def test_what_reaches_beyond_its_database_is_refused_in_every_phase(kind: str, phase: MigrationPhase) -> None:

@@ -82,7 +82,7 @@ def app(served: Served, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_a_rehearsal_reads_from_the_verdict_to_what_to_write_instead() -> None:
     assert plain(rehearsal_lines.rehearsal_lines(REHEARSAL)) == [
-        "✖ refuse: a deployment would be given up before anything is applied  3 migrations on a copy of the schema, 0.4s",
+        f"✖ refuse: {rehearsal_lines.VERDICTS[Gate.REFUSE]}  3 migrations on a copy of the schema, 0.4s",
         "✔ allow   0001_a.expand.sql",
         "! warn    0002_b.expand.sql",
         "    ! 0002_b.expand.sql:1  the table is locked  strong-lock",
@@ -158,7 +158,14 @@ def test_files_beyond_a_mebibyte_are_refused(served: Served, app: dict[str, Any]
     assert invoke(served, "migrate", "plan", "--directory", str(tmp_path)).exit_code == 6  # more than other bodies
     (tmp_path / "0002_b.expand.sql").write_text("-- " + "x" * 600_000)
     result = invoke(served, "migrate", "plan", "--directory", str(tmp_path))
-    assert (result.exit_code, "larger than 1024 KiB" in result.stderr) == (1, True)
+    assert (result.exit_code, "1023 KiB are taken at a time" in result.stderr) == (2, True), result.stderr
+
+
+async def test_a_body_beyond_a_mebibyte_is_refused_by_the_daemon_too(served: Served, app: dict[str, Any]) -> None:
+    body = {"files": {"0001_a.expand.sql": "x" * (1 << 20)}}
+    async with session(served.path) as client, client.post("/v1/migrations/plan", json=body) as answer:
+        assert (answer.status, (await answer.json())["detail"]) == (413, "The body is larger than 1024 KiB.")
+    assert app["calls"] == []
 
 
 @pytest.mark.parametrize("name", ["../0001_a.expand.sql", "a/b.sql", "", "-x.sql", "a\nb.sql"])

@@ -54,11 +54,12 @@ class Backups:
     async def check_possible(self) -> tuple[str, ...]:
         """Warnings; BackupFailed with what is missing."""
         now = await facts.ask(self.access, BackupFailed)
-        await find_clients(now.major, self.rules.bin_dir)
+        clients = await find_clients(now.major, self.rules.bin_dir)
         await asyncio.to_thread(self._check_disk, now)
+        without = () if clients.pg_dumpall else (f"no pg_dumpall: backups of {self.name} come without the roles",)
         if self.rules.verify == "decode":
-            return ()
-        return await self._check_scratch(now)
+            return without
+        return (*without, *await self._check_scratch(now))
 
     async def take(self, deployment: str, release: str, needed: Collection[str] = ()) -> Backup:
         """Take and verify one; then the oldest go, but not those whose ids are `needed`. Raises BackupFailed; then

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bluegreen.adapters.postgres.connections import Connection
-from bluegreen.adapters.postgres.queries import questions
+from bluegreen.adapters.postgres.queries import MARK, questions
 
 Compare = Literal["checksum", "count"]
 
@@ -87,9 +87,9 @@ async def measure(connection: Connection, compare: Compare, timeout: float) -> C
 async def measure_table(connection: Connection, name: str, columns: str, compare: Compare, timeout: float) -> Table:
     """One table; `name` and `columns` as the question `tables` gives them, quoted."""
     if compare == "count":
-        return Table(await connection.fetchval(f"SELECT count(*) FROM ONLY {name}", timeout=timeout))  # noqa: S608 - quoted by format('%I')
+        return Table(await connection.fetchval(f"SELECT {MARK} count(*) FROM ONLY {name}", timeout=timeout))  # noqa: S608 - quoted by format('%I')
     found = await connection.fetchrow(
-        f'SELECT count(*), coalesce(sum(hashtextextended(ROW({columns})::text COLLATE "C", 0)), 0)::text'  # noqa: S608 - the same
+        f'SELECT {MARK} count(*), coalesce(sum(hashtextextended(ROW({columns})::text COLLATE "C", 0)), 0)::text'  # noqa: S608 - the same
         f" FROM ONLY {name}",
         timeout=timeout,
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import asyncpg
 
-from bluegreen.adapters.migrations.backfill_ledger import standing
 from bluegreen.adapters.migrations.files import SqlFile, read_directory, read_file
 from bluegreen.adapters.migrations.gentle import IN_THE_WAY, Crowded
 from bluegreen.adapters.migrations.jobs import Job
@@ -14,7 +13,6 @@ from bluegreen.adapters.postgres import ledger, sql_batches
 from bluegreen.adapters.postgres.connections import Access, Connection, translated
 from bluegreen.adapters.postgres.ledger import Row
 from bluegreen.adapters.postgres.rules import Source
-from bluegreen.domain.backfills import BackfillState
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase
 
@@ -85,7 +83,6 @@ async def unfilled(access: Access, database: str, sources: Sequence[Source]) -> 
     found: list[tuple[Source, SqlFile]] = []
     async with access.session() as connection:
         rows = await ledger.rows(connection, database)
-        stands = {(each.source, each.version): each.state for each in await standing(connection, database)}
         for source in sources:
             files = await asyncio.to_thread(read_directory, source.directory) if source.directory else ()
             for file in files:
@@ -93,9 +90,7 @@ async def unfilled(access: Access, database: str, sources: Sequence[Source]) -> 
                     continue
                 row = rows.get((source.name, file.version, MigrationPhase.BACKFILL))
                 done = row is not None and row.done
-                again = stands.get((source.name, file.version), BackfillState.DONE) is not BackfillState.DONE
-                awaited = _awaited(source, file, files, rows)
-                if not done or (awaited and (again or await _finds(connection, file))):
+                if not done or (_awaited(source, file, files, rows) and await _finds(connection, file)):
                     found.append((source, file))
     return tuple(found)
 

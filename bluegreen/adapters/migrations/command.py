@@ -17,6 +17,7 @@ from bluegreen.adapters.migrations.jobs import Job
 from bluegreen.adapters.migrations.watchdog import Watchdog
 from bluegreen.adapters.postgres.dsn import SHARED_WITH_LIBPQ
 from bluegreen.adapters.postgres.ledger import Entry
+from bluegreen.adapters.postgres.locks import check_held
 from bluegreen.adapters.postgres.rules import DSN, RELEASE, Source
 from bluegreen.domain.errors import MigrationFailed, OutsideError
 from bluegreen.domain.migrations import Migration, MigrationKind, MigrationPhase
@@ -99,6 +100,7 @@ async def call(job: Job) -> Ran:
 async def _watched(job: Job, env: Mapping[str, str]) -> Ran:
     """Run `up` under the eyes of a watchdog. Crowded where it only did not get its locks."""
     async with job.desk() as observer:
+        await check_held(observer, job.lock)
         watchdog = Watchdog(job, observer, job.source.block_timeout, _mark(job))
         try:
             return await watchdog.during(lambda: _call(job, job.source.up, env))

@@ -54,7 +54,7 @@ class Listed:
         """Understand it. MigrationFailed names the file, and the line, that cannot be used."""
         try:
             script = read(_text(self.path, self.raw))
-            backfill = _backfill(script, self.phase)
+            backfill = understand(script, self.phase)
         except SqlRefused as exc:
             where = f"{self.path}:{exc.line}"
             raise MigrationFailed(f"{where}: {exc.why}", file=str(self.path), line=exc.line) from exc
@@ -99,7 +99,8 @@ def _listed(path: Path) -> Listed:
         raise MigrationFailed(f"{path} cannot be read: {exc.strerror}", file=str(path)) from exc
 
 
-def _backfill(script: Script, phase: MigrationPhase) -> Backfill | None:
+def understand(script: Script, phase: MigrationPhase) -> Backfill | None:
+    """The backfill that a file of that phase holds; None in another. SqlRefused for what it may not hold."""
     if phase is MigrationPhase.BACKFILL:
         return backfill_of(script)
     refuse_directives(script)

@@ -92,7 +92,9 @@ JOIN pg_locks AS l ON l.locktype = 'relation' AND l.relation = w.oid
         ELSE true
     END
 LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-LEFT JOIN pg_prepared_xacts AS p ON l.virtualtransaction = '-1/' || p.transaction
+LEFT JOIN pg_locks AS x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid'
+    AND x.virtualtransaction = l.virtualtransaction
+LEFT JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
 WHERE l.pid IS NULL OR l.pid <> ALL ($4::integer[])
 ORDER BY l.virtualtransaction, seconds DESC;
 

@@ -109,8 +109,14 @@ INSERT INTO bluegreen.catalogue (after, taken_at, things) VALUES ($1, clock_time
 ON CONFLICT (only_row) DO UPDATE SET after = excluded.after, taken_at = excluded.taken_at, things = excluded.things;
 
 -- name: stamp
--- How the schema was after our last migration.
-SELECT after, taken_at, things::text AS things FROM bluegreen.catalogue;
+-- How the schema was after our last migration; nothing where one was at work since and its end was not looked at: what
+-- was running, or done, when whoever ran it was killed.
+SELECT after, taken_at, things::text AS things FROM bluegreen.catalogue AS c
+WHERE NOT EXISTS (
+    SELECT FROM bluegreen.migration AS m
+    WHERE greatest(m.started_at, m.finished_at) > c.taken_at AND m.hash_after = '' AND m.phase <> 'backfill'
+        AND CASE m.mode WHEN 'transaction' THEN m.state = 'done' ELSE m.state <> 'skipped' END
+);
 
 -- name: create_scratch
 -- The statement that makes database $1 with the encoding and the collation of database $2. Postgres names the

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 import postgast
 from postgast import pg_query_pb2 as pg
 
+from bluegreen.adapters.postgres.queries import MARK
 from bluegreen.adapters.postgres.sql_text import read
 
 QUERIES = {"select_stmt", "insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"}
-MARK = "/* bluegreen */"
-"""Stands in each of our own questions to production's tables, so that they do not count as the running version's."""
-
 ARITHMETIC = {"+", "-", "*", "/", "%"}
 NUMBERS = {"generate_series", "make_interval", "make_date"}
 """Functions that are ambiguous without a type, and whose literals are nearly always whole numbers."""
@@ -58,6 +56,9 @@ def _repaired(text: str) -> str:
     for call in postgast.find_nodes(tree, pg.FuncCall):
         if call.funcformat == pg.COERCE_SQL_SYNTAX and call.funcname[-1].string.sval == "extract":
             call.funcformat = pg.COERCE_EXPLICIT_CALL  # pg_catalog.extract($1, x) takes a parameter
+    for test in postgast.find_nodes(tree, pg.NullTest):
+        if test.arg.WhichOneof("node") == "param_ref":  # it would be taken for text, against all else that is said
+            test.arg.CopyFrom(pg.Node(a_const=pg.A_Const(sval=pg.String(sval=""))))
     for select in postgast.find_nodes(tree, pg.SelectStmt):
         _group_by_the_same(select)
     return postgast.deparse(tree)

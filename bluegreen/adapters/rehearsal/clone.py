@@ -7,6 +7,7 @@ The schema is what pg_dump writes as plain SQL, run in one go: one round trip fo
 import asyncio
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -29,7 +30,7 @@ PSQL = re.compile(r"^\\.*$", re.MULTILINE)
 """Commands of psql: newer pg_dumps write \\restrict around what they dump (CVE-2025-8714)."""
 
 LEFT_OUT = (
-    "--no-publications", "--no-subscriptions", "--no-tablespaces", "--no-security-labels", "--no-comments",
+    "--no-subscriptions", "--no-tablespaces", "--no-security-labels", "--no-comments",
     "--exclude-schema=bluegreen",
 )  # fmt: skip
 """What a copy does not need, or must not have: a subscription would reach out, and keep it from being dropped."""
@@ -67,7 +68,7 @@ class Cloner:
         """A verified backup with its rows."""
         owners = [] if self.keeps_owners else ["--no-owner"]
         argv = [
-            str(self.clients.pg_restore), "--exit-on-error", *owners, *LEFT_OUT, "--no-password",
+            str(self.clients.pg_restore), "--exit-on-error", *owners, *LEFT_OUT, "--no-publications", "--no-password",
             f"--dbname={copy.dsn.safe}", str(backup),
         ]  # fmt: skip
         await self._run(copy, argv, f" -c role={self.role}" if self.role else "")
@@ -92,14 +93,15 @@ class Cloner:
 
     async def _dumped(self) -> str:
         owners = [] if self.keeps_owners else ["--no-owner"]
+        await asyncio.to_thread(_remove_stale)
         with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as directory:  # 0700
             file = Path(directory) / "schema.sql"
             argv = [
-                str(self.clients.pg_dump), "--schema-only", f"--file={file}", *owners, *LEFT_OUT,
+                str(self.clients.pg_dump), "--schema-only", "--encoding=UTF8", f"--file={file}", *owners, *LEFT_OUT,
                 f"--lock-wait-timeout={LOCK_WAIT}", "--no-password", f"--dbname={self.production.dsn.safe}",
             ]  # fmt: skip
             await self._run(self.production, argv)
-            return PSQL.sub("", await asyncio.to_thread(file.read_text))
+            return PSQL.sub("", await asyncio.to_thread(file.read_text, "utf-8", "replace"))
 
     async def _run(self, access: Access, argv: list[str], options: str = "") -> None:
         try:
@@ -109,6 +111,21 @@ class Cloner:
                 await run_program(argv, env, self.timeout, access.dsn)
         except BackupFailed as exc:
             raise RehearsalFailed(exc.detail, next=exc.next, **exc.facts) from exc
+
+
+def _remove_stale() -> None:
+    """Remove what a killed daemon of the same user left."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
+        with suppress(OSError):  # another one was quicker
+            if path.lstat().st_uid == os.geteuid() and not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(path)
+
+
+async def cut_off(copy: Connection) -> None:
+    """Let no foreign table of the copy reach the server that it stands for: that may be somebody's production."""
+    for record in await copy.fetch(own("foreign_wrappers")):
+        await copy.execute(f"ALTER FOREIGN DATA WRAPPER {record['name']} NO HANDLER")
 
 
 async def _one_by_one(connection: Connection, text: str, timeout: float) -> tuple[str, ...]:

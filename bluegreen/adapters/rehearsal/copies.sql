@@ -33,6 +33,22 @@ SELECT relid::bigint AS oid, seq_scan AS scans, coalesce(seq_scan, 0) + coalesce
     n_tup_ins + n_tup_upd + n_tup_del AS writes
 FROM pg_stat_user_tables;
 
+-- name: foreign_wrappers
+-- What foreign tables are reached by.
+SELECT quote_ident(fdwname) AS name FROM pg_foreign_data_wrapper WHERE fdwhandler <> 0;
+
+-- name: reaching
+-- What may reach beyond this database once a trigger runs: extensions that are not known ($1) to stay in it, languages
+-- without bounds, and functions whose text says so.
+SELECT 'extension ' || quote_ident(extname) AS name FROM pg_extension WHERE extname <> ALL ($1::text[])
+UNION ALL
+SELECT 'language ' || quote_ident(lanname) FROM pg_language WHERE NOT lanpltrusted AND lanname NOT IN ('internal', 'c')
+UNION ALL
+SELECT 'function ' || p.oid::regprocedure::text FROM pg_proc AS p
+WHERE p.oid >= 16384 AND p.prosrc ~*
+    'dblink|copy\s.*\sprogram\s|pg_(read|write|ls|stat)_\w*(file|dir)|lo_(import|export)|pg_(terminate|cancel)_backend|pg_reload_conf|alter\s+(system|role|user|database)'
+ORDER BY 1;
+
 -- name: unpopulated
 -- Materialised views without rows, in the order in which they were made.
 SELECT oid::regclass::text AS name FROM pg_class WHERE relkind = 'm' AND NOT relispopulated ORDER BY oid;

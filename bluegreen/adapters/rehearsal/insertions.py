@@ -16,12 +16,13 @@ ALIKE = 200
 
 def of_insertions(statements: Sequence[str], before: Catalogue) -> Iterator[Question]:
     """About the constants that statements insert into tables that production has."""
-    tables = {parts(thing.name): thing for thing in before.values() if thing.kind == "table"} if statements else {}
-    for statement in statements:
-        for each in inserted(statement):
-            table = tables.get(each.table) or tables.get(("public", *each.table))
-            if table is not None:
-                yield from _against(each, table, before)
+    found = [(statement, each) for statement in statements for each in inserted(statement)]
+    tables = {parts(thing.name): thing for thing in before.values() if thing.kind == "table"} if found else {}
+    for _, each in found:
+        # Without a schema search_path decides, which is not known here: it must be the only one of that name.
+        named = [thing for name, thing in tables.items() if name[-len(each.table) :] == each.table]
+        if len(named) == 1:
+            yield from _against(each, named[0], before)
 
 
 def _against(each: Inserted, table: Thing, before: Catalogue) -> Iterator[Question]:

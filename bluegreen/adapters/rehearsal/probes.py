@@ -7,7 +7,7 @@ from time import monotonic
 import asyncpg
 
 from bluegreen.adapters.postgres.connections import LOST, Access, Connection, describe
-from bluegreen.adapters.postgres.sql_inserts import MARK
+from bluegreen.adapters.postgres.queries import MARK
 from bluegreen.adapters.rehearsal.question import Question
 from bluegreen.adapters.rehearsal.questions import questions
 from bluegreen.domain.catalogue import Catalogue

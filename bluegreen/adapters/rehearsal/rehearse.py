@@ -9,23 +9,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
+from bluegreen.adapters.migrations import backfill_key
 from bluegreen.adapters.postgres import facts
 from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.clients import Clients, find_clients
-from bluegreen.adapters.postgres.connections import Access
+from bluegreen.adapters.postgres.connections import Access, Connection
 from bluegreen.adapters.postgres.rules import Source
+from bluegreen.adapters.postgres.scripts import Script
 from bluegreen.adapters.rehearsal import probes, roles, tools, witness
 from bluegreen.adapters.rehearsal.observing import Player, Run
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.adapters.rehearsal.stage import Rights, Stage, Stages
 from bluegreen.adapters.rehearsal.tasks import Task, find, given
 from bluegreen.domain.catalogue import Catalogue
-from bluegreen.domain.errors import BackupFailed, RehearsalFailed
+from bluegreen.domain.errors import BackupFailed, MigrationFailed, RehearsalFailed
 from bluegreen.domain.findings import FileVerdict, Finding, Gate, Rehearsal
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.schema import judge
-from bluegreen.domain.seen import FileSeen, QuerySeen
+from bluegreen.domain.seen import ErrorSeen, FileSeen, QuerySeen
 
 UNSEEN, CHANGED = "not-rehearsed", "production-changed"
 """Kinds of findings of ours: it was not run on a copy; production was changed meanwhile."""
@@ -140,6 +142,8 @@ class Rehearsals:
         async with stage.session(self.rules.statement_timeout) as connection:
             player = Player(connection, self.rules.statement_timeout, clear)
             run = await player.run(task.script, task.read_only(), stage.catalogue)
+            if task.migration.phase is MigrationPhase.BACKFILL and not run.failed:
+                await _check_batches(task.migration.file, task.script, connection, run)
         if run.doubts:
             await stage.sow()
         return run
@@ -156,6 +160,14 @@ class Rehearsals:
 
 def _verdict(task: Task, stage: Stage, seen: FileSeen) -> FileVerdict:
     return judge(replace(seen, sizes=stage.sizes, accepted=task.accepted))
+
+
+async def _check_batches(file: str, script: Script, connection: Connection, run: Run) -> None:
+    """A backfill runs as a whole here: whether it could be run in batches is asked besides, and is a fact too."""
+    try:
+        await backfill_key.check(connection, file, script)
+    except MigrationFailed as exc:
+        run.statements[-1:] = [replace(last, error=ErrorSeen(exc.detail)) for last in run.statements[-1:]]
 
 
 def _unseen(task: Task, catalogue: Catalogue, why: str) -> FileVerdict:

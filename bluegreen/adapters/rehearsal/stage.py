@@ -14,7 +14,7 @@ from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.postgres.scratch import scratch
 from bluegreen.adapters.rehearsal import live_queries, seeds, sizes, tools
 from bluegreen.adapters.rehearsal.books import copy_books
-from bluegreen.adapters.rehearsal.clone import Cloner
+from bluegreen.adapters.rehearsal.clone import Cloner, cut_off
 from bluegreen.adapters.rehearsal.live_queries import LiveQueries
 from bluegreen.adapters.rehearsal.roles import WAITING, Login, temporary_role
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
@@ -159,6 +159,7 @@ class Stages:
 
     async def _prepare(self, stage: Stage) -> None:
         desk = stage.desk
+        await cut_off(desk)
         if self.has_tools and self.rights.superuser:
             await tools.watch(desk)
             stage.watched = True
@@ -168,7 +169,7 @@ class Stages:
         await stage.sow()
         stage.not_seen += await _refresh(desk)
         stage.not_seen += await stage.live.prepare(desk)
-        await stage.writes.prepare(desk, await look(desk))
+        stage.not_seen += await stage.writes.prepare(desk, await look(desk))
         stage.catalogue = await look(desk, positions=True)  # a write that is taken back has moved sequences
         stage.tables = [key for key, thing in stage.catalogue.items() if thing.kind == "table"]
 

@@ -54,7 +54,7 @@ class Wording:
         untyped = UNTYPED.search(message)
         if state == "42501" and self.role:
             return replace(self, role="")
-        if state in MISREAD and not self.repaired:
+        if state in MISREAD | UNDECIDED and not self.repaired:
             return replace(self, text=repaired(self.text), repaired=True)
         if state == "42P18" and untyped and self.types.get(int(untyped[1])) != "text":
             return replace(self, types={**self.types, int(untyped[1]): "text"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bluegreen.adapters.migrations import migrate
-from bluegreen.adapters.migrations.files import NAME, read_file
+from bluegreen.adapters.migrations.files import NAME, read_file, understand
 from bluegreen.adapters.postgres import ledger
 from bluegreen.adapters.postgres.connections import Access
 from bluegreen.adapters.postgres.rules import Source
@@ -93,6 +93,7 @@ def _given(database: str, source: Source, name: str, text: str) -> Task:
         raise MigrationFailed(f"{name}: a migration is called NNNN_name.expand.sql, .backfill.sql or .contract.sql")
     try:
         script = read(text)
+        understand(script, MigrationPhase(match["phase"]))
     except SqlRefused as exc:
         raise MigrationFailed(f"{name}:{exc.line}: {exc.why}", file=name, line=exc.line) from exc
     digest = hashlib.sha256(text.encode()).hexdigest()

@@ -12,14 +12,24 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from bluegreen.adapters.postgres.connections import LOST, Connection, describe
+from bluegreen.adapters.postgres.queries import questions
 from bluegreen.domain.catalogue import Catalogue, Thing
 from bluegreen.domain.seen import QuerySeen
+
+own = questions(__package__, "copies.sql")
 
 LIMIT = "2s"
 """How long one write may take; what takes longer before a migration is not tried after it."""
 
 SHOWN = 60
 """Characters of a list of columns that are shown."""
+
+HARMLESS = (
+    "plpgsql", "btree_gin", "btree_gist", "citext", "cube", "earthdistance", "fuzzystrmatch", "hstore", "intarray",
+    "isn", "ltree", "pg_stat_statements", "pg_trgm", "pgcrypto", "postgis", "seg", "tablefunc", "tcn", "tsm_system_rows",
+    "tsm_system_time", "unaccent", "uuid-ossp", "vector",
+)  # fmt: skip
+"""Extensions with which nothing can be done outside of the database."""
 
 RUNS = frozenset({"trigger", "rule"})
 
@@ -32,10 +42,16 @@ class Writes:
     known: Catalogue = field(default_factory=dict, repr=False)
     before: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    async def prepare(self, copy: Connection, catalogue: Catalogue) -> None:
-        """Try all on the copy as it is now, which is as production is: the baseline."""
+    async def prepare(self, copy: Connection, catalogue: Catalogue) -> tuple[str, ...]:
+        """Try all on the copy as it is now, which is as production is: the baseline. Returns in words why nothing is
+        tried: a trigger may reach where no rollback takes back."""
+        reaching = await copy.fetch(own("reaching"), list(HARMLESS))
+        if reaching and any(True for _ in _busy(catalogue)):
+            why = ", ".join(record["name"] for record in reaching)
+            return (f"writes were not tried on the copy, since triggers might reach beyond it: {why}",)
         self.known = catalogue
         await self._settle(copy, catalogue)
+        return ()
 
     async def again(self, copy: Connection, after: Catalogue) -> tuple[QuerySeen, ...]:
         """Those that went well before and fail now; then this is the baseline."""
@@ -43,7 +59,8 @@ class Writes:
         for key, former in self.before.items():
             now = await self._tried(copy, after, after[key]) if key in after else []
             broken += [one for was, one in zip(former, now, strict=False) if not was and one.message]
-        await self._settle(copy, after)
+        if self.known:
+            await self._settle(copy, after)
         return tuple(broken)
 
     async def _settle(self, copy: Connection, catalogue: Catalogue) -> None:

@@ -1,5 +1,6 @@
 """`migrate plan`, `migrate up` and `migrate contract`: migrations rehearsed, and applied by hand."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from bluegreen.interfaces import rehearsal_lines
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.shell import Shell, verb
+
+FILES_LIMIT = (1 << 20) - 1024
+"""Bytes of files, as JSON, that the daemon takes in one request."""
 
 LEFT = ("It goes on in the daemon without you.", ("bluegreen migrate status",))
 
@@ -29,6 +33,9 @@ def migrate_plan(shell: Shell, directory: Path | None, source: str) -> None:
     files = _files(directory) if directory is not None else {}
     if directory is not None and not files:
         raise click.UsageError(f"there is no *.sql file in {directory}")
+    size = len(json.dumps(files))
+    if size > FILES_LIMIT:
+        raise click.UsageError(f"these files have {size >> 10} KiB, and {FILES_LIMIT >> 10} KiB are taken at a time")
     shell.left = ("The rehearsal goes on in the daemon and cleans up after itself.", ("bluegreen migrate plan",))
     reply = shell.ask(lambda client: client.rehearse(files, source))
     shell.show(reply, rehearsal_lines.rehearsal_lines)

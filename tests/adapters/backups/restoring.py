@@ -76,10 +76,25 @@ def told(story: Story, name: str, call: Callable[..., Awaitable[Any]]) -> Callab
     return both
 
 
+def between(story: Story, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, with a moment where it is about the second rename, and where both are done and not committed."""
+
+    def first(*args: Any) -> Any:
+        if name == "grants":
+            story("both renamed, not committed")
+        elif "_restore_" in args[0]:
+            story("between the renames")
+        return call(*args)
+
+    return first
+
+
 async def main(dsn: str, home: str, bin_dir: str, backup: str, point: str) -> None:
     site, story, outside = Site(dsn, Path(home), Path(bin_dir)), Story(int(point)), Outside()
     for owner, name in STEPS:
         setattr(owner, name, told(story, name.strip("_"), getattr(owner, name)))
+    for name in ("quoted", "grants"):
+        setattr(swap, name, between(story, name, getattr(swap, name)))
     outside.database = site.database()  # type: ignore[assignment]
     clock = SystemClock()
     journal = Told(Path(home) / "state.db")

@@ -156,6 +156,21 @@ async def test_a_bit_that_flipped_later_is_seen_and_so_is_another_dump_under_thi
         await database.verify(backup)
 
 
+async def test_a_manifest_of_another_project_or_database_makes_it_none_of_ours(site: Site) -> None:
+    await _filled(site)
+    database = site.database()
+    backup = await database.back_up("d1", "1.1.0")
+    path = Path(f"{backup.file}.json")
+    said = json.loads(path.read_text())
+    for key in ("project", "database"):
+        path.write_text(json.dumps(said | {key: "another"}))
+        assert await database.backups() == ()
+        for call in (database.verify(backup), database.restorations.restore_beside(backup, "x")):
+            with pytest.raises(BackupFailed, match="there is no backup"):
+                await call
+        assert files(site)[0] == Path(backup.file).name, "nor is it removed"
+
+
 async def _dump_of_another(site: Site) -> Path:
     (site.home / "other").mkdir()
     other = replace(site, home=site.home / "other", dsn=f"{site.dsn.rpartition('/')[0]}/template1")
@@ -221,6 +236,8 @@ async def test_a_manifest_of_an_older_version_still_verifies_by_its_counts(site:
 async def test_without_pg_dumpall_a_backup_is_one_and_says_what_it_lacks(site: Site) -> None:
     await _filled(site)
     replace_pg_dump(site, 'exec "$REAL" "$@"', everything=False)
+    (warning,) = await site.database().check_backup_possible()
+    assert "come without the roles" in warning
     backup = await site.database().back_up("d1", "1.1.0")
     assert len(files(site)) == 2
     assert "there is no pg_dumpall" in backup.notes[0]

@@ -147,10 +147,25 @@ async def test_whoever_connects_all_the_time_is_shut_out_for_a_moment(either: Si
                 pass  # that is what is measured
             await asyncio.sleep(0.005)
 
+    there: list[bool] = []
+
+    async def look() -> None:
+        connection = await asyncpg.connect(admin(either))
+        try:
+            while True:
+                named = await connection.fetchval(
+                    "SELECT count(*) FROM pg_database WHERE datname = $1", name_of(either)
+                )
+                there.append(named == 1)
+                await asyncio.sleep(0.002)
+        finally:
+            connection.terminate()
+
     sitting = await either.connect()
     await restorations.restore_beside(backup, A)
     async with asyncio.TaskGroup() as group:
-        users = [group.create_task(knock(), name=f"user {number}") for number in range(4)]
+        users = [group.create_task(look(), name="look")]
+        users += [group.create_task(knock(), name=f"user {number}") for number in range(4)]
         while len(seen) < 20:
             await asyncio.sleep(0.01)
         with pytest.raises(BackupFailed, match="somebody is in it"):
@@ -169,6 +184,8 @@ async def test_whoever_connects_all_the_time_is_shut_out_for_a_moment(either: Si
     gap = min(at for at, count in seen if count == 2) - last
     print(f"\nshut out for {gap:.3f} s, renamed in {swapped.seconds:.3f} s, {swapped.ended} sessions ended")
     assert gap < 10.0
+    assert len(there) > 10
+    assert all(there), "at every moment one of both has the name"
     assert swapped.ended >= 1
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await sitting.fetchval("SELECT 1")

@@ -95,7 +95,8 @@ async def _daemon(order: dict[str, Any]) -> list[str]:
     points = Points(order["point"], order["later"])
     for verb in ("execute", "fetchval", "fetchrow", "fetch"):
         setattr(asyncpg.Connection, verb, points.around(getattr(asyncpg.Connection, verb), _statement))
-    command.run_command = points.around(command.run_command, lambda *_: TOOL)  # type: ignore[assignment]
+    for name in ("run_command",):
+        setattr(command, name, points.around(getattr(command, name), lambda *_: TOOL))
     site = Site(order["dsn"], Path(order["home"]), Path(order["bin_dir"]))
     await (getattr(site, order["verb"])() if order["verb"] else story.tell(site))
     return points.passed

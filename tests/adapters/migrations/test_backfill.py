@@ -3,12 +3,14 @@
 import asyncio
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from bluegreen.adapters.migrations import backfill_questions
 from bluegreen.domain.backfills import BackfillState
 from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.findings import Gate
 from bluegreen.domain.migrations import MigrationPhase
 from tests.adapters.migrations.fills import EVERY_ROW_ONCE, FILE, UPDATE, USERS, Ear, due, fill, meanwhile, users
 from tests.adapters.sites import RELEASE, Site, until_true
@@ -175,6 +177,21 @@ async def _one_after_the_other(connection: Any, statement: str, lock: asyncio.Lo
         await connection.execute(statement)
 
 
+async def test_a_policy_that_hides_rows_is_an_error_and_no_end(site: Site) -> None:
+    role, name = f"filler_{uuid4().hex[:8]}", await site.value("SELECT current_database()")
+    await users(site, 10)
+    await site.execute(
+        f"CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {name} TO {role};"
+        f"GRANT SELECT, UPDATE ON users TO {role}; ALTER TABLE users ENABLE ROW LEVEL SECURITY;"
+        f"CREATE POLICY half ON users TO {role} USING (id < 6)"
+    )
+    try:
+        with pytest.raises(MigrationFailed, match="row-level security policy"):
+            await fill(Site(site.dsn.replace("postgres@", f"{role}@"), site.home, site.bin_dir))
+    finally:
+        await site.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
 async def test_rows_written_behind_the_cursor_are_found_by_another_pass(site: Site) -> None:
     await users(site, ROWS)
     old = await site.connect()
@@ -331,3 +348,23 @@ async def test_a_file_that_changed_after_it_was_done_is_refused(site: Site) -> N
         await fill(site, migration=migration)
     with pytest.raises(MigrationFailed, match="was changed"):
         await site.database().pending(MigrationPhase.BACKFILL, RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("table", "update", "reason"),
+    [
+        ("id int", "n = 1 WHERE n IS NULL", "users has no primary key"),
+        ("id int PRIMARY KEY", "id = id + 1, n = 1 WHERE n IS NULL", "it sets id, of the key"),
+        ("id int PRIMARY KEY", "n = 1 WHERE n IS NULL", ""),
+    ],
+)
+async def test_its_rehearsal_finds_out_whether_it_could_be_run_in_batches(
+    site: Site, table: str, update: str, reason: str
+) -> None:
+    await site.execute(f"CREATE TABLE users ({table}, n int); INSERT INTO users (id) VALUES (1)")
+    site.write(FILE, f"UPDATE users SET {update}")
+    rehearsal = await site.database().rehearse(RELEASE, (MigrationPhase.BACKFILL,), "d1")
+    (verdict,) = rehearsal.files
+    assert (reason == "") is (verdict.gate is not Gate.REFUSE), verdict
+    assert reason in " ".join(finding.message for finding in verdict.findings)
+    assert await site.value("SELECT n FROM users") is None

@@ -312,3 +312,19 @@ async def test_the_catalogues_hash_before_and_after_and_the_verdict_stand_in_the
     drift = (await database.schema()).drift
     assert drift is not None
     assert drift.since == "app/0002_b.expand"
+
+
+@pytest.mark.parametrize("state", ["done", "running"])
+async def test_what_a_killed_daemon_changed_is_not_taken_for_drift(site: Site, state: str) -> None:
+    site.write("0001_a.expand.sql", "CREATE TABLE a (id int)")
+    await site.apply()
+    site.write("0002_b.expand.sql", "-- bluegreen: no-transaction\nALTER TABLE a ADD b int")
+    await site.apply()
+    # Killed before it looked at what it had done: the stamp is that of the first file.
+    await site.execute(
+        "UPDATE bluegreen.catalogue SET after = 'app/0001_a.expand', things = '{}', taken_at = now() - interval '1 h';"
+        f"UPDATE bluegreen.migration SET hash_after = '', state = '{state}' WHERE version = '0002_b'"
+    )
+    assert (await site.database().schema()).drift is None
+    await site.execute("UPDATE bluegreen.migration SET hash_after = 'x'")
+    assert (await site.database().schema()).drift is not None

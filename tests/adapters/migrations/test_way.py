@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase
 from tests.adapters.sites import RELEASE, Site, until_true
@@ -180,3 +182,62 @@ async def test_a_role_that_sees_nothing_of_others_still_waits_for_them(busy: Sit
     finally:
         busy.dsn = rich
         await busy.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+async def test_on_postgres_18_too(site18: Site) -> None:
+    await site18.execute(TABLES)
+    site18.gently(lock_budget=1.0)
+    site18.write("0001_a.expand.sql", "ALTER TABLE parts ADD b int;\nDROP TABLE child")
+    for sql in ("SELECT FROM part", "SELECT FROM busy"):
+        async with transaction(site18, sql) as reader, waits(site18) as seen:
+            with pytest.raises(MigrationFailed, match=f"backend {reader} .long report, user postgres."):
+                await applied(site18)
+        assert seen == []
+    await applied(site18)
+    assert (await site18.ledger("0001_a"))["state"] == "done"
+
+
+@pytest.fixture
+async def own(short_directory: Path, tmp_path: Path) -> AsyncIterator[Site]:
+    """A server of its own, with settings that one for all tests cannot have."""
+    server = EmbeddedPostgres(short_directory / "postgres")
+    await server.start()
+    try:
+        site = Site(server.dsn(), tmp_path, server.bin_dir)
+        await site.execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+        await site.execute("ALTER SYSTEM SET max_prepared_transactions = 5")
+        await server.stop()
+        await server.start()
+        yield site
+    finally:
+        await server.stop()
+
+
+async def test_a_prepared_transaction_that_nobody_ends_is_named(own: Site) -> None:
+    own.gently(lock_budget=1.0)
+    own.write("0001_a.expand.sql", "ALTER TABLE busy ADD b int")
+    await own.execute("CREATE TABLE busy (id int)")
+    await own.execute("BEGIN; INSERT INTO busy VALUES (1); PREPARE TRANSACTION 'forgotten'")
+    with pytest.raises(MigrationFailed, match="prepared transaction 'forgotten' on busy"):
+        await applied(own)
+    await own.execute("ROLLBACK PREPARED 'forgotten'")
+    await applied(own)
+
+
+async def test_autovacuum_is_made_to_yield(own: Site) -> None:
+    await own.execute(
+        "CREATE TABLE busy (id int) WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);"
+        "INSERT INTO busy SELECT generate_series(1, 100000)"
+    )
+    await own.execute("UPDATE busy SET id = id")
+    await until_true(
+        own,
+        "SELECT count(*) > 0 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE relation = 'busy'::regclass"
+        " AND mode = 'ShareUpdateExclusiveLock' AND query LIKE 'autovacuum: VACUUM%'"
+        " AND xact_start < clock_timestamp() - interval '0.2 s'",
+    )
+    own.write("0001_a.expand.sql", "ALTER TABLE busy ADD b int")
+    async with waits(own) as seen:
+        await applied(own)
+    assert all("SHARE UPDATE EXCLUSIVE" in query for query in seen)
+    assert (await own.ledger("0001_a"))["state"] == "done"

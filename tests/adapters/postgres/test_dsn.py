@@ -92,3 +92,18 @@ def test_what_a_killed_daemon_left_is_removed_and_what_a_living_one_uses_is_not(
     with Dsn.parse("postgresql://app:x@db/main").passfile(BackupFailed):
         assert not dead.exists()
         assert alive.exists()
+
+
+@pytest.mark.parametrize(
+    ("dsn", "full"),
+    [
+        ("postgresql://app:x@db:6432/main?sslmode=require", "postgresql://me:p%3Aw@db:6432/main?sslmode=require"),
+        ("postgresql://db/main?user=app&password=x", "postgresql://me:p%3Aw@db/main"),
+        ("postgresql:///main?host=/run/postgresql", "postgresql://me:p%3Aw@/main?host=/run/postgresql"),
+        ("postgresql://app@[::1]:5432/main", "postgresql://me:p%3Aw@[::1]:5432/main"),
+    ],
+)
+def test_another_role_at_the_same_place(dsn: str, full: str) -> None:
+    other = Dsn.parse(dsn).login("me", "p:w")
+    assert (other.full, other.password, other.database) == (full, "p:w", "main")
+    assert "p%3Aw" not in other.safe

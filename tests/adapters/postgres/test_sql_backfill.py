@@ -22,7 +22,7 @@ def test_a_file_names_its_table_its_key_and_its_place() -> None:
         "UPDATE users SET display = name, at = now()\nWHERE display IS NULL;"
     )
     assert (found.table, found.key, found.before_switch) == (Relation("users"), ("tenant", "id"), True)
-    assert (found.sets, found.names, found.deletes) == ({"display", "at"}, ("users",), False)
+    assert (found.sets, found.names, found.deletes) == (frozenset({"display", "at"}), ("users",), False)
 
 
 def test_without_a_header_it_goes_along_the_primary_key() -> None:

@@ -24,8 +24,9 @@ SAFE_ONES_REFUSED = 18
 
 
 CATALOGUES = (
-    "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_inherits", "pg_proc", "pg_type", "pg_enum",
-    "pg_trigger", "pg_policy", "pg_rewrite", "pg_namespace", "pg_sequence", "pg_default_acl", "pg_statistic_ext",
+    "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_index", "pg_inherits", "pg_proc", "pg_type",
+    "pg_enum", "pg_trigger", "pg_policy", "pg_rewrite", "pg_namespace", "pg_sequence", "pg_default_acl",
+    "pg_statistic_ext",
 )  # fmt: skip
 WRITTEN = "SELECT md5(concat_ws(' ', {}))".format(
     ", ".join(f"(SELECT string_agg(xmin || ' ' || ctid, ',' ORDER BY ctid) FROM {table})" for table in CATALOGUES)

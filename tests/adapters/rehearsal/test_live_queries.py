@@ -344,6 +344,26 @@ async def test_names_that_only_a_connection_option_finds_are_looked_for_in_all_s
     assert seen.sqlstate == "42703"
 
 
+async def test_what_drivers_send_with_parameters_of_their_own_can_be_prepared(shop: str, tmp_path: Path) -> None:
+    texts = [
+        "SELECT * FROM accounts WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR created_at > $2)",
+        "SELECT * FROM accounts WHERE id = ANY($1) AND data @> $2 AND tags && $3 LIMIT $4 OFFSET $5",
+        "SELECT name FROM accounts WHERE lower(name) = lower($1) AND data ->> $2 = $3",
+        "SELECT name FROM accounts WHERE created_at < now() - $1 * interval '1 day'",
+        "INSERT INTO accounts (email, mood, tags, data, born) VALUES ($1, $2, $3, $4, $5) RETURNING id, tags",
+        "INSERT INTO accounts (email) SELECT * FROM unnest($1::text[])",
+        "UPDATE accounts SET name = coalesce($1, name), balance = balance + $2, mood = $3 WHERE id = $4",
+        "SELECT concat_ws($1, $2, name), format($3, $4), $5 AS tag FROM accounts",
+        "SELECT * FROM accounts a JOIN (VALUES ($1, $2), ($3, $4)) AS v (id, n) ON v.id = a.id",
+        "SELECT generate_series($1, $2), $3 + $4, CASE WHEN $5 THEN 1 ELSE 2 END",
+        "SELECT id FROM accounts WHERE (id, name) > ($1, $2) ORDER BY id, name",
+        "DELETE FROM shop.orders WHERE placed_at < $1 AND total = $2",
+    ]
+    async with undone(shop) as copy:
+        live = await collect(access(shop), file(tmp_path, *texts), 10.0)
+        assert await live.prepare(copy) == ()
+
+
 async def test_lists_as_postgres_18_squashes_them_can_be_prepared(site18: Site, tmp_path: Path) -> None:
     await site18.execute(SCHEMA)
     async with connected(site18.dsn) as copy:

@@ -1,7 +1,6 @@
 """What is seen of a statement: its locks, the tables it reads to their ends, writes anew, writes at all."""
 
 import asyncpg
-import pytest
 
 from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.sql_text import read
@@ -39,7 +38,7 @@ def _words(run: Run) -> list[tuple[set[str], set[str], set[str], set[str]]]:
 
 STRONG = "users ACCESS EXCLUSIVE"
 
-SEEN = {
+SEEN: dict[str, tuple[str, set[str], set[str], set[str]]] = {
     "a new column": ("ALTER TABLE users ADD x int", {STRONG}, set(), set()),
     "a default that is constant": ("ALTER TABLE users ADD x int DEFAULT 3", {STRONG}, set(), set()),
     "a default that is computed": ("ALTER TABLE users ADD x float DEFAULT random()", {STRONG}, {"users"}, {"users"}),
@@ -53,19 +52,20 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize(("sql", "locks", "scanned", "rewritten"), SEEN.values(), ids=SEEN)
-async def test_a_statement_is_seen(
-    site: Site, sql: str, locks: set[str], scanned: set[str], rewritten: set[str]
-) -> None:
-    await site.execute(SCHEMA)
+async def test_a_statement_is_seen(site: Site) -> None:
+    wrong = {}
     connection = await site.connect()
     try:
-        run = await _run(connection, sql)
+        for name, (sql, locks, scanned, rewritten) in SEEN.items():
+            await connection.execute("DROP TABLE IF EXISTS posts, users, tags; DROP FUNCTION IF EXISTS note")
+            await connection.execute(SCHEMA)
+            held, scans, files, _ = _words(await _run(connection, sql))[-1]
+            old = {lock for lock in held if not lock.startswith("tags")}
+            if (old >= locks, bool(old), scans, files) != (True, bool(locks), scanned, rewritten):
+                wrong[name] = (held, scans, files)
     finally:
         await connection.close()
-    held, scans, files, _ = _words(run)[-1]
-    assert {lock for lock in held if not lock.startswith("tags")} >= locks
-    assert (scans, files, bool(locks) or not [lock for lock in held if "users" in lock]) == (scanned, rewritten, True)
+    assert wrong == {}
 
 
 async def test_a_validated_check_spares_set_not_null_its_scan(site: Site) -> None:

@@ -1,8 +1,10 @@
 """A rehearsal runs what is pending on a copy, says what it saw and what it could not, and leaves nothing behind."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +15,8 @@ from bluegreen.domain.findings import Gate
 from bluegreen.domain.migrations import MigrationPhase
 from tests.adapters.rehearsal.stages import PHASES, kinds, leftovers, owned, rehearse
 from tests.adapters.sites import RELEASE, Site, until_true
+from tests.debian_postgres import DebianPostgres, debian_postgres
+from tests.real_parts import execute
 
 SCHEMA = """
 CREATE TABLE users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, email text NOT NULL, age text);
@@ -22,6 +26,12 @@ INSERT INTO posts (by) SELECT id FROM users;
 """
 
 ADD = "ALTER TABLE users ADD COLUMN name text;"
+
+
+@pytest.fixture(scope="module")
+def debian() -> Iterator[DebianPostgres]:
+    with debian_postgres() as server:
+        yield server
 
 
 async def test_what_adds_is_allowed_and_what_drops_is_refused(site: Site) -> None:
@@ -259,3 +269,27 @@ async def test_a_new_column_that_must_be_filled_stops_an_insert_that_does_not_kn
     )
     (file,) = (await rehearse(site, phases=(MigrationPhase.CONTRACT,))).files
     assert "query-broken" in kinds(file)
+
+
+async def test_a_foreign_table_of_the_copy_reaches_nobody(debian: DebianPostgres, tmp_path: Path) -> None:
+    """Its server is production itself here: rows that a migration, or a trigger, puts into it stay away."""
+    name, port = f"test_{uuid4().hex[:12]}", debian.port
+    await execute(debian.dsn(), f'CREATE DATABASE "{name}"')
+    site = Site(debian.dsn(name), tmp_path, debian.bin_dir)
+    await site.execute(
+        "CREATE EXTENSION postgres_fdw; CREATE TABLE real (id int);"
+        "CREATE SERVER there FOREIGN DATA WRAPPER postgres_fdw"
+        f" OPTIONS (host '127.0.0.1', port '{port}', dbname '{name}');"
+        "CREATE USER MAPPING FOR postgres SERVER there OPTIONS (user 'postgres');"
+        "CREATE FOREIGN TABLE far (id int) SERVER there OPTIONS (table_name 'real');"
+        "CREATE TABLE near (id int);"
+        "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN INSERT INTO far VALUES (new.id); RETURN new; END';"
+        "CREATE TRIGGER passed BEFORE INSERT ON near FOR EACH ROW EXECUTE FUNCTION pass();"
+    )
+    site.write("0001_pass.expand.sql", "INSERT INTO near VALUES (7);")
+    said = await rehearse(site)
+    assert await site.value("SELECT count(*) FROM real") == 0
+    assert "error" in kinds(said.files[0])
+    assert any("writes were not tried" in text and "postgres_fdw" in text for text in said.not_seen)
+    await execute(debian.dsn(), f'DROP DATABASE "{name}" WITH (FORCE)')

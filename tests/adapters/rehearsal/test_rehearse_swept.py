@@ -28,7 +28,8 @@ async def _killed(site: Site) -> int:
     try:
         return await pid_in(file)
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 
