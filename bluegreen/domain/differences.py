@@ -14,6 +14,9 @@ from bluegreen.domain.catalogue import PHYSICAL, Catalogue, Change, How, Thing, 
 PART = re.compile(r'"(?:[^"]|"")*"|[^."\s]+')
 """One part of a dotted name, quoted or not."""
 
+DOTTED = re.compile(r'(?:"(?:[^"]|"")*"|[\w$]+)(?:\.(?:"(?:[^"]|"")*"|[\w$]+))*')
+"""A name with its schema, or a word."""
+
 HOLDS_ROWS = frozenset({"table", "foreign_table", "sequence"})
 """What cannot be dropped and made again without losing something."""
 
@@ -174,7 +177,7 @@ class Look:
         return self.before.get(key) != self.after.get(key)
 
     def _renames(self, raw: list[Change]) -> dict[str, str]:
-        """Former full names and own names, with the new ones, longest first."""
+        """Former full names and own names, with the new ones."""
         found = {}
         for change in raw:
             if change.before is not None and "name" in change.fields:
@@ -182,7 +185,7 @@ class Look:
                 if change.thing.kind in ("column", "constraint", "trigger"):
                     own = last_part(change.before.name.partition(" on ")[0])
                     found[own] = last_part(change.thing.name.partition(" on ")[0])
-        return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
+        return found
 
 
 def base_type(name: str, catalogue: Catalogue) -> str:
@@ -233,5 +236,13 @@ def _only_renamed(before: Thing, after: Thing, name: str, renames: dict[str, str
     former, now = before.facts.get(name), after.facts.get(name)
     if not renames or not isinstance(former, str) or not isinstance(now, str):
         return False
-    pattern = re.compile("|".join(rf'(?<![\w"]){re.escape(old)}(?![\w"])' for old in renames))
-    return pattern.sub(lambda match: renames[match[0]], former) == now
+    return DOTTED.sub(lambda match: _renamed(match[0], renames), former) == now
+
+
+def _renamed(name: str, renames: dict[str, str]) -> str:
+    """A dotted name with what is renamed in it: the longest beginning that is known, else each part."""
+    parts = PART.findall(name)
+    for length in range(len(parts), 0, -1):
+        if found := renames.get(".".join(parts[:length])):
+            return ".".join([found, *(renames.get(part, part) for part in parts[length:])])
+    return ".".join(renames.get(part, part) for part in parts)

@@ -12,6 +12,7 @@ from bluegreen.domain.breaks_constraints import brings_its_parent
 from bluegreen.domain.catalogue import Thing
 from bluegreen.domain.differences import Look, last_part
 from bluegreen.domain.findings import Evidence, FileVerdict, Finding, Gate
+from bluegreen.domain.inserts import filled
 from bluegreen.domain.kinds import KINDS, NEVER_RUN
 from bluegreen.domain.kinds_of_changes import NAMES as CHANGES
 from bluegreen.domain.marks import Mark
@@ -126,6 +127,7 @@ def _changes(seen: FileSeen, look: Look) -> Iterator[Finding]:
         if _answered(seen, look, mark):
             continue
         if not backfill or mark.kind == "sequence-moved":
+            mark = _by_inserts(seen, look, mark)
             table = look.table(mark.thing)
             says = f"{_named(mark.thing)} {mark.says}{_tried(seen, mark)}"
             key = table.key if table else ""
@@ -144,6 +146,20 @@ def _answered(seen: FileSeen, look: Look, mark: Mark) -> bool:
         worked = any(p.kind == "failures" and p.key == mark.thing.key and p.found == 0 for p in seen.probes)
         return worked and size is not None and size.rows > 0
     return False
+
+
+def _by_inserts(seen: FileSeen, look: Look, mark: Mark) -> Mark:
+    """A default counts for INSERTs that leave its column out: where they are known, they decide."""
+    table, now = look.table(mark.thing), look.after.get(mark.thing.key)
+    if mark.kind not in ("default-changed", "default-added") or table is None or now is None:
+        return mark
+    fills = filled(seen.queries, table.name, mark.thing.name)
+    first = not mark.thing.facts.get("default") and not now.facts.get("identity")
+    if mark.kind == "default-added" and fills is False and first:
+        return replace(mark, kind="default-changed")
+    if mark.kind == "default-changed" and fills:
+        return replace(mark, kind="default-added", says=f"{mark.says}; all known INSERTs fill it")
+    return mark
 
 
 def _tried(seen: FileSeen, mark: Mark) -> str:

@@ -175,6 +175,26 @@ def test_a_contract_is_refused_for_queries_that_are_in_use_only() -> None:
     assert told(verdict(OLD, OLD, EXPAND, queries=(stale,))) == {"query-broken": "refuse"}
 
 
+@pytest.mark.parametrize(
+    ("former", "insert", "kinds"),
+    [
+        (None, "INSERT INTO users (id) VALUES ($1)", {"default-changed": "refuse"}),
+        (None, 'insert into public."users" as u ("id", Email) values (1, 2)', {"default-added": "warn"}),
+        (None, "INSERT INTO users (SELECT id FROM others)", {"default-added": "warn"}),
+        (None, "INSERT INTO others (id) VALUES ($1)", {"default-added": "warn"}),
+        ("'x'::text", "INSERT INTO users (id, email) VALUES ($1, $2)", {"default-added": "warn"}),
+        ("'x'::text", "INSERT INTO users (id) VALUES ($1)", {"default-changed": "refuse"}),
+        ("'x'::text", "SELECT 1", {"default-changed": "refuse"}),
+    ],
+)
+def test_a_default_counts_for_inserts_that_leave_its_column_out(
+    former: str | None, insert: str, kinds: dict[str, str]
+) -> None:
+    before = {**OLD, "column:public.users.email": column("email", default=former)}
+    after = {**OLD, "column:public.users.email": column("email", default="'y'::text")}
+    assert told(verdict(before, after, queries=(QuerySeen(insert),))) == kinds
+
+
 def test_inserts_that_miss_a_column_are_refused_and_other_columns_are_a_warning() -> None:
     queries = (
         QuerySeen("INSERT INTO users (id) VALUES ($1)", 5, missing=("public.users.plan",)),

@@ -62,14 +62,12 @@ async def test_a_migration_that_breaks_the_running_version_is_refused_before_any
     stage = await _staged(make_stage, tmp_path, _0001_secret__expand=BREAKING)
     before = await _columns(stage)
     planned = await bluegreen(stage, "migrate", "plan")
-    print(planned.text)
     assert planned.code == 6
     for said in ("0001_secret.expand.sql:1", "accounts.password", "write instead"):
         assert said in planned.text, planned.text
     document = (await bluegreen(stage, "migrate", "plan", "-o", "json")).document
     assert (document["gate"], [file["gate"] for file in document["files"]]) == ("refuse", ["refuse"])
     refused = await bluegreen(stage, "deploy", "1.1.0", "-y")
-    print(refused.text)
     assert refused.code == 6
     assert "0001_secret.expand.sql:1" in refused.text
     end = await ended(stage, "current")
@@ -77,7 +75,6 @@ async def test_a_migration_that_breaks_the_running_version_is_refused_before_any
     assert await _columns(stage) == before
     assert await colours_served(stage) == {"blue"}
     by_hand = await bluegreen(stage, "migrate", "up")
-    print(by_hand.text)
     assert by_hand.code == 6
     assert await _columns(stage) == before
 
@@ -88,31 +85,32 @@ async def test_expand_backfill_and_contract_over_three_deployments_close_the_way
     stage = await _staged(make_stage, tmp_path, _0001_display_name__expand=DISPLAY_NAME)
     async with crowd(stage, rate=30.0):
         assert (await ended(stage, await deploy(stage, "1.1.0"))).phase == "LIVE"
-        await _write(stage, _0002_greeting__expand=GREETING, _0002_greeting__backfill=FILL, _0002_greeting__contract=DROP)
+        await _write(
+            stage, _0002_greeting__expand=GREETING, _0002_greeting__backfill=FILL, _0002_greeting__contract=DROP
+        )
         second = await ended(stage, await deploy(stage, "1.1.1"))
         assert second.phase == "LIVE", second.reason
         told = [event.name for event in await events(stage, second.id)]
         assert "backfill.finished" in told
         assert "migration.held_back" in told
     open_way = await bluegreen(stage, "status")
-    print(open_way.text)
     assert "1.1.0 may serve again" in open_way.text
     plan = await bluegreen(stage, "plan", "1.1.2", "--contract")
-    print(plan.text)
     assert "from then on 1.1.1 cannot serve again" in plan.text
     third = await bluegreen(stage, "deploy", "1.1.2", "-y", "--contract", "--wait-final")
-    print(third.text)
     assert third.code == 0
     assert not any("legacy" in column for column in await _columns(stage))
     refused = await bluegreen(stage, "rollback")
-    print(refused.text)
     assert refused.code == 6
-    for said in ("1.1.1 cannot serve on this schema any more", "0002_greeting.contract", "backup restore-command olympus"):
+    for said in (
+        "1.1.1 cannot serve on this schema any more",
+        "0002_greeting.contract",
+        "backup restore-command olympus",
+    ):
         assert said in refused.text, refused.text
     async with asyncio.timeout(20.0):
-        while "1.1.1 cannot serve again" not in (closed := await bluegreen(stage, "status")).text:
+        while "1.1.1 cannot serve again" not in (await bluegreen(stage, "status")).text:
             await asyncio.sleep(0.2)
-    print(closed.text)
     older = await bluegreen(stage, "deploy", "1.0.0", "-y")
     assert older.code == 6
 
@@ -124,17 +122,14 @@ async def test_contract_by_hand_shows_what_it_closes_and_refuses_while_the_other
     assert (await ended(stage, await deploy(stage, "1.1.0"))).phase == "LIVE"
     await _write(stage, _0001_display_name__contract=DROP)
     shown = await bluegreen(stage, "migrate", "contract")
-    print(shown.text)
     assert shown.code == 2
     assert "1.0.0 cannot serve again" in shown.text
     assert (await bluegreen(stage, "env", "up", "blue", "1.0.0")).code == 0
     running = await bluegreen(stage, "migrate", "contract", "-y")
-    print(running.text)
     assert running.code == 5
     assert "blue still runs 1.0.0" in running.text
     assert (await bluegreen(stage, "env", "down", "blue")).code == 0
     done = await bluegreen(stage, "migrate", "contract", "-y")
-    print(done.text)
     assert done.code == 0
     assert "is applied" in done.text
     assert not any("legacy" in column for column in await _columns(stage))
@@ -147,18 +142,17 @@ async def test_files_of_a_developer_are_rehearsed_without_touching_what_is_pendi
     stage = await _staged(make_stage, tmp_path, _0001_display_name__expand=DISPLAY_NAME)
     mine = tmp_path / "mine"
     await asyncio.to_thread(mine.mkdir)
-    await asyncio.to_thread((mine / "0009_phone.expand.sql").write_text, "ALTER TABLE accounts ADD COLUMN phone text;\n")
+    await asyncio.to_thread(
+        (mine / "0009_phone.expand.sql").write_text, "ALTER TABLE accounts ADD COLUMN phone text;\n"
+    )
     allowed = await bluegreen(stage, "migrate", "plan", "--directory", str(mine))
-    print(allowed.text)
     assert allowed.code == 0
     assert "0009_phone.expand.sql" in allowed.text
     assert "0001_display_name" not in allowed.text
     await asyncio.to_thread((mine / "0010_typo.expand.sql").write_text, "ALTER TABEL accounts ADD COLUMN phone text;\n")
     typo = await bluegreen(stage, "migrate", "plan", "--directory", str(mine))
-    print(typo.text)
     assert typo.code == 6
     assert "0010_typo.expand.sql:1" in typo.text
     up = await bluegreen(stage, "migrate", "up", "--reason", "by hand")
-    print(up.text)
     assert up.code == 0
     assert any("display_name" in column for column in await _columns(stage))

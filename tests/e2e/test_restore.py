@@ -51,6 +51,9 @@ async def test_users_come_back_to_the_data_of_the_backup(restorable: Stage, data
 
     offered = await bluegreen(stage, "backup", "restore-command", id)
     assert (offered.code, "pg_restore" in offered.text) == (0, True), offered.text
+    words = ("backup", "restore-command", id, "--offline", "--config", str(stage.config))
+    alone = await bluegreen(stage, *words)
+    assert (alone.code, "pg_restore" in alone.text) == (0, True), alone.text
 
     refused = await bluegreen(stage, "backup", "restore", id, "--yes", name)
     assert refused.code == 5, refused.text

@@ -142,7 +142,7 @@ def code_of(state: State, verb: str) -> str:
     """The problem that a refusal is."""
     if not state.deployed:
         return "not-found"
-    if verb in ("deploy", "supersede", "rollback"):
+    if verb in ("deploy", "supersede", "rollback", "migrate_up"):
         return "gate-refused" if state.id == "idle, REVERTED" and verb != "rollback" else "deployment-in-progress"
     return "wrong-phase"
 

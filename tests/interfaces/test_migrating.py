@@ -1,5 +1,6 @@
 """Rehearsals and migrations by hand at the command line and over the API: texts, documents, exit codes."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -162,8 +163,9 @@ def test_files_beyond_a_mebibyte_are_refused(served: Served, app: dict[str, Any]
 
 
 async def test_a_body_beyond_a_mebibyte_is_refused_by_the_daemon_too(served: Served, app: dict[str, Any]) -> None:
-    body = {"files": {"0001_a.expand.sql": "x" * (1 << 20)}}
-    async with session(served.path) as client, client.post("/v1/migrations/plan", json=body) as answer:
+    body = io.BytesIO(json.dumps({"files": {"0001_a.expand.sql": "x" * (1 << 20)}}).encode())
+    as_json = {"Content-Type": "application/json"}
+    async with session(served.path) as client, client.post("/v1/migrations/plan", data=body, headers=as_json) as answer:
         assert (answer.status, (await answer.json())["detail"]) == (413, "The body is larger than 1024 KiB.")
     assert app["calls"] == []
 

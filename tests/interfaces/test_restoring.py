@@ -88,7 +88,7 @@ def test_without_the_daemon_they_are_made_by_the_program_itself(served: Served, 
     assert gone.exit_code == 3
     assert f"bluegreen backup restore-command {BACKUP.id} --offline" in gone.stderr
     asked: list[tuple[Path, str]] = []
-    shell = Shell(offline_commands=lambda _, file, id: asked.append((file, id)))
+    shell = Shell(offline_commands=lambda _, file, backup: asked.append((file, backup)))
     words = ["backup", "restore-command", BACKUP.id, "--offline", "--config", str(tmp_path / "c.toml")]
     assert CliRunner().invoke(bluegreen, words, obj=shell).exit_code == 0
     assert asked == [(tmp_path / "c.toml", BACKUP.id)]
@@ -199,7 +199,7 @@ def test_tables_are_told_apart() -> None:
             BEGAN,
         )
     )
-    for words in ("a: 5 rows then and now, but not the same ones", "c: 5 rows then, about 9 now", "and 1 more (-o json)"):
+    for words in ("a: 5 rows then and now, but not the same ones", "c: 5 rows then, about 9 now", "and 1 more (-o"):
         assert words in shown
     empty = restoring_lines.loss_lines(replace(LOSSES, tables=()), BEGAN)
     assert "every row is as it was then" in "\n".join(empty)

@@ -68,8 +68,7 @@ class Batches:
             if kept:
                 raise self._never_ends(changed, kept)
             seconds = monotonic() - began
-            pass
-        rows = await cursors.advance(self._connection, self._job, last, upper, changed, size, seconds)
+            rows = await cursors.advance(self._connection, self._job, last, upper, changed, size, seconds)
         return Batch(upper, changed, rows, monotonic() - began)
 
     async def _upper(self, last: str | None, size: int) -> str | None:

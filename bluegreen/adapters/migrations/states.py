@@ -58,7 +58,7 @@ def _of_source(database: str, source: Source, rows: Mapping[Key, Row]) -> list[M
         return [_of_command(database, source)]
     with_file = {_key(source, file) for file in files}
     gone = [replace(_state(row), missing=_had_file(row)) for key, row in ours.items() if key not in with_file]
-    highest = max((number_of(version) for _, version, _ in ours if version[:1].isdigit()), default=0)
+    highest = max((number_of(row.applied.version) for row in ours.values() if _had_file(row)), default=0)
     states = [_of_file(database, source, file, ours, highest) for file in files]
     return [*gone, *(replace(state, held=_why_held(state, states)) for state in states)]
 

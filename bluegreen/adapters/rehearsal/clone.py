@@ -128,6 +128,17 @@ async def cut_off(copy: Connection) -> None:
         await copy.execute(f"ALTER FOREIGN DATA WRAPPER {record['name']} NO HANDLER")
 
 
+async def populate(copy: Connection) -> tuple[str, ...]:
+    """Fill the materialised views: many statements want them populated."""
+    failed = []
+    for record in await copy.fetch(own("unpopulated")):
+        try:
+            await copy.execute(f"REFRESH MATERIALIZED VIEW {record['name']}")
+        except asyncpg.PostgresError as exc:
+            failed.append(f"materialised view {record['name']} is empty on the copy: {describe(exc)}")
+    return tuple(failed)
+
+
 async def _one_by_one(connection: Connection, text: str, timeout: float) -> tuple[str, ...]:
     failed = []
     for statement in await asyncio.to_thread(split, text):

@@ -131,7 +131,8 @@ class Rehearsals:
             half_done=run.half_done,
             with_rows=stage.copied == "backup",
         )
-        stage.catalogue = await look(stage.desk, positions=True)
+        moved = stage.writes.before or run.doubts or run.failed  # sequences, even where all is taken back
+        stage.catalogue = await look(stage.desk, positions=True) if moved else run.after
         return _verdict(task, stage, seen)
 
     async def _run(self, task: Task, release: Release, stage: Stage) -> Run:

@@ -5,16 +5,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
-
 from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.clients import Clients
-from bluegreen.adapters.postgres.connections import Access, Connection, application_name, describe
+from bluegreen.adapters.postgres.connections import Access, Connection, application_name
 from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.postgres.scratch import scratch
 from bluegreen.adapters.rehearsal import live_queries, seeds, sizes, tools
 from bluegreen.adapters.rehearsal.books import copy_books
-from bluegreen.adapters.rehearsal.clone import Cloner, cut_off
+from bluegreen.adapters.rehearsal.clone import Cloner, cut_off, populate
 from bluegreen.adapters.rehearsal.live_queries import LiveQueries
 from bluegreen.adapters.rehearsal.roles import WAITING, Login, temporary_role
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
@@ -167,10 +165,12 @@ class Stages:
             stage.not_seen.append("no superuser: which locks a tool takes could not be seen")
         stage.books = self.has_tools and stage.copied == "schema"
         await stage.sow()
-        stage.not_seen += await _refresh(desk)
+        stage.not_seen += await populate(desk)
         stage.not_seen += await stage.live.prepare(desk)
-        stage.not_seen += await stage.writes.prepare(desk, await look(desk))
-        stage.catalogue = await look(desk, positions=True)  # a write that is taken back has moved sequences
+        stage.catalogue = await look(desk, positions=True)
+        stage.not_seen += await stage.writes.prepare(desk, stage.catalogue)
+        if stage.writes.before:  # what was taken back has moved sequences
+            stage.catalogue = await look(desk, positions=True)
         stage.tables = [key for key, thing in stage.catalogue.items() if thing.kind == "table"]
 
 
@@ -187,14 +187,3 @@ async def _usable(login: Login | None, copy: Access, said: list[str]) -> Login |
             f" may also change production; only that production is unchanged was looked at: {exc.detail}"
         )
         return None
-
-
-async def _refresh(desk: Connection) -> tuple[str, ...]:
-    """Fill the materialised views: many statements want them populated."""
-    failed = []
-    for record in await desk.fetch(own("unpopulated")):
-        try:
-            await desk.execute(f"REFRESH MATERIALIZED VIEW {record['name']}")
-        except asyncpg.PostgresError as exc:
-            failed.append(f"materialised view {record['name']} is empty on the copy: {describe(exc)}")
-    return tuple(failed)

@@ -26,8 +26,8 @@ SHOWN = 60
 
 HARMLESS = (
     "plpgsql", "btree_gin", "btree_gist", "citext", "cube", "earthdistance", "fuzzystrmatch", "hstore", "intarray",
-    "isn", "ltree", "pg_stat_statements", "pg_trgm", "pgcrypto", "postgis", "seg", "tablefunc", "tcn", "tsm_system_rows",
-    "tsm_system_time", "unaccent", "uuid-ossp", "vector",
+    "isn", "ltree", "pg_stat_statements", "pg_trgm", "pgcrypto", "postgis", "seg", "tablefunc", "tcn",
+    "tsm_system_rows", "tsm_system_time", "unaccent", "uuid-ossp", "vector",
 )  # fmt: skip
 """Extensions with which nothing can be done outside of the database."""
 
@@ -76,10 +76,10 @@ class Writes:
 def _busy(catalogue: Catalogue) -> Iterator[Thing]:
     """The tables on which something runs when they are written."""
     bare = (thing.name.partition("(")[0] for thing in catalogue.values() if thing.kind == "function")
-    functions = [re.compile(rf"(?<![\w.]){re.escape(name)}\(") for name in dict.fromkeys(bare)]
+    call = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, dict.fromkeys(bare))) or '(?!)'})\(")
     busy = {
         thing.of for thing in catalogue.values()
-        if thing.kind in RUNS or any(function.search(text) for text in _code(thing) for function in functions)
+        if thing.kind in RUNS or any(call.search(text) for text in _code(thing))
     }  # fmt: skip
     for key in sorted(busy):
         table = catalogue.get(key)
@@ -131,4 +131,3 @@ async def _try(copy: Connection, table: Thing, statement: str, shown: str) -> Qu
     finally:
         await transaction.rollback()
     return QuerySeen(shown)
-

@@ -17,6 +17,7 @@ from tests.adapters.sites import RELEASE, Site, until_true
 
 pytestmark = pytest.mark.real
 ROWS = 3_000
+OURS = "FROM pg_stat_activity WHERE application_name LIKE 'bluegreen app/%' AND datname = current_database()"
 
 
 @pytest.fixture(params=["site", "site18"])
@@ -266,12 +267,11 @@ async def test_stopped_by_a_person_it_says_so_holds_nothing_and_goes_on_from_the
     assert (kept.state, kept.rows_done) == (wanted, stopped.rows_done)
     assert (await site.ledger("0001_display"))["state"] == "interrupted"
     async with site.database().locked():
-        assert (
-            await site.value("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'bluegreen app/%'") == 0
-        )
+        assert await site.value(f"SELECT count(*) {OURS}") == 0
     ear = Ear()
     assert (await fill(site, ear, deployment="d2")).rows_done == ROWS
     assert ear.heard[0].rows_done == stopped.rows_done
+    assert ear.heard[1].rows_done > stopped.rows_done, "the first batch begins where the last one ended"
     assert await site.value(EVERY_ROW_ONCE) == 0
 
 
@@ -300,7 +300,7 @@ async def test_a_daemon_that_ends_leaves_it_interrupted_between_two_batches(site
 
 async def test_a_connection_that_breaks_is_replaced_and_counts_nothing_twice(site: Site) -> None:
     await users(site, ROWS)
-    breaking = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bluegreen app/%'"
+    breaking = f"SELECT pg_terminate_backend(pid) {OURS}"
     breaks: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as group:
 

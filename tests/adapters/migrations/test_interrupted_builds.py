@@ -10,17 +10,17 @@ import pytest
 
 from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.migrations import MigrationPhase
 from tests.adapters.migrations.nursery import Nursery, nursery
-from tests.adapters.sites import Site, until_true
+from tests.adapters.sites import RELEASE, Site
 
 pytestmark = pytest.mark.real
 
 SCHEMA = "CREATE TABLE t (a int, b int); INSERT INTO t SELECT g, g FROM generate_series(1, 50000) AS g"
 TIMES = 20
-INDEXES = 20
-FILE = "-- bluegreen: no-transaction\n" + "".join(
-    f"CREATE {'UNIQUE ' * (number % 2)}INDEX CONCURRENTLY i{number} ON t (a, b);\n" for number in range(INDEXES)
-)
+INDEXES = 10
+"""In one file; there is another whenever one is done."""
+
 BUILD = "query LIKE 'CREATE%CONCURRENTLY%' AND state = 'active' AND datname = current_database()"
 HELD_UP_BY = ("BEGIN; UPDATE t SET b = b WHERE a = 1", "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1", "SELECT 1")
 """A writer stops a build at its beginning, an old snapshot at its end; the third stops nothing."""
@@ -40,9 +40,9 @@ async def _cut_off(site: Site, chance: random.Random) -> bool:
     """End the session that builds, from outside; whether it was in time."""
     async with asyncio.TaskGroup() as group:
         task = group.create_task(_fails(site), name="apply")
-        await until_true(site, f"SELECT count(*) > 0 FROM pg_stat_activity WHERE {BUILD}")
-        await asyncio.sleep(chance.uniform(0.0, 0.1))
-        await until_true(site, f"SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE {BUILD}")
+        while not task.done():
+            await asyncio.sleep(chance.uniform(0.0, 0.1))
+            await site.value(f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {BUILD}")
     return task.result()
 
 
@@ -60,22 +60,36 @@ async def _killed(daemons: Nursery, site: Site, chance: random.Random) -> bool:
     return code != 0
 
 
+async def _to_do(site: Site, files: list[str]) -> None:
+    """See to it that there is something to build."""
+    if files and await site.database().pending(MigrationPhase.EXPAND, RELEASE):
+        return
+    version = f"{len(files) + 1:04}_indexes"
+    builds = (
+        f"CREATE {'UNIQUE ' * (number % 2)}INDEX CONCURRENTLY i{len(files)}_{number} ON t (a, b);\n"
+        for number in range(INDEXES)
+    )
+    site.write(f"{version}.expand.sql", "-- bluegreen: no-transaction\n" + "".join(builds))
+    files.append(version)
+
+
 @pytest.mark.timeout(300)
 async def test_interrupted_twenty_times_no_invalid_index_stays(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     chance = random.Random(20)
     async with nursery(postgres, tmp_path, SCHEMA) as daemons, daemons.site() as site:
-        site.write("0001_indexes.expand.sql", FILE)
-        left = []
-        for number in range(TIMES):
+        files: list[str] = []
+        left, number, interrupted = [], 0, 0
+        while interrupted < TIMES:
+            await _to_do(site, files)
             async with held_up(site, HELD_UP_BY[number % 3]):
-                cut = await (_killed(daemons, site, chance) if number % 2 else _cut_off(site, chance))
-            assert cut, f"all indexes were built before interruption {number + 1}"
+                interrupted += await (_killed(daemons, site, chance) if number % 2 else _cut_off(site, chance))
             left.append(await site.value(INVALID))
+            number += 1
         assert any(left), "no interruption left an INVALID index: the test shows nothing"
         await site.apply()
         assert await site.value(INVALID) == 0
-        assert (
-            await site.value("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid") == INDEXES
-        )
-        row = await site.ledger("0001_indexes")
-        assert (row["state"], row["statements_done"], row["in_flight"]) == ("done", INDEXES, False)
+        built = await site.value("SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid")
+        assert built == INDEXES * len(files)
+        for version in files:
+            row = await site.ledger(version)
+            assert (row["state"], row["statements_done"], row["in_flight"]) == ("done", INDEXES, False)

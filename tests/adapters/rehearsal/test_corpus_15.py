@@ -9,7 +9,7 @@ from tests.adapters.rehearsal import claims
 from tests.adapters.rehearsal.claims import Judged
 from tests.debian_postgres import debian_postgres
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

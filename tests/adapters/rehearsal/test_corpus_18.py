@@ -8,7 +8,7 @@ from bluegreen.demo.postgres import EmbeddedPostgres
 from tests.adapters.rehearsal import claims
 from tests.adapters.rehearsal.claims import Judged
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

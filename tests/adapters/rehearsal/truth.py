@@ -221,7 +221,7 @@ async def ask(connection: Connection, query: Query) -> Answer:
     except asyncpg.PostgresError as exc:
         return Answer(sqlstate=str(exc.sqlstate), message=str(exc))
     columns = tuple(attribute.name for attribute in statement.get_attributes())
-    return Answer(columns, tuple(tuple(row.values()) for row in rows), statement.get_statusmsg())
+    return Answer(columns, tuple(tuple(row.values()) for row in rows), statement.get_statusmsg() or "")
 
 
 TABLES = """
