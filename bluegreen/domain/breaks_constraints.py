@@ -11,7 +11,7 @@ from bluegreen.domain.marks import Mark, said
 
 ADDED = {"c": "check-added", "p": "unique-added", "u": "unique-added", "f": "foreign-key-added", "x": "exclusion-added"}
 WORDS = {"c": "CHECK", "p": "PRIMARY KEY", "u": "UNIQUE", "f": "FOREIGN KEY", "x": "EXCLUDE"}
-KEY_COLUMNS = re.compile(r"\((?P<columns>[^()]*)\)")
+KEY_COLUMNS = re.compile(r"\A[^()]*\((?P<columns>[^()]*)\)")
 ACTS = re.compile(r"ON (?:DELETE|UPDATE) (?:CASCADE|SET (?:NULL|DEFAULT))")
 
 
@@ -143,7 +143,7 @@ def _added(look: Look, constraint: Thing) -> Iterator[Mark]:
 def _same_key(look: Look, of: str, definition: str) -> bool:
     """Whether a unique index on just these columns was there (ADD CONSTRAINT … USING INDEX)."""
     columns = set(key_columns(definition))
-    return any(
+    return bool(columns) and any(
         thing.kind == "index"
         and bool(thing.facts.get("unique"))
         and " WHERE " not in index_form(thing)

@@ -82,7 +82,6 @@ class Backup(Section):
         examples=[["/usr/local/bin/copy-off-host", "{file}"]],
     )
 
-
     @field_validator("verify", mode="before")
     @classmethod
     def _list_proves_nothing(cls, given: object) -> object:

@@ -200,7 +200,7 @@ class Outside:
         self.users = Users(self.balancer)
         self.log = MemorySignals(self.clock, "extra")
         self.runners = {BLUE: Runner(self, BLUE, "1.0.0"), GREEN: Runner(self, GREEN)}
-        self.readiness = tuple(Ready(self, name) for name in SERVICES)
+        self.readiness: tuple[MemoryReadiness, ...] = tuple(Ready(self, name) for name in SERVICES)
         self.smoke = MemoryCheck("login works")
         self.database = MemoryDatabase(now=self.clock.now)
         self.notifier = MemoryNotifier()

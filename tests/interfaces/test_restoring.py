@@ -149,9 +149,7 @@ def test_what_is_refused_says_why(served: Served, restoring: Restoring, error: E
     assert str(error) in failed.stderr
 
 
-def test_at_a_terminal_the_name_is_typed(
-    served: Served, restoring: Restoring, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_a_terminal_the_name_is_typed(served: Served, restoring: Restoring, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "at_a_terminal", lambda: True)
     words, told = ["backup", "restore", BACKUP.id, "--stop-colours"], {"BLUEGREEN_SOCKET": str(served.path)}
     refused = CliRunner().invoke(bluegreen, words, env=told, input="yes\n")

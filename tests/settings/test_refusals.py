@@ -134,8 +134,10 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one(write: Write, adde
         ),
         (
             '[backup]\nverify = "list"',
-            '+1: backup.verify: "list" proves nothing: pg_restore --list reads the table of contents and passes a '
-            'truncated dump; take "restore", or "decode" where there is no room for a copy',
+            (
+                '+1: backup.verify: "list" proves nothing: pg_restore --list reads the table of contents and passes a '
+                'truncated dump; take "restore", or "decode" where there is no room for a copy'
+            ),
         ),
         ('[backup]\nafter = ["copy", "{flie}"]', "+1: backup.after: {flie} is not filled in here; what is: {file}"),
         (

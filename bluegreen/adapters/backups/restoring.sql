@@ -34,6 +34,7 @@ SELECT coalesce(string_agg(subname, ', '), '') FROM pg_subscription
 WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- name: exists
+-- Whether the server has a database of this name.
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1);
 
 -- name: likeness

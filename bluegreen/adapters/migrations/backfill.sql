@@ -49,9 +49,11 @@ RETURNING rows_done;
 UPDATE bluegreen.backfill SET last_key = NULL, updated_at = clock_timestamp() WHERE source = $1 AND version = $2;
 
 -- name: total
+-- How many rows a backfill expects to change.
 UPDATE bluegreen.backfill SET rows_total = $3 WHERE source = $1 AND version = $2;
 
 -- name: ended
+-- How a backfill ended, or why it stands still.
 UPDATE bluegreen.backfill SET state = $3, error = $4, updated_at = clock_timestamp() WHERE source = $1 AND version = $2;
 
 -- name: standing

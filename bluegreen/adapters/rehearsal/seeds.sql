@@ -62,11 +62,13 @@ JOIN pg_sequence AS s ON s.seqrelid = to_regclass(wanted.name)
 WHERE coalesce(wanted.last, s.seqstart) BETWEEN s.seqmin AND s.seqmax;
 
 -- name: populated
+-- Materialised views that hold rows.
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND c.relispopulated ORDER BY c.oid;
 
 -- name: unpopulated
+-- Materialised views without rows, in the order in which they were made.
 SELECT format('%I.%I', n.nspname, c.relname) AS name
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND NOT c.relispopulated ORDER BY c.oid;

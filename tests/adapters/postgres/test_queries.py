@@ -19,7 +19,7 @@ CODE = {path: path.read_text() for path in ADAPTERS.glob("*/*.py")}
 def test_a_query_is_one_statement_with_a_description_and_is_used(path: Path, name: str) -> None:
     text = re.split(rf"^-- name: {name}$", path.read_text(), flags=re.MULTILINE)[1].split("-- name: ")[0].strip()
     assert text.startswith("-- ")
-    assert len(postgast.parse(text).stmts) == 1
+    assert len(postgast.parse(re.sub(r"\{\w+\}", "x", text)).stmts) == 1  # what differs by version is filled in
     assert any(f'("{name}")' in code for code in CODE.values())
 
 

@@ -4,7 +4,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.adapters.rehearsal.stages import PHASES, RehearsalRules
+from bluegreen.adapters.rehearsal.rules import RehearsalRules
+from tests.adapters.rehearsal.stages import PHASES
 from tests.adapters.sites import RELEASE, Site
 
 
