@@ -1,5 +1,7 @@
 """`migrate backfill`, and what people do with one that runs: pause, resume, cancel."""
 
+from dataclasses import replace
+
 from bluegreen.app import planning, rehearsals
 from bluegreen.app.backfilling import fill
 from bluegreen.app.errand import Errand
@@ -15,9 +17,6 @@ from bluegreen.ports_database import Database
 
 STOPS_WITHIN = 15.0
 """Seconds that a batch may take to its end before the answer says that it goes on."""
-
-OPEN = (BackfillState.PAUSED, BackfillState.INTERRUPTED, BackfillState.FAILED)
-"""Not done, and run by nobody."""
 
 Due = tuple[Database, Migration]
 
@@ -35,12 +34,15 @@ class BackfillOrders(Upkeep):
 
     async def backfill(self, caller: Caller, label: str = "", reason: str = "") -> tuple[Progress, ...]:
         """Run what has rows to do, or one of them, alone, one after the other, until it is done or a person stops it.
-        Raises DeploymentInProgress, GateRefused, MigrationFailed, LockBusy, NotFound."""
+        Raises DeploymentInProgress, WrongPhase where the expand of all that is due is pending,
+        GateRefused, MigrationFailed, LockBusy, NotFound."""
         due = await self._due_backfills(label)
         if not due:
             return await self._known_backfills(label)
+        release = await self._filled_for()
+        due = await _expanded(due, release)
         row = self._hand_row(caller, "migrate backfill", reason, after=", ".join(m.label for _, m in due))
-        errand = Errand(self._engine, await self._filled_for(), f"backfill by hand ({caller.who})", caller.who)
+        errand = Errand(self._engine, release, f"backfill by hand ({caller.who})", caller.who)
         async with self._alone(row, f"backfill by hand ({caller.who})"):
             await self._rehearse_backfills(errand, due)
             done: list[Progress] = []
@@ -55,6 +57,8 @@ class BackfillOrders(Upkeep):
         filling = self._world.filling
         if filling.waits and filling.now is not None:
             return (filling.now,)
+        if not filling.runs and (paused := await self._paused_backfills()):
+            return paused
         return await self._stop_backfill(caller, BackfillState.PAUSED, "pause", reason)
 
     async def resume_backfill(self, caller: Caller, reason: str = "") -> tuple[Progress, ...]:
@@ -65,8 +69,8 @@ class BackfillOrders(Upkeep):
             progress = filling.now
             await self._world.journal.audit(self._backfill_row(caller, "resume", progress, reason))
             filling.resume()
-            return (progress,)
-        paused = [each for each in await self.backfills() if each.state is BackfillState.PAUSED]
+            return (replace(progress, state=BackfillState.RUNNING),)
+        paused = await self._paused_backfills()
         if not paused:
             raise WrongPhase("no backfill is paused", next=("bluegreen migrate backfill",))
         done: list[Progress] = []
@@ -83,8 +87,8 @@ class BackfillOrders(Upkeep):
             progress = filling.now
             await self._world.journal.audit(self._backfill_row(caller, "cancel", progress, reason))
             filling.stop(BackfillState.CANCELLED, caller.who)
-            return (progress,)
-        found = [each for each in await self.backfills() if each.state in OPEN]
+            return (replace(progress, state=BackfillState.CANCELLED),)
+        found = [each for each in await self.backfills() if each.left_lying]
         if not found:
             raise WrongPhase("no backfill runs or is paused", next=("bluegreen migrate status",))
         for progress in found:
@@ -92,6 +96,9 @@ class BackfillOrders(Upkeep):
             await self._world.databases[progress.database].cancel_backfill(progress.source, progress.version)
         labels = {progress.label for progress in found}
         return tuple(each for each in await self.backfills() if each.label in labels)
+
+    async def _paused_backfills(self) -> tuple[Progress, ...]:
+        return tuple(each for each in await self.backfills() if each.state is BackfillState.PAUSED)
 
     async def _stop_backfill(
         self, caller: Caller, state: BackfillState, verb: str, reason: str
@@ -149,6 +156,21 @@ class BackfillOrders(Upkeep):
         return self._hand_row(
             caller, f"migrate backfill {verb}", reason, before=str(progress.state), after=progress.label
         )
+
+
+async def _expanded(due: list[Due], release: Release) -> list[Due]:
+    """Those whose own expand is done: the others have no column yet to fill."""
+    databases = {database.name: database for database, _ in due}
+    waiting = {
+        (name, expand.source, expand.version)
+        for name, database in databases.items()
+        for expand in await database.pending(MigrationPhase.EXPAND, release)
+    }
+    ready = [(database, m) for database, m in due if (database.name, m.source, m.version) not in waiting]
+    if not ready:
+        labels = ", ".join(m.label for _, m in due)
+        raise WrongPhase(f"{labels}: the expand of the same name must be done first", next=("bluegreen migrate up",))
+    return ready
 
 
 def _names(migration: Migration) -> tuple[str, ...]:

@@ -92,9 +92,9 @@ async def fill(work: Work, database: Database, migration: Migration, watch: Watc
     work.note(f"{label} waits for its turn")
     async with work.world.turn.taken(f"{label} is being run for {work.purpose}"), database.locked():
         filling.begin(_at_first(migration))
-        work.note(f"{label} is running")
-        await work.tell("backfill.begun", migration=label, database=database.name)
         try:
+            work.note(f"{label} is running")
+            await work.tell("backfill.begun", migration=label, database=database.name)
             progress = await _told(work, database, migration, users(watch))
         except BluegreenError as exc:
             await work.tell("backfill.failed", migration=label, reason=exc.detail, severity="warning")

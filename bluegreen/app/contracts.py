@@ -12,7 +12,7 @@ from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.app.work import Work
 from bluegreen.app.world import World
-from bluegreen.domain.errors import RequestRefused, StepFailed
+from bluegreen.domain.errors import BluegreenError, RequestRefused, StepFailed
 from bluegreen.domain.findings import Gate, Rehearsal
 from bluegreen.domain.migrations import Migration, MigrationPhase, MigrationState
 from bluegreen.domain.plans import Release
@@ -45,9 +45,11 @@ async def contract(run: Run) -> str:
     for due in dues:
         for label, reason in due.held:
             await run.tell("migration.held_back", migration=label, reason=reason)
-    done, further = await apply(run, dues, run.deployment.old)
+    done, further, failure = await apply(run, dues, run.deployment.old)
     if done:
-        await _prove(run, done)
+        await _prove(run, done, failure)
+    if failure is not None:
+        raise also(failure, done, "bluegreen migrate contract")
     rehearsals.refuse(Rehearsal((*refused.refused, *further.refused)))
     return "; ".join(filter(None, [_named("filled", filled), _named("applied", done)])) or "nothing was due"
 
@@ -58,27 +60,52 @@ async def look(world: World, release: Release, serving: str, objection: Objectio
     return tuple([await _look(database, release, serving, objection, known) for database in world.databases.values()])
 
 
-async def apply(work: Work, dues: tuple[Due, ...], idle: Colour) -> tuple[list[str], Rehearsal]:
+async def apply(work: Work, dues: tuple[Due, ...], idle: Colour) -> tuple[list[str], Rehearsal, BluegreenError | None]:
     """Run what is due, after a fresh backup and a rehearsal, while no session of `idle` is open. Returns the labels,
-    and the rehearsal: what it refused was left out, with all that follows it in that database."""
+    whole or in part; the rehearsal: what it refused was left out, with all that follows it in that database; and what
+    went wrong once the first might have been applied: then whoever serves is to be proved on it all the same."""
     databases = [work.world.databases[due.database] for due in dues if due.due]
     if not databases:
-        return [], Rehearsal()
+        return [], Rehearsal(), None
     for database in databases:
         how = await refuse_sessions(work.world, database, idle)
         await work.tell("sessions.checked", database=database.name, how=how)
     backups = await schema.back_up(work, databases)
     rehearsal = await rehearsals.rehearse(work, CONTRACT, backups)
     labels: list[str] = []
-    for due, database in zip([due for due in dues if due.due], databases, strict=True):
-        wanted = _until_refused(due, rehearsal)
-        for migration in due.due[len(wanted) :]:
-            await work.tell("migration.held_back", migration=migration.label, reason="its rehearsal refuses it")
-        await refuse_sessions(work.world, database, idle)  # backups take long: somebody may have come back meanwhile
-        labels += await schema.apply(
-            work, database, MigrationPhase.CONTRACT, rehearsals.verdicts(rehearsal), frozenset(wanted)
-        )
-    return labels, _of_due(dues, rehearsal)
+    try:
+        for due, database in zip([due for due in dues if due.due], databases, strict=True):
+            labels += await _apply(work, due, database, rehearsal, idle)
+    except BluegreenError as exc:
+        return await _left(work, labels), _of_due(dues, rehearsal), exc
+    return labels, _of_due(dues, rehearsal), None
+
+
+async def _apply(work: Work, due: Due, database: Database, rehearsal: Rehearsal, idle: Colour) -> list[str]:
+    wanted = _until_refused(due, rehearsal)
+    for migration in due.due[len(wanted) :]:
+        await work.tell("migration.held_back", migration=migration.label, reason="its rehearsal refuses it")
+    await refuse_sessions(work.world, database, idle)  # backups take long: somebody may have come back meanwhile
+    return await schema.apply(
+        work, database, MigrationPhase.CONTRACT, rehearsals.verdicts(rehearsal), frozenset(wanted)
+    )
+
+
+async def _left(work: Work, labels: list[str]) -> list[str]:
+    """The contracts that a failure left behind, by the ledgers; where they do not answer, those that are known."""
+    try:
+        rows = await schema.applied(work)
+    except BluegreenError:
+        return labels
+    return [row.label for row in rows if row.phase is MigrationPhase.CONTRACT and row.begun]
+
+
+def also(failure: BluegreenError, labels: list[str], again: str) -> BluegreenError:
+    """The failure, with what stays applied, and what to type."""
+    if labels:
+        detail = f"{failure.detail}; applied and kept: {', '.join(labels)}"
+        return type(failure)(detail, next=failure.next or (again,), **failure.facts)
+    return failure
 
 
 async def refuse_sessions(world: World, database: Database, idle: Colour) -> str:
@@ -185,12 +212,13 @@ def _of_due(dues: tuple[Due, ...], rehearsal: Rehearsal) -> Rehearsal:
     return Rehearsal(tuple(v for v in rehearsal.files if (v.database, v.label) in wanted), rehearsal.not_seen)
 
 
-async def _prove(run: Run, labels: list[str]) -> None:
+async def _prove(run: Run, labels: list[str], failure: BluegreenError | None = None) -> None:
     """The release that serves is asked its checks again; a person is called, since there is no way back by itself."""
     try:
         await require_smoke(run.world, run.new_target)
     except StepFailed as exc:
-        text = f"{run.deployment.new} fails its checks since {', '.join(labels)}: {exc.detail}"
+        after = f"; and not all was applied: {failure.detail}" if failure else ""
+        text = f"{run.deployment.new} fails its checks since {', '.join(labels)}: {exc.detail}{after}"
         await run.page("contract-hurts", text, next="bluegreen backup list")
         raise StepFailed(text, next=("bluegreen backup list",)) from exc
 

@@ -53,7 +53,7 @@ async def require(world: World, release: str, serving: str) -> tuple[str, ...]:
 def refusal(found: SchemaFit) -> str:
     """Why a release may not serve, for people."""
     kept = f"the backup from before it is {found.backup}" if found.backup else "no backup from before it is kept"
-    kept += "; to restore it loses what was written since" if found.backup else ""
+    kept += "; restoring it loses what was written since" if found.backup else ""
     return (
         f"{found.release} cannot serve on this schema any more: {found.migration}, applied for {found.applied_for},"
         f" took away what it needs; {kept}"
@@ -62,8 +62,10 @@ def refusal(found: SchemaFit) -> str:
 
 def way_out(found: SchemaFit) -> tuple[str, ...]:
     """What to type where a release may not serve."""
-    restore = f"bluegreen backup restore-command {found.backup}" if found.backup else "bluegreen backup list"
-    return (restore, "bluegreen history")
+    if not found.backup:
+        return ("bluegreen backup list", "bluegreen history")
+    verbs = ("restore-command", "restore")
+    return (*(f"bluegreen backup {verb} {found.backup}" for verb in verbs), "bluegreen history")
 
 
 async def _backup_before(world: World, row: Applied) -> str:

@@ -4,16 +4,21 @@ is no way back to what serves now."""
 from dataclasses import dataclass
 
 from bluegreen.app.world import World
+from bluegreen.domain.backfills import BackfillState
 from bluegreen.domain.errors import BluegreenError
 from bluegreen.domain.migrations import Migration, MigrationPhase
 from bluegreen.domain.plans import Kind, Release, Terms
 from bluegreen.domain.rollback import why_held
 from bluegreen.ports_database import Database
 
+PAUSED = "it is paused (bluegreen migrate backfill resume)"
+AFTER_PAUSED = "one before it is paused"
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`expand` and `contract` will run, `backfill` before those; `held` are labels and why they stay pending."""
+    """`expand` and `contract` will run, `backfill` before those, but for the labels in `held`, which stay pending, each
+    with the reason."""
 
     expand: tuple[Migration, ...] = ()
     backfill: tuple[Migration, ...] = ()
@@ -23,7 +28,8 @@ class Forecast:
 
     def contracting(self, live_release: str) -> str:
         """What CONTRACTING will do, in words; "" where nothing is pending for it."""
-        parts = [f"fill {_labels(self.backfill)}" if self.backfill else ""]
+        filled = self._filled
+        parts = [f"fill {_labels(filled)}" if filled else ""]
         if self.contract:
             parts.append(f"back up, and apply {_labels(self.contract)}: from then on {live_release} cannot serve again")
         reasons = dict.fromkeys(reason for _, reason in self.held)
@@ -35,7 +41,12 @@ class Forecast:
     @property
     def does_contract(self) -> bool:
         """Whether CONTRACTING has anything to do."""
-        return bool(self.backfill or self.contract)
+        return bool(self._filled or self.contract)
+
+    @property
+    def _filled(self) -> tuple[Migration, ...]:
+        held = {label for label, _ in self.held}
+        return tuple(migration for migration in self.backfill if migration.label not in held)
 
 
 async def forecast(world: World, release: Release, kind: Kind, terms: Terms) -> Forecast:
@@ -59,16 +70,20 @@ async def forecast(world: World, release: Release, kind: Kind, terms: Terms) -> 
 
 async def _of(world: World, database: Database, release: Release, terms: Terms) -> Forecast:
     expand, backfill, contract = [await database.pending(phase, release) for phase in MigrationPhase]
+    stopped = await _stopped(database, backfill)
     if not contract:
-        return Forecast(expand, backfill)
+        return Forecast(expand, backfill, held=stopped)
     states = [s for s in (await database.schema()).migrations if s.phase is not MigrationPhase.BACKFILL]
     by_label = {state.label: state for state in states}
     here = {(migration.source, migration.version) for migration in expand}
-    due, held = [], []
+    unfilled = {(m.source, m.version) for m in backfill if m.label in dict(stopped)}
+    due, held = [], list(stopped)
     for migration in contract:
         reason = ""
         if (migration.source, migration.version) in here:
             reason = "its expand runs in this deployment"
+        elif (migration.source, migration.version) in unfilled:
+            reason = "its backfill must be done first"
         elif not (terms.contract or migration.source in world.contracts_after_standby):
             reason = "not asked for (--contract)"
         elif state := by_label.get(migration.label):
@@ -78,6 +93,16 @@ async def _of(world: World, database: Database, release: Release, terms: Terms) 
         else:
             due.append(migration)
     return Forecast(expand, backfill, tuple(due), tuple(held))
+
+
+async def _stopped(database: Database, due: tuple[Migration, ...]) -> tuple[tuple[str, str], ...]:
+    """Backfills that a deployment leaves alone, as backfilling.py does: one paused by hand, and those after it."""
+    if not due:
+        return ()
+    paused = {each.label for each in await database.backfills() if each.state is BackfillState.PAUSED}
+    labels = [migration.label for migration in due]
+    first = next((at for at, label in enumerate(labels) if label in paused), len(labels))
+    return tuple((label, PAUSED if label in paused else AFTER_PAUSED) for label in labels[first:])
 
 
 def _labels(migrations: tuple[Migration, ...]) -> str:

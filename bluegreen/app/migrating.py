@@ -24,6 +24,7 @@ from bluegreen.domain.errors import (
     StepFailed,
 )
 from bluegreen.domain.findings import FileVerdict, Finding, Gate, Rehearsal, joined
+from bluegreen.domain.kinds import KINDS
 from bluegreen.domain.migrations import Backup, MigrationKind, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Notice
@@ -72,9 +73,9 @@ class Migrating(Upkeep):
             rehearsal = await rehearsals.rehearse(errand, (MigrationPhase.EXPAND,), backups)
             rehearsals.refuse(rehearsal)
             labels, failure = await _apply(errand, databases, rehearsal)
-            proved = await self._prove(errand, live, labels) if labels else ""
+            proved = await self._prove(errand, live, labels, failure) if labels else ""
             if failure is not None:
-                raise _also(failure, labels)
+                raise contracts.also(failure, labels, "bluegreen migrate up")
         taken = tuple(backups.values())
         return MigratedByHand(tuple(labels), (), taken, rehearsal, proved, tuple(errand.warnings))
 
@@ -115,9 +116,11 @@ class Migrating(Upkeep):
             if not labels:
                 return MigratedByHand(held=held)
             await leftovers.begun(self._world, errand.purpose)
-            done, rehearsal = await contracts.apply(errand, dues, live.other)
+            done, rehearsal, failure = await contracts.apply(errand, dues, live.other)
             await leftovers.ended(self._world)
-            proved = await self._prove(errand, live, done) if done else ""
+            proved = await self._prove(errand, live, done, failure) if done else ""
+            if failure is not None:
+                raise contracts.also(failure, done, "bluegreen migrate contract")
             rehearsals.refuse(rehearsal)
         return MigratedByHand(tuple(done), held, (), rehearsal, proved, tuple(errand.warnings))
 
@@ -151,8 +154,11 @@ class Migrating(Upkeep):
         await leftovers.ended(self._world)
         return backups
 
-    async def _prove(self, errand: Errand, live: Colour, labels: Iterable[str]) -> str:
-        """Prove the live colour on what was applied; a human is called where its users are hurt."""
+    async def _prove(
+        self, errand: Errand, live: Colour, labels: Iterable[str], failure: BluegreenError | None = None
+    ) -> str:
+        """Prove the live colour on what was applied; a human is called where its users are hurt. `failure` is why not
+        all was applied."""
         terms = self._world.terms
         try:
             await require_smoke(self._world, self._world.target(live, errand.release.version))
@@ -160,7 +166,8 @@ class Migrating(Upkeep):
             if fare.hurt:
                 raise StepFailed(fare.hurt)
         except StepFailed as exc:
-            text = f"users on {live} are hurt by the changed schema ({', '.join(labels)}): {exc.detail}"
+            after = f"; and not all was applied: {failure.detail}" if failure else ""
+            text = f"users on {live} are hurt by the changed schema ({', '.join(labels)}): {exc.detail}{after}"
             await self._page("schema-hurts", text)
             raise StepFailed(text, next=("undo the migration by hand", "bluegreen backup list")) from exc
         if fare.blind:
@@ -198,7 +205,8 @@ async def _rehearsed(database: Database, release: Release, files: Mapping[str, s
             raise
         line = exc.facts.get("line")
         said = exc.detail.removeprefix(f"{name}:{line}: ").removeprefix(f"{name}: ")
-        finding = Finding("error", Gate.REFUSE, said, line=line if isinstance(line, int) else 0)
+        remedy = KINDS["error"].remedy
+        finding = Finding("error", Gate.REFUSE, said, remedy, line=line if isinstance(line, int) else 0)
         phase = next((phase for phase in MigrationPhase if f".{phase}.sql" in name), MigrationPhase.EXPAND)
         version = name.rpartition("/")[2].partition(".")[0]
         verdict = FileVerdict(database.name, "", version, phase, MigrationKind.SQL, name, "", (finding,))
@@ -218,11 +226,3 @@ async def _apply(
         except DatabaseUnreachable:
             return [], exc
     return [row.label for row in await schema.applied(errand)], None
-
-
-def _also(failure: BluegreenError, labels: list[str]) -> BluegreenError:
-    """The failure, with what stays applied."""
-    if labels:
-        detail = f"{failure.detail}; applied and kept: {', '.join(labels)}"
-        return type(failure)(detail, next=failure.next or ("bluegreen migrate up",))
-    return failure

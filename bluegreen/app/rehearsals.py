@@ -24,6 +24,9 @@ BEFORE_THE_SWITCH = (MigrationPhase.EXPAND, MigrationPhase.BACKFILL)
 NAMED = 3
 """Findings that a refusal names; `bluegreen migrate plan` and the events have all."""
 
+BRIEF = 0.1
+"""Seconds of production that an estimate does not tell apart."""
+
 TOLD = 50
 """Findings of one file that its event tells."""
 
@@ -149,7 +152,7 @@ def _estimate(finding: Finding) -> str:
     if finding.estimate_s is None:
         return ""
     low, high = finding.estimate_s
-    return f"{low:.2g}-{high:.2g} s"
+    return f"{low:.2g} to {high:.2g} s" if low >= BRIEF else f"up to {max(high, BRIEF):.2g} s"
 
 
 def _facts(verdict: FileVerdict) -> dict[str, Json]:

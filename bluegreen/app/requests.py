@@ -163,7 +163,7 @@ class SchemaFit:
 class Status:
     """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, or what is
     done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet.
-    `backfill` is the one that runs, or that a deployment waits for while it is paused."""
+    `backfill` is the one that runs, else one that was begun, is not done, and waits for somebody to go on with it."""
 
     project: str
     version: str

@@ -165,9 +165,10 @@ class Restoration:
         parts, attempt = self._database.restorations, self.progress.attempt
         again = f"bluegreen backup restore {self._backup.id}"
         try:
-            if await parts.standing(attempt) is Standing.SWAPPED:
+            if await parts.standing(attempt) is not Standing.SWAPPED:
+                error = await self._dropped(error)
+            if await parts.standing(attempt) is Standing.SWAPPED:  # maybe late: by then there was nothing to drop
                 return await parts.swap(attempt, end_sessions=False)
-            await parts.drop_beside(attempt)
         except BackupFailed as exc:
             raise BackupFailed(
                 f"{error.detail}; and how far it came cannot be seen: {exc.detail}", next=(again, *error.next)
@@ -178,6 +179,17 @@ class Restoration:
             more = "; ".join(f"{each.colour} was stopped and is not well again: {each.problem}" for each in not_started)
             error = type(error)(f"{error.detail}; {more}", next=(*error.next, "bluegreen status"), **error.facts)
         raise error
+
+    async def _dropped(self, error: BluegreenError) -> BluegreenError:
+        """Drop what is beside; the error, with what is left. Users wait for that only once a swap was tried: what is
+        left could come into service yet."""
+        try:
+            await self._database.restorations.drop_beside(self.progress.attempt)
+        except BackupFailed as exc:
+            if self.progress.step in (Step.SWAPPING, Step.STARTING):
+                raise
+            return type(error)(f"{error.detail}; and {exc.detail}", next=(*error.next, *exc.next), **error.facts)
+        return error
 
     async def _started_again(self, *, stop_at: bool = True) -> tuple[StartedAgain, ...]:
         """Start what was stopped, the live colour first. With `stop_at`, StepFailed where one cannot be started."""

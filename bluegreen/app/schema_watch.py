@@ -1,5 +1,5 @@
-"""Keeps known whether the way back by `rollback` is open, so that nobody who asks for the status waits for a database;
-and drops at the start what killed rehearsals left."""
+"""Keeps known whether the way back by `rollback` is open, and whether a backfill was left half done, so that nobody who
+asks for the status waits for a database; and drops at the start what killed rehearsals left."""
 
 import asyncio
 
@@ -8,6 +8,7 @@ from bluegreen.app.engine import Engine
 from bluegreen.app.planning import UNKNOWN
 from bluegreen.app.requests import SchemaFit
 from bluegreen.app.waiting import woken
+from bluegreen.domain.backfills import Progress
 from bluegreen.domain.errors import BluegreenError
 from bluegreen.domain.phases import Phase
 
@@ -19,11 +20,13 @@ AGE = 60.0
 
 
 class SchemaWatch:
-    """`fit` is of the release that served before the one that serves; None: there is none, or nobody could look."""
+    """`fit` is of the release that served before the one that serves; `left` a backfill that was begun, is not done,
+    and is run by nobody. None: there is none, or nobody could look."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._world = engine, engine.world
         self.fit: SchemaFit | None = None
+        self.left: Progress | None = None
         self._asked = asyncio.Event()
 
     async def run(self) -> None:
@@ -40,14 +43,18 @@ class SchemaWatch:
             await woken(self._asked, TURN)
 
     def look_again(self) -> None:
-        """Something was applied."""
+        """Something was changed that nobody sees by `_moved`."""
         self._asked.set()
 
     async def _look(self) -> None:
         try:
-            self.fit = await self._found()
+            self.fit, self.left = await self._found(), await self._left_lying()
         except BluegreenError:
-            self.fit = None  # who is away is told by others
+            self.fit = self.left = None  # who is away is told by others
+
+    async def _left_lying(self) -> Progress | None:
+        found = [each for database in self._world.databases.values() for each in await database.backfills()]
+        return next((each for each in found if each.left_lying), None)
 
     async def _found(self) -> SchemaFit | None:
         for deployment in await self._world.journal.deployments(100):

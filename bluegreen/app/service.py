@@ -15,9 +15,10 @@ from bluegreen.app.pausing import Pausing
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.reloading import Reloading, Renewal
 from bluegreen.app.repairing import Repairing
-from bluegreen.app.requests import Status
+from bluegreen.app.requests import Caller, Status
 from bluegreen.app.restore_orders import RestoreOrders
 from bluegreen.app.schema_watch import SchemaWatch
+from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
@@ -41,7 +42,20 @@ class Service(
         """Where the traffic is, and whether anything is moving."""
         picture_now = await picture.status(self._engine, self._reconciler, self._started_at)
         troubles = (*picture_now.troubles, *await self.cut_off())
-        return replace(picture_now, schema_fit=self.schema_watch.fit, troubles=troubles)
+        backfill = picture_now.backfill or self.schema_watch.left
+        return replace(picture_now, schema_fit=self.schema_watch.fit, backfill=backfill, troubles=troubles)
+
+    async def pause_backfill(self, caller: Caller, reason: str = "") -> tuple[Progress, ...]:
+        """As in BackfillOrders; the status knows of it at once."""
+        found = await super().pause_backfill(caller, reason)
+        self.schema_watch.look_again()
+        return found
+
+    async def cancel_backfill(self, caller: Caller, reason: str = "") -> tuple[Progress, ...]:
+        """As in BackfillOrders; the status knows of it at once."""
+        found = await super().cancel_backfill(caller, reason)
+        self.schema_watch.look_again()
+        return found
 
     async def troubles(self) -> tuple[str, ...]:
         """Reasons why the daemon is not fully able to work; empty = ready."""

@@ -44,6 +44,11 @@ class Progress:
     error: str = ""
 
     @property
+    def left_lying(self) -> bool:
+        """Whether it was begun, is not done, and nobody gave it up: it waits for somebody to go on with it."""
+        return self.state in (BackfillState.PAUSED, BackfillState.INTERRUPTED, BackfillState.FAILED)
+
+    @property
     def label(self) -> str:
         """How people name the migration."""
         return f"{self.source}/{self.version}.backfill"

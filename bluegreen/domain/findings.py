@@ -35,10 +35,10 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was found in a file. `kind` is a stable word with hyphens ("column-dropped"), which
-    `-- bluegreen: accept KIND reason="…"` names. `object` is the table, column or other thing by its full name,
-    `lock` in
-    Postgres's words ("ACCESS EXCLUSIVE"). `estimate_s` is how long it would take on production: from, to, in seconds.
-    `accepted` is the reason that the file gives for taking it all the same: then it no longer refuses."""
+    `-- bluegreen: accept KIND reason="…"` names. `object` is the table, column or other thing
+    by its full name, `table` the table that it is or belongs to ("": not known), `lock` what that one is locked with,
+    in Postgres's words ("ACCESS EXCLUSIVE"). `estimate_s` is how long it would take on production: from, to, in
+    seconds. `accepted` is the reason that the file gives for taking it all the same: then it no longer refuses."""
 
     kind: str
     gate: Gate
@@ -51,6 +51,7 @@ class Finding:
     estimate_s: tuple[float, float] | None = None
     evidence: tuple[Evidence, ...] = ()
     accepted: str = ""
+    table: str = ""
 
     @property
     def weight(self) -> Gate:

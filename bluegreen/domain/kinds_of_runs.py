@@ -97,12 +97,8 @@ not-rehearsed warn warn
   No copy could be made: only its text was read.
 
 production-changed refuse refuse
-  Production's schema is not the one any more that was rehearsed.
-  Find out who changed it (bluegreen migrate status), then rehearse again: bluegreen migrate plan
-
-production-changed refuse refuse
   Production was changed while it was rehearsed: by a tool that does not keep to its DSN, or by somebody else.
-  Look at what changed, then rehearse again.
+  Find out who changed it (bluegreen migrate status), then rehearse again: bluegreen migrate plan
 
 half-done refuse refuse
   It fails in the middle and leaves a part of itself behind.
@@ -147,7 +143,7 @@ rewrite warn warn
 
 index-build warn warn
   An index is built while writers of its table wait.
-  Write it into a file that begins with -- bluegreen: no-transaction, as CREATE INDEX CONCURRENTLY {name} ON …
+  Write it into a file that begins with -- bluegreen: no-transaction, as CREATE INDEX CONCURRENTLY … ON {table} …
 
 too-long-under-lock refuse refuse
   Users of a table would wait longer than a statement under a strong lock may run: it would be cut off and fail.

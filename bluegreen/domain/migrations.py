@@ -49,7 +49,8 @@ class Migration:
 @dataclass(frozen=True, slots=True)
 class Applied:
     """A row of the ledger. `release` is the one it was applied for. `gate` is what its rehearsal said ("" where there
-    was none), `accepted` the kinds of findings that its file took all the same."""
+    was none), `accepted` the kinds of findings that its file took all the same; `in_flight`: a statement was begun, and
+    its end is not known."""
 
     database: str
     source: str
@@ -66,11 +67,16 @@ class Applied:
     kind: MigrationKind = MigrationKind.SQL
     gate: str = ""
     accepted: tuple[str, ...] = ()
+    in_flight: bool = False
 
     @property
     def begun(self) -> bool:
-        """Whether it left something in the schema, whole or in part."""
-        return self.state in ("done", "running") or self.statements_done > 0
+        """Whether it left something in the database, whole or in part, or may have: of a tool that failed, and of a
+        statement in flight, nobody knows what took effect, and the batches of a backfill that stopped stay."""
+        if self.state in ("done", "running") or self.statements_done > 0 or self.in_flight:
+            return True
+        stopped = self.state in ("failed", "interrupted")
+        return stopped and (self.kind is MigrationKind.COMMAND or self.phase is MigrationPhase.BACKFILL)
 
     @property
     def label(self) -> str:

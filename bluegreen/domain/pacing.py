@@ -1,5 +1,6 @@
-"""How fast a backfill may go: batches that take a tenth of a second, a rest after each as long as itself, and much
-less where users, replicas or the table would suffer. All of it is arithmetic; who looks at the clock is elsewhere.
+"""How fast a backfill may go: batches that take a tenth of a second, a rest after each as long as itself, half of that
+where many in a row harmed nobody, and much slower where users, replicas or the table would suffer. All of it is
+arithmetic; who looks at the clock is elsewhere.
 """
 
 from collections import deque
@@ -15,8 +16,8 @@ AIM = 0.1
 LEAST_FACTOR, MOST_FACTOR = 0.5, 2.0
 """Between one batch and the next it shrinks or grows at most so much."""
 
-LONGEST_REST = 16.0
-"""Rests as long as the batch, at most so many."""
+LEAST_REST, USUAL_REST, LONGEST_REST = 0.5, 1.0, 16.0
+"""A rest, in lengths of the batch: where nobody was harmed for long, at first, and at most."""
 
 GOOD_IN_A_ROW = 20
 """Batches that harmed nobody, after which it dares half the rest again."""
@@ -43,7 +44,7 @@ class Pace:
     a row since somebody was harmed."""
 
     batch: int = FIRST
-    rests: float = 1.0
+    rests: float = USUAL_REST
     good: int = 0
 
     def after(self, seconds: float, brake: str) -> "Pace":
@@ -52,11 +53,10 @@ class Pace:
             return Pace(_within(self.batch / 2), min(self.rests * 2, LONGEST_REST))
         factor = min(max(AIM / seconds, LEAST_FACTOR), MOST_FACTOR) if seconds > 0 else MOST_FACTOR
         good = self.good + 1
-        if self.rests <= 1:
-            return Pace(_within(self.batch * factor), 1.0, good)
-        if good < GOOD_IN_A_ROW:
-            return replace(self, batch=_within(self.batch * min(factor, 1.0)), good=good)
-        return Pace(_within(self.batch * factor), max(self.rests / 2, 1.0))
+        if good >= GOOD_IN_A_ROW:
+            return Pace(_within(self.batch * factor), max(self.rests / 2, LEAST_REST))
+        most = LARGEST if self.rests <= USUAL_REST else self.batch
+        return replace(self, batch=_within(min(self.batch * factor, most)), good=good)
 
     def smaller(self) -> "Pace":
         """The pace after a batch that was given up because it took too long: that harmed nobody yet."""
@@ -64,7 +64,7 @@ class Pace:
 
     def pause(self, seconds: float) -> float:
         """Seconds of rest after a batch that took `seconds`; one that is slowed down rests as if it took the aim."""
-        return self.rests * (seconds if self.rests <= 1 else max(seconds, AIM))
+        return self.rests * (seconds if self.rests <= USUAL_REST else max(seconds, AIM))
 
 
 def _within(batch: float) -> int:

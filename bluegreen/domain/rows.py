@@ -9,7 +9,7 @@ from bluegreen.domain.catalogue import Thing
 from bluegreen.domain.differences import RELATIONS, Look, base_type, index_form, last_part
 from bluegreen.domain.expressions import cast_can_fail
 from bluegreen.domain.marks import said
-from bluegreen.domain.seen import FileSeen, StatementSeen
+from bluegreen.domain.seen import FileSeen, LockSeen, StatementSeen
 from bluegreen.domain.weights import size_of
 
 FEW = 500
@@ -94,12 +94,17 @@ def _by_key(look: Look, table: Thing, pinned: frozenset[str]) -> bool:
     return any(key and key <= pinned for key in keys)
 
 
-def written_by_code(seen: FileSeen, look: Look, statement: StatementSeen) -> Iterator[tuple[str, str, str]]:
+def written_by_code(
+    seen: FileSeen, look: Look, statement: StatementSeen, had: tuple[LockSeen, ...] = ()
+) -> Iterator[tuple[str, str, str]]:
     """Tables that a statement writes to without saying so: a function that it calls, SQL that it puts together, a
-    tool."""
+    tool. `had` are the locks that the statement before it has left: in a transaction they stay, and say nothing of
+    this one."""
     if any(kind in ABOUT for kind, _ in statement.dangers):
         return
-    locked = (lock.table for lock in statement.locks if lock.mode == "ROW EXCLUSIVE" and lock.existed)
+    locked = (
+        lock.table for lock in statement.locks if lock.mode == "ROW EXCLUSIVE" and lock.existed and lock not in had
+    )
     for key in dict.fromkeys((*locked, *statement.written)):
         table = look.before.get(key)
         if table is None or table.kind != "table":

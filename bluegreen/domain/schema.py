@@ -18,7 +18,7 @@ from bluegreen.domain.kinds_of_changes import NAMES as CHANGES
 from bluegreen.domain.marks import Mark
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.rows import ABOUT, changed_rows, existing, misfit, written_by_code
-from bluegreen.domain.seen import FileSeen, QuerySeen, StatementSeen
+from bluegreen.domain.seen import FileSeen, LockSeen, QuerySeen, StatementSeen
 from bluegreen.domain.weights import size_of, stronger, update_seconds, weights
 
 __all__ = ["NEVER_RUN", "judge"]
@@ -51,7 +51,9 @@ def judge(seen: FileSeen) -> FileVerdict:
 def _finding(
     seen: FileSeen, kind: str, message: str, object: str = "", statement: StatementSeen | None = None, table: str = ""
 ) -> Finding:
-    known = KINDS[kind]
+    known, phase = KINDS[kind], seen.migration.phase
+    # What an expand must not do is what a contract is for: "do it in a contract file" is no advice there.
+    meant = phase is MigrationPhase.CONTRACT and known.contract is not Gate.REFUSE and known.expand is Gate.REFUSE
     lock = stronger(statement.locks, table) if statement is not None and table else ""
     holder = seen.before.get(table) or seen.after.get(table)
     names = {
@@ -61,13 +63,14 @@ def _finding(
     }
     return Finding(
         kind,
-        known.gate(seen.migration.phase),
+        known.gate(phase),
         message,
-        known.remedy.format(**names),
+        "" if meant else known.remedy.format(**names),
         statement.line if statement is not None else 0,
         short(statement.text) if statement is not None else "",
         object,
         lock,
+        table=holder.name if holder else "",
     )
 
 
@@ -84,14 +87,16 @@ def _unseen(statement: StatementSeen) -> bool:
 
 
 def _dangers(seen: FileSeen, look: Look) -> Iterator[Finding]:
+    had: tuple[LockSeen, ...] = ()
     for statement in seen.statements:
         backfill = seen.migration.phase is MigrationPhase.BACKFILL
         for kind, object in statement.dangers:
             if not (backfill and kind in ABOUT):
                 yield from _danger(seen, look, statement, kind, object)
         if not backfill:
-            for kind, name, says in written_by_code(seen, look, statement):
+            for kind, name, says in written_by_code(seen, look, statement, had):
                 yield _finding(seen, kind, f"{name} {says}", name, statement, _key(look, name))
+        had = statement.locks
 
 
 def _danger(seen: FileSeen, look: Look, statement: StatementSeen, kind: str, object: str) -> Iterator[Finding]:
@@ -108,7 +113,13 @@ def _danger(seen: FileSeen, look: Look, statement: StatementSeen, kind: str, obj
         if not seen.with_rows and (says := misfit(look, object)):
             yield _finding(seen, kind, f"it {says}", "", statement)
     elif kind in KINDS and (kind not in CHANGES or _unseen(statement)):
-        yield _finding(seen, kind, f"{object or 'it'}: {KINDS[kind].meaning}", object, statement)
+        yield _finding(seen, kind, f"{object or 'it'}: {_in_a_sentence(KINDS[kind].meaning)}", object, statement)
+
+
+def _in_a_sentence(meaning: str) -> str:
+    """A meaning after a colon."""
+    first = meaning[0] if meaning[1].isupper() else meaning[0].lower()
+    return first + meaning[1:].removesuffix(".")
 
 
 def _key(look: Look, name: str) -> str:
@@ -190,8 +201,12 @@ def _errors(seen: FileSeen) -> Iterator[Finding]:
         if statement.error is None:
             continue
         error = statement.error
-        code = f" ({error.sqlstate})" if error.sqlstate else ""
-        yield _finding(seen, "not-seen" if error.needs_rows else "error", f"{error.message}{code}", "", statement)
+        code = f" ({error.sqlstate})" if error.sqlstate and error.sqlstate not in error.message else ""
+        if error.needs_rows:
+            says = f"with rows of ours on the copy: {error.message}{code}. What production's rows do is not known"
+            yield _finding(seen, "not-seen", says, "", statement)
+        else:
+            yield _finding(seen, "error", f"{error.message}{code}", "", statement)
         if seen.half_done:
             yield _finding(seen, "half-done", "what ran before this statement stays", "", statement)
 

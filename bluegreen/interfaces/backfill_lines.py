@@ -28,7 +28,7 @@ def backfill_lines(found: Sequence[Progress]) -> list[str]:
     if not found:
         return ["There is nothing to fill.", *commands(("bluegreen migrate status",))]
     items = [cleaned(progress) for progress in found]
-    further = tuple(dict.fromkeys(command for item in items for command in NEXT.get(item.state, ())))
+    further = tuple(dict.fromkeys(command for item in items for command in todo(item)))
     return [line for item in items for line in _one(item)] + commands(further)
 
 
@@ -36,6 +36,11 @@ def unfinished_lines(found: Sequence[Progress]) -> list[str]:
     """Those that are not done, for `migrate status`."""
     open_ones = [progress for progress in found if progress.state is not BackfillState.DONE]
     return backfill_lines(open_ones) if open_ones else []
+
+
+def todo(progress: Progress) -> tuple[str, ...]:
+    """What an operator probably wants of it."""
+    return NEXT.get(progress.state, ())
 
 
 def progress_line(progress: Progress) -> str:

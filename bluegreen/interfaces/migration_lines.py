@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bluegreen.app.upkeep_answers import MigrationsOf, Repaired
+from bluegreen.domain.backfills import BackfillState
 from bluegreen.domain.migrations import PENDING, MigrationState, SchemaDrift
 from bluegreen.interfaces import text
 from bluegreen.interfaces.backfill_lines import unfinished_lines
@@ -10,6 +11,8 @@ from bluegreen.interfaces.text import cleaned, commands, mark, strong
 from bluegreen.interfaces.upkeep_lines import table
 
 GLYPHS = {"done": text.DONE, "skipped": text.DONE, PENDING: text.NOTHING, "running": text.RUNNING}
+
+STOPPED = (BackfillState.PAUSED, BackfillState.CANCELLED)
 
 SHOWN = 10
 """Things that were changed past us, shown one by one; -o json has all."""
@@ -36,8 +39,10 @@ def _database_lines(database: MigrationsOf) -> list[str]:
     if database.problem:
         return [f"{mark(text.FAILED)} {database.database}: {database.problem}"]
     pending = sum(item.state == PENDING for item in database.items)
-    first = f"{strong(database.database)}: {len(database.items)} migrations, {pending} pending"
-    rows = [_migration(item) for item in database.items]
+    count = len(database.items)
+    first = f"{strong(database.database)}: {count} migration{'' if count == 1 else 's'}, {pending} pending"
+    stopped = {item.label: item.state for item in database.backfills if item.state in STOPPED}
+    rows = [_migration(item, stopped.get(item.label, "")) for item in database.items]
     notes = [f"  {item.label}: {remark}" for item in database.items for remark in _remarks(item)]
     return [
         first,
@@ -49,11 +54,12 @@ def _database_lines(database: MigrationsOf) -> list[str]:
     ]
 
 
-def _migration(item: MigrationState) -> tuple[str, ...]:
-    odd = item.changed or item.missing or item.out_of_order
+def _migration(item: MigrationState, stopped: str) -> tuple[str, ...]:
+    """One row; `stopped` where a person paused or cancelled it, of which its row in the ledger knows nothing."""
+    odd = item.changed or item.missing or item.out_of_order or stopped
     glyph = text.WARNING if odd else GLYPHS.get(item.state, text.FAILED)
     part = 0 < item.statements_done < item.statements_total
-    state = f"{item.state} ({item.statements_done} of {item.statements_total})" if part else item.state
+    state = f"{item.state} ({item.statements_done} of {item.statements_total})" if part else stopped or item.state
     held = f"{state}, held back" if item.held else state
     return glyph, item.label, held, text.moment(item.at) if item.at else "", item.deployment
 

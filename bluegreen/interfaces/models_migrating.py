@@ -18,7 +18,8 @@ class Evidence(Answer):
 
 class Finding(Answer):
     """One thing that was found: what refuses, warns or is allowed, where, on what, and what to write instead.
-    `estimate_s`: from, to, in seconds on production. `accepted`: the file's own reason for taking it."""
+    `lock` is taken on `table`, which `object` is or belongs to ("": not known). `estimate_s`: from, to, in seconds on
+    production. `accepted`: the file's own reason for taking it."""
 
     kind: str
     gate: Gate
@@ -31,6 +32,7 @@ class Finding(Answer):
     statement: str
     evidence: tuple[Evidence, ...]
     accepted: str
+    table: str
 
 
 class FileVerdict(Answer):

@@ -20,6 +20,9 @@ QUERIES = 3
 
 QUERY_LENGTH = 100
 
+INSTANT = 0.1
+"""Seconds, on production, that nobody needs to tell apart."""
+
 
 def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
     """The whole rehearsal, the verdict first."""
@@ -95,18 +98,17 @@ def _finding(name: str, finding: Finding, remedy: list[str]) -> list[str]:
 
 
 def _locked(finding: Finding) -> str:
-    return f"{finding.lock} on {finding.object}" if finding.lock and finding.object else finding.lock
+    table = finding.table or finding.object
+    return f"{finding.lock} on {table}" if finding.lock and table else finding.lock
 
 
 def _estimated(finding: Finding) -> str:
     if finding.estimate_s is None:
         return ""
     low, high = finding.estimate_s
-    return f"for {_seconds(low)}-{_seconds(high)} s"
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+    if high < INSTANT:
+        return "for a moment"
+    return f"for {duration(low)} to {duration(high)}" if low >= INSTANT else f"for up to {duration(high)}"
 
 
 def _query(evidence: Evidence) -> str:
@@ -122,5 +124,8 @@ def _unseen(rehearsal: Rehearsal) -> list[str]:
 
 def _held(held: tuple[Held, ...]) -> list[str]:
     lines = [f"  {mark(text.NOTHING)} {item.migration} stays pending: {item.reason}" for item in held]
-    filling = any("backfill" in item.reason for item in held)
-    return lines + (commands(("bluegreen migrate backfill",)) if filling else [])
+    reasons = [item.reason for item in held]
+    expanding = any("its expand" in reason and "must be done first" in reason for reason in reasons)
+    filling = any("backfill" in reason for reason in reasons)
+    todo = ["bluegreen migrate up"] * expanding + ["bluegreen migrate backfill"] * filling
+    return lines + (commands(tuple(todo)) if todo else [])

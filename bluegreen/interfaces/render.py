@@ -11,7 +11,7 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Plan
 from bluegreen.domain.traffic import Traffic
 from bluegreen.interfaces import text
-from bluegreen.interfaces.backfill_lines import progress_line
+from bluegreen.interfaces.backfill_lines import progress_line, todo
 from bluegreen.interfaces.reports import doing, next_of, version, warnings, what, why
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, paragraph, remark, strong
 
@@ -173,6 +173,8 @@ def _next_of(status: Status) -> tuple[str, ...]:
         return ("systemctl status caddy", "journalctl -u bluegreen -p warning")
     if status.traffic.colour is None or status.troubles:
         return ("journalctl -u bluegreen -p warning",)
+    if status.backfill is not None:
+        return todo(status.backfill)
     return ()
 
 

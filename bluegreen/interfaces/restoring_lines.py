@@ -8,6 +8,9 @@ from bluegreen.domain.restorations import Losses, Restored, TableLoss
 from bluegreen.interfaces import text
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, strong
 
+LEDGER = "bluegreen."
+"""The schema of our own tables: what is lost of them is told by the migrations."""
+
 SHOWN = 20
 """Tables that are shown, those with the most lost rows first."""
 
@@ -34,9 +37,10 @@ def loss_lines(losses: Losses, now: datetime) -> list[str]:
 
 
 def _tables(losses: Losses) -> list[str]:
-    if not losses.tables:
+    told = [table for table in losses.tables if not table.table.startswith(LEDGER)]
+    if not told:
         return ["  As far as that was compared, every row is as it was then."]
-    tables = sorted(losses.tables, key=_lost, reverse=True)
+    tables = sorted(told, key=_lost, reverse=True)
     more = [f"  and {len(tables) - SHOWN} more (-o json)"] if len(tables) > SHOWN else []
     return [*[f"  {table.table}: {_change(table)}" for table in tables[:SHOWN]], *more]
 
@@ -47,15 +51,17 @@ def _lost(table: TableLoss) -> int:
 
 def _change(table: TableLoss) -> str:
     if table.then is None:
-        return f"is new, with {table.now or 0:,} rows: all of it"
+        return f"is new, with {_rows(table.now or 0)}: all of it"
     if table.now is None:
-        return f"is gone since, and comes back with {table.then:,} rows"
+        return f"is gone since, and comes back with {_rows(table.then)}"
     about = "" if table.exact else "about "
     if table.now == table.then:
-        return (
-            f"{table.then:,} rows then and now, but not the same ones" if table.exact else f"about {table.now:,} rows"
-        )
-    return f"{table.then:,} rows then, {about}{table.now:,} now"
+        return f"{_rows(table.then)} then and now, but not the same" if table.exact else f"about {_rows(table.now)}"
+    return f"{_rows(table.then)} then, {about}{table.now:,} now"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _some(names: tuple[str, ...]) -> str:

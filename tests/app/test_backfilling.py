@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from bluegreen.app.backfilling import users
+from bluegreen.app.errand import Errand
+from bluegreen.app.requests import PlanRequest
 from bluegreen.app.watch import Watch
 from bluegreen.domain.backfills import BackfillState, Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import DeploymentInProgress, MigrationFailed, NotFound, WrongPhase
 from bluegreen.domain.migrations import Migration, MigrationPhase
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.plans import Plan
 from bluegreen.domain.signals import Measured
 from tests.app.daemons import ANN, Daemon, running, until
 from tests.app.outside import Outside
@@ -98,7 +101,7 @@ async def test_paused_in_a_deployment_nothing_is_held_and_resume_goes_on(outside
         assert status.backfill is not None
         assert status.backfill.state is BackfillState.PAUSED
         assert (await daemon.service.pause_backfill(ANN))[0].state is BackfillState.PAUSED, "twice is harmless"
-        await daemon.service.resume_backfill(ANN)
+        assert [each.state for each in await daemon.service.resume_backfill(ANN)] == [BackfillState.RUNNING]
         await ended(daemon, P.LIVE)
         rows = [row for row in await daemon.service.audit(20) if row.verb.startswith("migrate backfill")]
         assert [(row.verb, row.reason) for row in reversed(rows)] == [
@@ -121,7 +124,9 @@ async def test_cancelled_in_a_deployment_it_ends_live_with_the_reason_and_the_co
         if paused_first:
             await daemon.service.pause_backfill(ANN)
             await until(lambda: daemon.engine.world.filling.waits)
-        await daemon.service.cancel_backfill(ANN, "not today")
+        assert [each.state for each in await daemon.service.cancel_backfill(ANN, "not today")] == [
+            BackfillState.CANCELLED
+        ]
         live = await ended(daemon, P.LIVE)
     assert f"{LABEL} was cancelled by uid 1000 (ann)" in live.reason
     assert live.next == (f"bluegreen migrate backfill {LABEL}",)
@@ -176,6 +181,22 @@ async def test_one_that_says_so_runs_before_the_switch_with_a_warning(outside: O
     assert stands(outside) == [(BackfillState.DONE, ROWS)]
 
 
+async def test_aborted_before_the_switch_what_it_did_is_named_and_the_live_colour_proved_on_it(
+    outside: Outside,
+) -> None:
+    due(outside, before_switch=True)
+    async with running(outside) as daemon:
+        await asyncio.sleep(60)
+        started = await daemon.deploy()
+        await fills(daemon)
+        await daemon.service.abort(started.id, ANN)
+        given_up = await ended(daemon, P.ABANDONED)
+    assert given_up.path[-2] is P.ASSESSING
+    assert f"{LABEL} (interrupted)" in given_up.facts["applied"]
+    assert "blue passes its checks" in given_up.facts["applied"]
+    assert outside.runners[GREEN].calls == []
+
+
 async def test_by_hand_it_is_the_only_thing_that_is_done_and_the_refusal_names_the_way_out(outside: Outside) -> None:
     due(outside)
     async with running(outside) as daemon, asyncio.TaskGroup() as group:
@@ -220,6 +241,17 @@ async def test_by_hand_all_are_run_in_order_up_to_the_one_that_is_stopped(outsid
         assert [p.state for p in await daemon.service.backfill(ANN, "app/0009_z")] == [BackfillState.DONE]
 
 
+async def test_by_hand_one_whose_expand_is_pending_is_not_begun(outside: Outside) -> None:
+    outside.database.add("0007_x", MigrationPhase.EXPAND)
+    due(outside, "0007_x", 3_000)
+    async with running(outside) as daemon:
+        with pytest.raises(WrongPhase, match="the expand of the same name must be done first") as refused:
+            await daemon.service.backfill(ANN)
+        assert refused.value.next == ("bluegreen migrate up",)
+        due(outside, "0008_y", 1_000)
+        assert [p.version for p in await daemon.service.backfill(ANN)] == ["0008_y"]
+
+
 async def test_beside_a_deployment_none_is_run_by_hand(outside: Outside) -> None:
     async with running(outside) as daemon:
         await asyncio.sleep(60)
@@ -257,6 +289,24 @@ async def test_a_failure_by_hand_is_raised_and_everything_is_free_again(outside:
         status = await daemon.service.status()
         assert (status.doing, status.backfill) == ("", None)
         assert [p.state for p in await daemon.service.backfills()] == [BackfillState.FAILED]
+
+
+async def test_cut_off_as_it_begins_it_does_not_seem_to_run_for_ever(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due(outside)
+
+    async def cut_off(errand: Errand, name: str, **facts: object) -> bool:
+        if name == "backfill.begun":
+            raise asyncio.CancelledError
+        return True
+
+    monkeypatch.setattr(Errand, "tell", cut_off)
+    async with running(outside) as daemon:
+        await asyncio.sleep(60)
+        with pytest.raises(asyncio.CancelledError):
+            await daemon.service.backfill(ANN)
+        assert not daemon.engine.world.filling.runs
 
 
 async def test_where_nothing_runs_there_is_nothing_to_pause_resume_or_cancel(outside: Outside) -> None:
@@ -297,3 +347,28 @@ async def test_users_of_the_access_log_brake_it_where_they_wait_longer_than_befo
     await asyncio.sleep(11)
     _seen(watch, 0.011)
     assert brake() == ""
+
+
+async def test_one_that_was_paused_by_hand_is_not_forgotten(outside: Outside) -> None:
+    due(outside)
+    outside.database.add("0007_x", CONTRACT)
+    async with running(outside) as daemon, asyncio.TaskGroup() as group:
+        await asyncio.sleep(60)
+        order = group.create_task(daemon.service.backfill(ANN), name="order")
+        await fills(daemon, 5_000)
+        (paused,) = await daemon.service.pause_backfill(ANN)
+        assert (await order)[0].state is BackfillState.PAUSED
+        assert await daemon.service.pause_backfill(ANN) == (paused,)
+        await asyncio.sleep(2)
+        assert (await daemon.service.status()).backfill == paused
+        (contracting,) = [step for step in (await plan(daemon)).steps if step.phase is P.CONTRACTING]
+        assert not contracting.does
+        assert "app/0007_x.backfill stays pending: it is paused (bluegreen migrate backfill resume)" in contracting.text
+        assert "app/0007_x.contract stays pending: its backfill must be done first" in contracting.text
+        await daemon.service.cancel_backfill(ANN)
+        await asyncio.sleep(2)
+        assert (await daemon.service.status()).backfill is None
+
+
+async def plan(daemon: Daemon) -> Plan:
+    return await daemon.service.plan(PlanRequest("1.1.0", contract=True), ANN)

@@ -7,7 +7,7 @@ import pytest
 
 from bluegreen.app.requests import PlanRequest
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.errors import GateRefused, PlanStale, RequestRefused, StepFailed
+from bluegreen.domain.errors import GateRefused, MigrationFailed, PlanStale, RequestRefused, StepFailed
 from bluegreen.domain.findings import Finding, Gate
 from bluegreen.domain.migrations import MigrationKind, MigrationPhase
 from bluegreen.domain.phases import Phase
@@ -110,6 +110,36 @@ async def test_while_the_old_colour_has_sessions_no_contract_runs(outside: Outsi
     assert outside.database.runs == []
     assert "blue still has sessions in main: pid 42 (app-blue)" in ended.reason
     assert "bluegreen migrate contract" in ended.next
+
+
+async def test_where_a_later_contract_fails_the_release_is_asked_its_checks_on_the_earlier_ones(
+    outside: Outside,
+) -> None:
+    outside.database.add("0001_a", CONTRACT)
+    outside.database.add("0002_b", CONTRACT)
+    outside.database.failing["0002_b"] = "column is missing"
+    outside.at("after journal CONTRACTING", lambda: outside.smoke.failures.update({GREEN: "HTTP 500"}))
+    async with running(outside) as daemon:
+        ended = await went_live(daemon, "1.1.0", contract=True)
+        await asyncio.sleep(1)
+    assert "green fails its checks since app/0001_a.contract: " in ended.reason
+    assert "HTTP 500; and not all was applied: app/0002_b.contract: column is missing" in ended.reason
+    assert "contract-hurts" in pages(outside)
+
+
+async def test_by_hand_too_what_was_applied_before_a_contract_failed_is_named_and_proved(outside: Outside) -> None:
+    outside.database.add("0001_a", CONTRACT)
+    outside.database.add("0002_b", CONTRACT)
+    outside.database.failing["0002_b"] = "column is missing"
+    async with running(outside) as daemon:
+        await went_live(daemon, "1.1.0")
+        with pytest.raises(MigrationFailed, match=r"column is missing; applied and kept: app/0001_a\.contract"):
+            await daemon.service.migrate_contract(ANN)
+        outside.database.add("0003_c", CONTRACT)
+        outside.database.failing = {"0003_c": "column is missing"}
+        outside.smoke.failures[GREEN] = "HTTP 500"
+        with pytest.raises(StepFailed, match=r"HTTP 500; and not all was applied: .*column is missing"):
+            await daemon.service.migrate_contract(ANN)
 
 
 async def test_a_release_that_fails_its_checks_on_the_contracted_schema_calls_a_human(outside: Outside) -> None:

@@ -1,12 +1,12 @@
 """Each step fails once: the deployment ends where the table says, users are where they should be, people know why."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.migrations import DatabaseFacts, MigrationPhase
+from bluegreen.domain.migrations import DatabaseFacts, MigrationKind, MigrationPhase
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 from tests.app.daemons import outcomes, running
@@ -308,6 +308,17 @@ async def test_what_was_applied_before_a_migration_failed_stays_and_is_named(out
     assert "app/0001_a.expand" in ended.facts["applied"]
     assert "blue passes its checks" in ended.facts["applied"]
     assert outside.runners[GREEN].calls == []
+
+
+async def test_what_a_tool_left_that_failed_is_named_and_the_live_colour_proved_on_it(outside: Outside) -> None:
+    expand("1.1.0", "ended with 3, after two of its five steps")(outside)
+    outside.database.migrations[-1] = replace(outside.database.migrations[-1], kind=MigrationKind.COMMAND)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert ended.path[-3:] == (Phase.EXPANDING, Phase.ASSESSING, ABANDONED)
+    assert "app/1.1.0.expand (failed)" in ended.facts["applied"]
+    assert "blue passes its checks" in ended.facts["applied"]
 
 
 async def test_where_nothing_was_applied_the_live_colour_is_not_asked_again(outside: Outside) -> None:

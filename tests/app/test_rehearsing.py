@@ -73,7 +73,7 @@ async def test_what_is_only_warned_of_goes_on_and_is_told_once(outside: Outside)
     assert ended.phase is P.LIVE
     assert outside.database.runs == ["0001_a"]
     said = [warning for warning in ended.warnings if "rehears" in warning or "expand" in warning]
-    first = "0001_a.expand.sql:3: column public.users.email is dropped (column-dropped, ACCESS EXCLUSIVE, 0.01-0.2 s)"
+    first = "0001_a.expand.sql:3: column public.users.email is dropped (column-dropped, ACCESS EXCLUSIVE, up to 0.2 s)"
     assert said == [f"{first}, and 1 more", "the rehearsal did not see: no pg_stat_statements"]
 
 

@@ -175,6 +175,36 @@ async def test_where_nobody_can_see_how_far_it_came_the_same_order_goes_on(outsi
         assert len(server.kept) == 1
 
 
+async def test_users_are_served_again_also_where_the_copy_beside_cannot_be_dropped(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        id = await _taken(daemon)
+        _server(outside).failing |= {"restore_beside": "no space left", "drop_beside": "main_restore_1 was not dropped"}
+        with pytest.raises(BackupFailed, match="no space left; and main_restore_1 was not dropped"):
+            await _restore(daemon, id, stop_colours=True)
+        assert outside.runners[BLUE].running == "1.0.0"
+        assert await outside.journal.facts("restoration") == {}
+        assert _seen(outside)
+
+
+async def test_a_swap_that_comes_about_late_is_recognised_once_nothing_is_left_to_drop(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(outside) as daemon:
+        id = await _taken(daemon)
+        server = _server(outside)
+        swap = server.swap
+
+        async def late(attempt: str) -> None:
+            server.failing.clear()
+            await swap(attempt, end_sessions=True)
+
+        server.failing["swap"] = "the connection broke"
+        monkeypatch.setattr(server, "drop_beside", late)
+        restored = await _restore(daemon, id)
+        assert server.serving == id
+        assert restored.kept.startswith("main_broken_")
+
+
 async def test_a_colour_that_cannot_be_started_again_is_started_by_the_same_order(outside: Outside) -> None:
     outside.runners[BLUE].failing["up"] = "no space left"
     async with running(outside) as daemon:

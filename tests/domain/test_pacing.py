@@ -34,6 +34,21 @@ def test_it_rests_as_long_as_it_works() -> None:
     assert Pace().batch == FIRST
 
 
+def test_it_rests_half_as_long_once_twenty_batches_harmed_nobody_and_no_less_than_that() -> None:
+    pace, rests = Pace(), []
+    for _ in range(100):
+        pace = pace.after(0.1, "")
+        rests.append(pace.pause(0.08))
+    assert rests == [0.08] * 19 + [0.04] * 81
+    assert (pace := pace.after(0.1, HARM)).pause(0.08) == 0.08
+    assert pace.after(0.1, HARM).pause(0.08) == pytest.approx(0.2)
+
+
+def test_a_batch_grows_freely_while_it_rests_no_longer_than_it_works() -> None:
+    assert Pace(1000, rests=0.5).after(0.05, "").batch == 2000
+    assert Pace(1000, rests=1.0).after(0.05, "").batch == 2000
+
+
 def test_whoever_is_harmed_halves_the_batch_and_doubles_the_rest_again_and_again() -> None:
     pace = Pace(1000)
     seen = []

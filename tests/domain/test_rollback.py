@@ -239,3 +239,28 @@ def expand(**changes: Any) -> Applied:
 def test_a_contract_is_held_while_what_serves_may_need_the_old_shape(serving: str, by_hand: bool, needs: bool) -> None:
     own = replace(expand(), deployment="by-hand-1") if by_hand else expand()
     assert needs_old_shape(serving, own, KNOWN) is needs
+
+
+@pytest.mark.parametrize(
+    ("given_row", "left_something"),
+    [
+        pytest.param(row(phase=EXPAND), True, id="done"),
+        pytest.param(row(phase=EXPAND, state="failed", statements_done=0), False, id="a transaction that failed"),
+        pytest.param(row(phase=EXPAND, state="failed", statements_done=2), True, id="some statements of a file"),
+        pytest.param(row(phase=EXPAND, state="failed", statements_done=0, in_flight=True), True, id="one in flight"),
+        pytest.param(
+            row(phase=EXPAND, state="failed", statements_done=0, kind=MigrationKind.COMMAND),
+            True,
+            id="a tool that failed",
+        ),
+        pytest.param(
+            row(phase=EXPAND, state="interrupted", statements_done=0, kind=MigrationKind.COMMAND),
+            True,
+            id="a tool, cut off",
+        ),
+        pytest.param(row(phase=BACKFILL, state="interrupted", statements_done=0), True, id="batches of a backfill"),
+        pytest.param(row(phase=EXPAND, state="skipped", statements_done=0), False, id="taken as applied by hand"),
+    ],
+)
+def test_what_may_have_left_something_counts_as_begun(given_row: Applied, left_something: bool) -> None:
+    assert given_row.begun is left_something

@@ -90,12 +90,30 @@ def test_in_a_contract_file_rows_may_go_but_not_all_in_one_go() -> None:
     assert said(("unbatched-delete", "users"), phase=CONTRACT) == {"unbatched-delete": "refuse"}
 
 
+def test_a_contract_is_not_told_to_wait_for_a_contract() -> None:
+    (dropped,) = (f for f in verdict(OLD, WITHOUT_EMAIL, phase=CONTRACT).findings if f.kind == "column-dropped")
+    assert (dropped.gate, dropped.remedy) == (Gate.WARN, "")
+    (dropped,) = (f for f in verdict(OLD, WITHOUT_EMAIL).findings if f.kind == "column-dropped")
+    assert "contract file" in dropped.remedy
+
+
 def test_rows_that_code_writes_without_saying_so_are_found_by_the_lock() -> None:
     lock = LockSeen("table:public.users", "public.users", "ROW EXCLUSIVE", existed=True)
     statement = StatementSeen(1, "SELECT tidy()", (lock,), before=OLD, after=OLD)
     assert told(judge(seen(OLD, OLD, statements=(statement,)))) == {"unbatched-update": "refuse"}
     inserted = replace(statement, text="INSERT …", dangers=(("rows-inserted", "users"),))
     assert told(judge(seen(OLD, OLD, statements=(inserted,)))) == {"rows-inserted": "allow"}
+
+
+def test_a_lock_that_an_earlier_statement_has_left_says_nothing_of_the_next_one() -> None:
+    lock = LockSeen("table:public.users", "public.users", "ROW EXCLUSIVE", existed=True)
+    insert = StatementSeen(
+        1, "INSERT INTO users …", (lock,), dangers=(("rows-inserted", "users"),), before=OLD, after=OLD
+    )
+    create = StatementSeen(2, "CREATE TABLE notes (id int)", (lock,), before=OLD, after=OLD)
+    assert told(judge(seen(OLD, OLD, statements=(insert, create)))) == {"rows-inserted": "allow"}
+    writing = replace(create, text="SELECT tidy()", written=(lock.table,))
+    assert told(judge(seen(OLD, OLD, statements=(insert, writing))))["unbatched-update"] == "refuse"
 
 
 USED = QuerySeen("SELECT id FROM users WHERE email = $1")

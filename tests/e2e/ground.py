@@ -38,7 +38,10 @@ RATE = 50.0
 
 EXPAND = "CREATE TABLE added (id bigint PRIMARY KEY, note text);\n"
 CONTRACT = "ALTER TABLE added DROP COLUMN note;\n"
-BROKEN = "ALTER TABLE nobody_made_this ADD COLUMN note text;\n"
+BROKEN = (
+    "DO $$ BEGIN IF current_database() NOT LIKE 'bluegreen_scratch%' THEN RAISE EXCEPTION 'not here'; END IF; END $$;\n"
+)
+"""It passes every rehearsal, and fails on production."""
 
 CONFIG = """\
 project = "olympus"

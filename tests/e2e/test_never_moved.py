@@ -9,6 +9,7 @@ from bluegreen.demo.scenery import Pace
 from bluegreen.demo.stage import HERE, Stage
 from tests.e2e.cast import answers_at, baseline, colours_served, crowd, deploy, ended, events, reached
 from tests.e2e.conftest import MakeStage
+from tests.e2e.ground import BROKEN
 
 SECRET = "correct-horse-battery"
 HOOKS = f"""
@@ -28,7 +29,7 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_green_is_never_s
     migrations = _migrations(
         tmp_path,
         "0002_half.expand.sql",
-        "ALTER TABLE orders ADD COLUMN note text;\nALTER TABLE orders ADD COLUMN broken no_such_type;\n",
+        f"ALTER TABLE orders ADD COLUMN note text;\n{BROKEN}",
     )
     stage = make_stage(migrations=migrations)
     await stage.set_up()
@@ -39,7 +40,7 @@ async def test_a_failing_migration_leaves_nothing_of_itself_and_green_is_never_s
     assert "ASSESSING" in given_up.path
     assert "STARTING" not in given_up.path
     assert not given_up.moved
-    assert "no_such_type" in given_up.reason
+    assert "not here" in given_up.reason
     story = str([event.facts for event in await events(stage, id)])
     assert "0001_display_name.expand" in story, "files applied before it are named"
     assert "blue passes its checks on it" in story, "and the live colour is proved on them"

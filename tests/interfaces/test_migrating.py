@@ -40,10 +40,11 @@ DROPPED = Finding(
     "drop it in a contract file:\nALTER TABLE users DROP COLUMN email;",
     3,
     "ALTER TABLE users DROP COLUMN email",
-    "public.users",
+    "public.users.email",
     "ACCESS EXCLUSIVE",
     (0.013, 12.4),
     (Evidence("SELECT id,  email FROM users", "42703", 'column "email" does not exist', 1_204),) * 5,
+    table="public.users",
 )
 LOCKED = Finding("strong-lock", Gate.WARN, "the table is locked", "", 1, "", "public.orders", "SHARE", (2.0, 5.0))
 TAKEN = Finding("index-dropped", Gate.REFUSE, "index orders_a is dropped", line=2, accepted="nobody uses it")
@@ -87,12 +88,12 @@ def test_a_rehearsal_reads_from_the_verdict_to_what_to_write_instead() -> None:
         "✔ allow   0001_a.expand.sql",
         "! warn    0002_b.expand.sql",
         "    ! 0002_b.expand.sql:1  the table is locked  strong-lock",
-        "        locks       SHARE on public.orders, for 2-5 s",
+        "        locks       SHARE on public.orders, for 2s to 5s",
         "    ! 0002_b.expand.sql:2  index orders_a is dropped  index-dropped",
         "        accepted    nobody uses it",
         "✖ refuse  0003_c.expand.sql",
         "    ✖ 0003_c.expand.sql:3  column public.users.email is dropped  column-dropped",
-        "        locks       ACCESS EXCLUSIVE on public.users, for 0.013-12 s",
+        "        locks       ACCESS EXCLUSIVE on public.users, for up to 12s",
         *['        breaks      SELECT id, email FROM users  42703 column "email" does not exist, called 1,204 times']
         * 3,
         "        breaks      2 more queries of the version that runs",

@@ -145,7 +145,7 @@ class Backups:
             "dbname": self.access.dsn.database,
             "deployment": attempt.deployment,
             "release": attempt.release,
-            "taken_at": attempt.at.isoformat(timespec="seconds"),
+            "taken_at": attempt.at.isoformat(),
             "verified": self.rules.verify,
             "compare": self.rules.compare,
             "server_version": attempt.facts.server_version,

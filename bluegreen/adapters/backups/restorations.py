@@ -83,6 +83,7 @@ class Restorations:
             raise BackupFailed(f"{backup.id} comes from a newer Postgres than {now.major}, which cannot read it")
         async with self._admin.session(failure=BackupFailed) as connection:
             rights = await connection.fetchrow(own("rights"), self._database)
+            subscriptions = str(await connection.fetchval(own("subscriptions"), self._database))
         if rights is None:
             raise BackupFailed(
                 f"there is no database {self._database} on the server: nothing to swap it with",
@@ -91,8 +92,6 @@ class Restorations:
                     f"pg_restore --exit-on-error --dbname={self._database} {backup.file}",
                 ),
             )
-        async with self.backups.access.session(failure=BackupFailed) as connection:
-            subscriptions = str(await connection.fetchval(own("subscriptions")))
         return _warnings(self._database, dict(rights), subscriptions)
 
     async def standing(self, attempt: str) -> Standing:
@@ -100,8 +99,7 @@ class Restorations:
         async with self._admin.session(failure=BackupFailed) as connection:
             if await connection.fetchval(own("exists"), names.kept):
                 return Standing.SWAPPED
-            beside = await connection.fetchval(own("exists"), names.beside)
-            return Standing.BESIDE if beside else Standing.NOTHING
+            return Standing.BESIDE if await connection.fetchval(own("exists"), names.beside) else Standing.NOTHING
 
     async def keep_present(self, release: str, needed: Collection[str]) -> Backup:
         rules = replace(self.backups.rules, verify="decode", compare="count", after=())
@@ -126,8 +124,12 @@ class Restorations:
         return Swapped(names.service, names.kept, moment.seconds, len(moment.ended), warnings)
 
     async def drop_beside(self, attempt: str) -> None:
-        async with self._admin.session(failure=BackupFailed) as connection:
-            await _drop(connection, self._names(attempt).beside)
+        name = self._names(attempt).beside
+        try:
+            async with self._admin.session(failure=BackupFailed) as connection:
+                await _drop(connection, name)
+        except BackupFailed as exc:
+            raise BackupFailed(f"{name} was not dropped: {exc.detail}", next=(f"dropdb --force {name}",)) from exc
 
     async def _restore_beside(self, backup: Backup, attempt: str) -> None:
         names, rules = self._names(attempt), self.backups.rules

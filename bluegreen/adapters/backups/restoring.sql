@@ -1,5 +1,5 @@
 -- What putting a backup into service asks of the server (postgres/queries.py). Parameters are $1, $2, … in the order
--- given. All but `subscriptions` are asked from the admin database.
+-- given. They are asked from the admin database: the one in service may be in no state to be asked.
 
 -- name: others
 -- The sessions in database $1 that are not ours: ours carry our name, and our role. Of other roles' sessions an ordinary
@@ -29,9 +29,9 @@ FROM pg_database AS d, pg_roles AS r
 WHERE d.datname = $1 AND r.rolname = current_user;
 
 -- name: subscriptions
--- The subscriptions of this database: a subscription goes on where it is, and a restored one is disabled.
+-- The subscriptions of database $1: a subscription goes on where it is, and a restored one is disabled.
 SELECT coalesce(string_agg(subname, ', '), '') FROM pg_subscription
-WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database());
+WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = $1);
 
 -- name: exists
 -- Whether the server has a database of this name.

@@ -70,8 +70,15 @@ async def run(job: Job) -> None:
         raise failure from exc
     except asyncio.CancelledError as exc:
         if not isinstance(exc.__cause__, MigrationFailed):  # in a pause between two runs; what is done stays so
-            await job.write_end(Entry("interrupted", 0, in_flight=False))
+            await _write_interrupted(job, exc)
         raise
+
+
+async def _write_interrupted(job: Job, cancelled: asyncio.CancelledError) -> None:
+    try:
+        await job.write_end(Entry("interrupted", 0, in_flight=False))
+    except MigrationFailed as exc:  # the row stays "running", which the next attempt resumes just the same
+        cancelled.add_note(f"the ledger does not say that {job.migration.label} was interrupted: {exc.detail}")
 
 
 async def _run(job: Job) -> None:

@@ -50,9 +50,11 @@ class MemoryBackfills(MemoryMigrations):
                 self.rows[migration.version], self.filled[key] = left, progress
                 report(progress)
             if left and wanted:
+                self._write_stopped(migration, deployment, release)
                 return self._ended(key, replace(progress, state=wanted))
             await self.apply(migration, deployment, release)
         except asyncio.CancelledError:
+            self._write_stopped(migration, deployment, release)
             self._ended(key, replace(progress, state=BackfillState.INTERRUPTED))
             raise
         except MigrationFailed as exc:
@@ -85,6 +87,12 @@ class MemoryBackfills(MemoryMigrations):
             None,
         )
         return self.rows.get(migration.version, 0) > 0 and contract is not None and not self._done(contract)
+
+    def _write_stopped(self, migration: Migration, deployment: str, release: Release) -> None:
+        """In the ledger of migrations, as one that stands still."""
+        self._write(migration, deployment, "stopped", release)
+        key = (migration.source, migration.version, migration.phase)
+        self.ledger[key] = replace(self.ledger[key], state="interrupted", error="")
 
     def _ended(self, key: tuple[str, str], progress: Progress) -> Progress:
         self.filled[key] = replace(progress, rate=0.0, seconds_left=None)

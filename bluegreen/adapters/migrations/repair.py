@@ -2,6 +2,7 @@
 off, indexes that are INVALID. What may be wrong with the data is never taken as right."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import asyncpg
@@ -19,6 +20,9 @@ own = questions(__package__)
 
 BUILDING = 6 * 3600.0
 """Seconds that building one index again may take: it stops nobody."""
+
+LEFT_BEHIND = re.compile(r'_cc(new|old)\d*"?$')
+"""What a REINDEX CONCURRENTLY that did not end leaves behind (Postgres manual, REINDEX): built again it would stay."""
 
 
 async def repair(access: Access, database: str, sources: Sequence[Source], *, indexes: bool) -> tuple[str, ...]:
@@ -75,6 +79,10 @@ async def _restamp_schema(connection: Connection) -> list[str]:
 async def _build_again(connection: Connection) -> list[str]:
     done = []
     for name in await states.invalid_indexes(connection):
+        if LEFT_BEHIND.search(name):  # the index that it was to replace is there, and is looked at by itself
+            await connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}", timeout=BUILDING)
+            done.append(f"{name}, which a REINDEX left that was cut off, was dropped")
+            continue
         try:
             await connection.execute(f"REINDEX INDEX CONCURRENTLY {name}", timeout=BUILDING)
         except asyncpg.PostgresError as exc:

@@ -89,6 +89,8 @@ def translated(what: str, failure: type[OutsideError]) -> Iterator[None]:
         first = exc.__context__ if isinstance(exc, asyncpg.InterfaceError) else None
         if isinstance(first, BluegreenError | asyncio.CancelledError):
             raise first from exc
+        if _is_cancelled():  # and the server was too silent to roll back: that it is raises over it, too
+            raise asyncio.CancelledError from exc
         raise failure(f"{what}: {describe(first if isinstance(first, FAILURES) else exc)}") from exc
 
 
@@ -105,6 +107,14 @@ def describe(exc: BaseException) -> str:
     if isinstance(exc, TimeoutError):
         return "does not answer in time"
     return f"does not answer: {str(exc) or type(exc).__name__}"
+
+
+def _is_cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 async def _close(connection: Connection) -> None:

@@ -161,6 +161,7 @@ def _row(record: asyncpg.Record, database: str) -> Row:
         kind=MigrationKind.COMMAND if record["mode"] == "command" else MigrationKind.SQL,
         gate=gate,
         accepted=accepted,
+        in_flight=record["in_flight"],
     )
     return Row(applied, record["mode"], record["in_flight"], record["meaning"])
 

@@ -58,7 +58,7 @@ async def scratch(
     async with admin.session(failure=failure, settings={"tcp_keepalives_idle": "60"}) as connection:
         await connection.execute(query("settings"), "0")
         await drop_leftovers(connection, project, database)
-        await _own(connection, name, failure)
+        await take(connection, name, failure)
         first: OutsideError | None = None
         try:
             await _create(connection, name, access, owner, failure)
@@ -73,8 +73,8 @@ async def scratch(
 async def drop_leftovers(
     connection: Connection, project: str, database: str, stuck: list[str] | None = None
 ) -> tuple[str, ...]:
-    """Drop what dead makers left of this project and database; returns their names. What we may not drop any more (the
-    DSN has another role now) keeps nobody from working; it is told in `stuck`."""
+    """Drop what dead makers left of this project and database; returns their names. What cannot be dropped (the DSN has
+    another role now, a tool left a prepared transaction there) keeps nobody from working; it is told in `stuck`."""
     names = await connection.fetch(
         "SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY 1", family(project, database)
     )
@@ -85,7 +85,7 @@ async def drop_leftovers(
         try:
             await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', timeout=TIMEOUT)
             dropped.append(name)
-        except asyncpg.InsufficientPrivilegeError as exc:
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.ObjectInUseError) as exc:
             (stuck if stuck is not None else []).append(f'DROP DATABASE "{name}": {exc}')
         await connection.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
     return tuple(dropped)
@@ -113,12 +113,13 @@ def _ways_around(failure: type[OutsideError]) -> tuple[str, ...]:
     return ('or [backup] verify = "decode"',) if failure is BackupFailed else ()
 
 
-async def _own(connection: Connection, name: str, failure: type[OutsideError]) -> None:
-    """A maker that was killed is gone as soon as the server notices, at the latest after the statement it is in."""
+async def take(connection: Connection, name: str, failure: type[OutsideError]) -> None:
+    """Make a name this connection's. Who sweeps has it for a moment; a maker that was killed is gone as soon as the
+    server notices, at the latest after the statement it is in. Raises `failure` where somebody keeps it."""
     deadline = monotonic() + PATIENCE
     while not await owned(connection, name):
         if monotonic() >= deadline:
-            raise failure(f"another daemon uses the scratch database {name}")
+            raise failure(f"another daemon uses {name}")
         await asyncio.sleep(POLL)
 
 

@@ -49,22 +49,23 @@ def batch(backfill: Backfill, key: Key, *, first: bool) -> str:
 
 
 def boundary(backfill: Backfill, key: Key, *, first: bool) -> str:
-    """The key (`upper`) at which a batch of $1 rows ends, and how many it spans; but for the `first`, of those above
-    key $2."""
+    """The key (`upper`) at which a batch of $1 rows ends, or the last one there is (NULL: none); but for the `first`,
+    of those above key $2. Rows are skipped within the index, nothing is computed for them."""
     names = _names(backfill, key)
     packed = ", ".join(
         quoted(column.name) if column.dated else f"CAST({quoted(column.name)} AS text)" for column in key
     )
-    order = ", ".join(names)
-    back = ", ".join(f"{quoted(column.name)} DESC" for column in key)
-    whole = postgast.parse(
-        f"SELECT jsonb_build_array({packed}) AS upper, count(*) OVER () AS rows"  # noqa: S608 - quoted names only
-        f" FROM (SELECT {order} FROM x ORDER BY {order} LIMIT $1) AS span ORDER BY {back} LIMIT 1"
+    order, back = ", ".join(names), ", ".join(f"{name} DESC" for name in names)
+    ends = (
+        f"(SELECT jsonb_build_array({packed}) FROM (SELECT {order} FROM x ORDER BY {place} LIMIT 1) AS span)"  # noqa: S608 - quoted names only
+        for place in (f"{order} OFFSET $1 - 1", back)
     )
-    span = whole.stmts[0].stmt.select_stmt.from_clause[0].range_subselect.subquery.select_stmt
-    span.from_clause[0].range_var.CopyFrom(backfill.tree.relation)
-    if not first:
-        span.where_clause.CopyFrom(_compared(backfill, key, ">", 2))
+    whole = postgast.parse(f"SELECT COALESCE({', '.join(ends)}) AS upper")
+    for select in postgast.find_nodes(whole, pg.SelectStmt):
+        if select.from_clause and select.from_clause[0].HasField("range_var"):
+            select.from_clause[0].range_var.CopyFrom(backfill.tree.relation)
+            if not first:
+                select.where_clause.CopyFrom(_compared(backfill, key, ">", 2))
     return postgast.deparse(whole)
 
 

@@ -79,6 +79,7 @@ async def from_statistics(production: Connection) -> Heard:
     statistics = Statistics(found["schema"], frozenset(found["columns"] or ()))
     try:
         rows = await production.fetch(statistics.question("statistics"), MOST)
+        evicted = await _evicted(production, statistics)
     except asyncpg.PostgresError as exc:
         return Heard(not_seen=(f"pg_stat_statements gives nothing ({describe(exc)}): {GET_THEM}",))
     texts = {
@@ -88,7 +89,7 @@ async def from_statistics(production: Connection) -> Heard:
     }
     hidden = texts.pop(HIDDEN, None) is not None
     asked = await _preparable(texts)
-    return Heard(await _at_home(production, asked), _left_out(len(rows), hidden), statistics)
+    return Heard(await _at_home(production, asked), (*_left_out(len(rows), hidden), *evicted), statistics)
 
 
 async def calls_by_now(
@@ -117,6 +118,16 @@ async def _at_home(production: Connection, asked: tuple[Asked, ...]) -> tuple[As
     roles = list({one.role for one in asked})
     paths = {row["role"]: row["path"] for row in await production.fetch(own("paths"), roles)}
     return tuple(Asked(o.text, o.stand_ins, o.calls, o.role, paths.get(o.role, ""), o.queryid) for o in asked)
+
+
+async def _evicted(production: Connection, statistics: Statistics) -> tuple[str, ...]:
+    try:
+        times = await production.fetchval(statistics.question("evicted"))
+    except asyncpg.UndefinedTableError:  # an extension of before 1.9, which does not count them
+        return ()
+    if not times:
+        return ()
+    return (f"pg_stat_statements dropped the least called statements {times} times: raise pg_stat_statements.max",)
 
 
 def _no_extension(preloaded: bool) -> str:

@@ -15,6 +15,9 @@ from bluegreen.adapters.rehearsal.candidates import Column, candidates
 COMBINATIONS = 20_000
 """At most so many are tried together."""
 
+AT_ONCE = 100
+"""Questions in one round trip."""
+
 
 async def fitting(scratch: Connection, bed: Bed, domains: Mapping[int, Sequence[str]]) -> dict[int, str]:
     """For each column (attnum) that a check or a domain speaks of, a value as SQL; nothing for those where none was
@@ -22,11 +25,34 @@ async def fitting(scratch: Connection, bed: Bed, domains: Mapping[int, Sequence[
     found: dict[int, str] = {}
     for columns, texts in _together(bed, domains):
         for said in (texts, []):
-            choice = {column.attnum: _choice(bed, column, said) for column in columns}
-            values = await _first(scratch, columns, choice, texts)
+            (values,) = await _first(scratch, [_question(bed, columns, said, texts)])
             if values is not None:
-                found |= values
+                found |= _literals(columns, values)
                 break
+    return found
+
+
+async def fitting_at_once(
+    scratch: Connection, beds: Sequence[Bed], domains: Mapping[int, Sequence[str]]
+) -> dict[int, dict[int, str]]:
+    """The same for many tables, by their oids, in one round trip for many. Those are left out that need a closer look:
+    their checks speak of columns that refer to other tables, or refuse what is tried first."""
+    found: dict[int, dict[int, str]] = {bed.oid: {} for bed in beds}
+    asked = []
+    for bed in beds:
+        for columns, texts in _together(bed, domains):
+            asked.append((bed.oid, columns, _question(bed, columns, texts, texts)))
+            if any(column.attnum in bed.sources for column in columns):
+                found.pop(bed.oid, None)
+    asked = [each for each in asked if each[0] in found]
+    for at in range(0, len(asked), AT_ONCE):
+        part = asked[at : at + AT_ONCE]
+        answers = await _first(scratch, [question for _, _, question in part])
+        for (oid, columns, _), values in zip(part, answers, strict=True):
+            if values is None:
+                found.pop(oid, None)
+            elif oid in found:
+                found[oid] |= _literals(columns, values)
     return found
 
 
@@ -45,7 +71,8 @@ def _together(bed: Bed, domains: Mapping[int, Sequence[str]]) -> Iterable[tuple[
         texts = [text for group in touching for text in group[1]]
         groups = [group for group in groups if group not in touching] + [(merged, [*texts, condition.text])]
     for attnums, texts in groups:
-        yield [column for column in bed.columns if column.attnum in attnums], texts
+        if columns := [column for column in bed.columns if column.attnum in attnums]:  # none: all are generated
+            yield columns, texts
 
 
 def _choice(bed: Bed, column: Column, said: Sequence[str]) -> list[str]:
@@ -54,30 +81,36 @@ def _choice(bed: Bed, column: Column, said: Sequence[str]) -> list[str]:
     return values if column.required else [*values, f"NULL::{column.base}"]
 
 
-async def _first(
-    scratch: Connection, columns: Sequence[Column], choice: Mapping[int, Sequence[str]], conditions: Sequence[str]
-) -> dict[int, str] | None:
-    each = max(2, int(COMBINATIONS ** (1 / max(1, len(columns)))))
+def _question(bed: Bed, columns: Sequence[Column], said: Sequence[str], conditions: Sequence[str]) -> str:
+    """The first combination of what may stand in the columns, as texts, which no condition refuses."""
+    each = max(2, int(COMBINATIONS ** (1 / len(columns))))
     tables = " CROSS JOIN ".join(
-        f"(VALUES {', '.join(f'({value})' for value in _cut(choice[column.attnum], each))})"
+        f"(VALUES {', '.join(f'({value})' for value in _cut(_choice(bed, column, said), each))})"
         f" AS c{n} ({quoted(column.name)})"
         for n, column in enumerate(columns)
     )
     answers = ", ".join(f"{quoted(column.name)}::text" for column in columns)
     wanted = " AND ".join(f"({condition}) IS NOT FALSE" for condition in conditions)
+    return f"SELECT ARRAY[{answers}] FROM {tables} WHERE {wanted} LIMIT 1"
+
+
+async def _first(scratch: Connection, questions: Sequence[str]) -> Sequence[Sequence[str | None] | None]:
+    """An answer to each, None where there is none; no answers at all where one of the questions fails."""
+    whole = " UNION ALL ".join(f"SELECT {n} AS n, ({question}) AS answer" for n, question in enumerate(questions))
     savepoint = scratch.transaction()
     await savepoint.start()
     try:
-        row = await scratch.fetchrow(f"SELECT {answers} FROM {tables} WHERE {wanted} LIMIT 1")
+        return [row["answer"] for row in await scratch.fetch(f"{whole} ORDER BY n")]
     except LOST:
         raise
     except asyncpg.PostgresError:
-        return None
+        return [None] * len(questions)
     finally:
         await savepoint.rollback()
-    if row is None:
-        return None
-    return {column.attnum: _literal(row[n], column) for n, column in enumerate(columns)}
+
+
+def _literals(columns: Sequence[Column], values: Sequence[str | None]) -> dict[int, str]:
+    return {column.attnum: _literal(value, column) for column, value in zip(columns, values, strict=True)}
 
 
 def _cut(values: Sequence[str], count: int) -> Sequence[str]:

@@ -27,6 +27,10 @@ FROM (
 LEFT JOIN pg_roles AS r ON r.oid = s.userid
 ORDER BY s.queryid, s.calls DESC;
 
+-- name: evicted
+-- How often the statistics dropped the least called statements for want of room, since they were reset.
+SELECT dealloc FROM {schema}.pg_stat_statements_info;
+
 -- name: calls
 -- How often each was called by now, without reading their texts; {since} is when it was first seen, or NULL.
 SELECT queryid, sum(calls)::bigint AS calls, min({since}) AS since

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 
 from bluegreen.adapters.migrations import backfill_key
-from bluegreen.adapters.postgres import facts
 from bluegreen.adapters.postgres.catalogue import look
 from bluegreen.adapters.postgres.clients import Clients, find_clients
 from bluegreen.adapters.postgres.connections import Access, Connection
@@ -24,6 +23,7 @@ from bluegreen.adapters.rehearsal.tasks import Task, find, given
 from bluegreen.domain.catalogue import Catalogue
 from bluegreen.domain.errors import BackupFailed, MigrationFailed, RehearsalFailed
 from bluegreen.domain.findings import FileVerdict, Finding, Gate, Rehearsal
+from bluegreen.domain.kinds import KINDS
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.schema import judge
@@ -81,7 +81,7 @@ class Rehearsals:
         async with self.access.session(settings=roles.WAITING, failure=RehearsalFailed) as production:
             before, shared = await witness.digests_of(production), await witness.shared(production)
             rights = await Rights.of(production)
-            clients, why = await self._clients(rights)
+            clients, why = await self._clients(rights, production.get_server_version().major)
             if clients is None:
                 known = await look(production)
                 return Rehearsal(tuple(_unseen(task, known, why) for task in tasks), (why,))
@@ -98,13 +98,12 @@ class Rehearsals:
             verdicts = [_blamed(verdict, moved, has_tools) for verdict in verdicts]
         return Rehearsal(tuple(verdicts), tuple(dict.fromkeys(stage.not_seen)), stage.copied)
 
-    async def _clients(self, rights: Rights) -> tuple[Clients | None, str]:
-        """The programs that copy a schema; None and the reason where nothing can be run."""
+    async def _clients(self, rights: Rights, major: int) -> tuple[Clients | None, str]:
+        """The programs that copy a schema of that version; None and the reason where nothing can be run."""
         if not rights.create_database:
             return None, "no CREATEDB: nothing was run; only the text of the files was read"
-        now = await facts.ask(self.access, RehearsalFailed)
         try:
-            return await find_clients(now.major, self.bin_dir), ""
+            return await find_clients(major, self.bin_dir), ""
         except BackupFailed as exc:
             return None, f"nothing was run, only the text of the files was read: {exc.detail}"
 
@@ -185,5 +184,5 @@ def _blamed(verdict: FileVerdict, moved: str, has_tools: bool) -> FileVerdict:
         if has_tools
         else "somebody else changed it, since plain SQL cannot leave its copy"
     )
-    message = f"production was changed while this was rehearsed ({moved}): {who}. Look, then rehearse again"
-    return replace(verdict, findings=(*verdict.findings, Finding(CHANGED, Gate.REFUSE, message)))
+    message = f"production was changed while this was rehearsed ({moved}): {who}"
+    return replace(verdict, findings=(*verdict.findings, Finding(CHANGED, Gate.REFUSE, message, KINDS[CHANGED].remedy)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import asyncpg
 
 from bluegreen.adapters.postgres.connections import Access, Connection, describe
-from bluegreen.adapters.postgres.scratch import LONGEST, PREFIX, drop_leftovers, family, owned, scratch_name
+from bluegreen.adapters.postgres.scratch import LONGEST, PREFIX, drop_leftovers, family, owned, scratch_name, take
 from bluegreen.domain.errors import OutsideError, RehearsalFailed
 from bluegreen.finishing import to_the_end
 
@@ -48,8 +48,7 @@ async def temporary_role(
     admin = access.to(admin_database)
     async with admin.session(failure=RehearsalFailed, settings=WAITING) as connection:
         await _drop_roles(connection, project, database, [])
-        if not await owned(connection, name):
-            raise RehearsalFailed(f"another daemon uses the role {name}")
+        await take(connection, name, RehearsalFailed)
         first: OutsideError | None = None
         try:
             await _create(connection, login, access.dsn.database)

@@ -1,7 +1,10 @@
 """A row in every table of the copy, so that what only fails on rows fails there; and sequences as production has
 them."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice, takewhile
 
 import asyncpg
 
@@ -9,7 +12,7 @@ from bluegreen.adapters.postgres.connections import LOST, Connection, describe
 from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.rehearsal.beds import Bed, beds, in_order
 from bluegreen.adapters.rehearsal.candidates import Column, candidates
-from bluegreen.adapters.rehearsal.fitting import fitting
+from bluegreen.adapters.rehearsal.fitting import AT_ONCE, fitting, fitting_at_once
 
 own = questions(__package__, "seeds.sql")
 
@@ -65,9 +68,15 @@ async def _sow(scratch: Connection, *, deferred: bool) -> list[str] | None:
 
 async def _all(scratch: Connection) -> list[str]:
     domains = {row["domain"]: row["definitions"] for row in await scratch.fetch(own("domains"))}
+    waiting = deque(in_order(beds(await scratch.fetch(own("empty_tables")))))
+    fitted = await fitting_at_once(scratch, [bed for bed in waiting if bed.root is None], domains)
     said, sown = [], set()
-    for bed in in_order(beds(await scratch.fetch(own("empty_tables")))):
-        if bed.root in sown:
+    while waiting:
+        ready = takewhile(lambda bed: bed.oid in fitted, islice(waiting, AT_ONCE))
+        for _ in range(await _at_once(scratch, [(bed, fitted[bed.oid]) for bed in ready])):
+            waiting.popleft()
+        bed = waiting.popleft() if waiting else None
+        if bed is None or bed.root in sown:
             continue  # one leaf of a partitioned table is enough
         why = await _one(scratch, bed, domains)
         if why:
@@ -82,16 +91,31 @@ async def _one(scratch: Connection, bed: Bed, domains: Mapping[int, Sequence[str
     fitted = await fitting(scratch, bed, domains)
     reason = ""
     for columns in (bed.columns, [column for column in bed.columns if column.required or column.attnum in fitted]):
-        values = {
-            column.name: fitted.get(column.attnum) or _value(bed, column)
-            for column in columns
-            if not column.filled or column.attnum in fitted
-        }
-        why = await _tried(scratch, bed.insert(values))
+        why = await _tried(scratch, _insert(bed, columns, fitted))
         if not why:
             return ""
         reason = reason or why
     return reason
+
+
+async def _at_once(scratch: Connection, ready: Sequence[tuple[Bed, Mapping[int, str]]]) -> int:
+    """Try to put a row into each, with all columns, until one does not take it; returns how many did."""
+    if not ready:
+        return 0
+    statements = json.dumps([_insert(bed, bed.columns, fitted) for bed, fitted in ready])
+    await scratch.execute("SELECT set_config('bluegreen.seeds', $1, true)", statements)
+    if await _tried(scratch, own("sow")):
+        return 0
+    return int(await scratch.fetchval("SELECT current_setting('bluegreen.sown')"))
+
+
+def _insert(bed: Bed, columns: Iterable[Column], fitted: Mapping[int, str]) -> str:
+    values = {
+        column.name: fitted.get(column.attnum) or _value(bed, column)
+        for column in columns
+        if not column.filled or column.attnum in fitted
+    }
+    return bed.insert(values)
 
 
 def _value(bed: Bed, column: Column) -> str:

@@ -42,6 +42,26 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND pg_relation_size(c.oid) = 
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY c.oid;
 
+-- name: sow
+-- Runs the statements in bluegreen.seeds (JSON) until one fails, whose work alone is undone; bluegreen.sown says how many
+-- went well. All in one round trip.
+DO $bluegreen$
+DECLARE
+    statement text;
+    sown integer := 0;
+BEGIN
+    FOR statement IN SELECT * FROM jsonb_array_elements_text(current_setting('bluegreen.seeds')::jsonb) LOOP
+        BEGIN
+            EXECUTE statement;
+        EXCEPTION WHEN OTHERS THEN
+            EXIT;
+        END;
+        sown := sown + 1;
+    END LOOP;
+    PERFORM set_config('bluegreen.sown', sown::text, true);
+END
+$bluegreen$;
+
 -- name: domains
 -- The conditions of each domain, where VALUE is the value, and what it stands on.
 SELECT contypid::bigint AS domain, format_type(t.typbasetype, t.typtypmod) AS base,

@@ -211,6 +211,8 @@ async def test_a_former_try_is_dropped_and_one_that_does_not_fit_its_manifest_ne
 
 async def test_losses_are_counted_and_who_is_there_is_named(filled: Site) -> None:
     await filled.execute("CREATE TABLE same AS SELECT 1 AS a; CREATE TABLE dropped (a int)")
+    filled.write("0000_before.expand.sql", "CREATE TABLE before (id int)")
+    await filled.apply()  # within the second of the backup
     restorations, backup = await taken(filled)
     await filled.execute(
         "INSERT INTO t (a) VALUES ('three'); CREATE TABLE new AS SELECT 1 AS a; DROP TABLE dropped;"
@@ -263,6 +265,15 @@ async def test_what_keeps_the_name_is_said_before_anything_is_done(filled: Site)
     gone = replace(filled, dsn=f"{filled.dsn}_gone").database().restorations
     with pytest.raises(BackupFailed, match="there is no database"):
         await gone.check(backup)
+
+
+async def test_a_database_that_nobody_can_enter_any_more_is_replaced_all_the_same(filled: Site) -> None:
+    restorations, backup = await taken(filled)
+    await execute(admin(filled), f'ALTER DATABASE "{name_of(filled)}" ALLOW_CONNECTIONS false')
+    await restorations.check(backup)
+    await restorations.restore_beside(backup, A)
+    await restorations.swap(A, end_sessions=False)
+    assert await filled.value("SELECT count(*) FROM t") == 2
 
 
 async def test_an_owner_who_is_no_superuser_can_do_it_too(filled: Site) -> None:

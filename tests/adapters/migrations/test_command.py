@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bluegreen.adapters.migrations.jobs import Job
+from bluegreen.adapters.postgres.ledger import Entry
 from bluegreen.adapters.postgres.rules import Source
 from bluegreen.domain.errors import ConfigurationError, MigrationFailed
 from bluegreen.domain.migrations import MigrationKind, MigrationPhase
@@ -72,6 +74,15 @@ async def test_a_tool_that_failed_runs_again(site: Site) -> None:
     await site.apply()
     row = await site.ledger("1.1.0")
     assert (row["state"], row["attempts"], row["error"]) == ("done", 2, "")
+
+
+async def test_what_a_tool_left_that_half_failed_is_known_as_begun(site: Site, psql: str) -> None:
+    site.tool(f'{psql} "$DATABASE_URL" -c "CREATE TABLE half (id int)" && exit 3')
+    with pytest.raises(MigrationFailed):
+        await site.apply()
+    assert await site.value("SELECT to_regclass('half') IS NOT NULL")
+    (row,) = await site.database().applied("d1")
+    assert (row.state, row.begun) == ("failed", True)
 
 
 async def test_a_tool_that_says_it_worked_is_asked_for_its_status(site: Site) -> None:
@@ -145,6 +156,22 @@ async def test_cancelled_the_tool_is_finished_first_and_the_ledger_says_so(site:
             await task
     row = await site.ledger("1.1.0")
     assert (row["state"], row["output"]) == ("done", "finished")
+
+
+async def test_cancelled_it_is_cancelled_also_where_the_ledger_cannot_be_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.tool(f"echo run >> {site.home}/runs; echo canceling statement due to lock timeout; exit 1")
+
+    async def lost(job: Job, entry: Entry) -> bool:
+        raise MigrationFailed("the ledger does not answer")
+
+    monkeypatch.setattr(Job, "write_end", lost)
+    async with asyncio.TaskGroup() as group:
+        applying = group.create_task(site.apply(), name="applying")
+        await until((site.home / "runs").exists)
+        applying.cancel()
+    assert applying.cancelled()
 
 
 async def test_a_tool_that_does_not_end_is_stopped_after_its_timeout(site: Site) -> None:

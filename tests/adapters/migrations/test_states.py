@@ -104,6 +104,8 @@ async def test_an_invalid_index_is_told_and_built_again(site: Site) -> None:
     await execute(site.dsn, "DELETE FROM a WHERE id = 2")
     assert "public.odd was INVALID and was built again" in await repair(site, indexes=True)
     assert (await schema(site)).invalid_indexes == ()
+    indexes = "SELECT string_agg(indexname, ', ') FROM pg_indexes WHERE indexname LIKE 'odd%'"
+    assert await site.value(indexes) == "odd", "nothing stays of the attempt that failed"
 
 
 async def test_what_nobody_runs_any_more_was_interrupted(site: Site) -> None:

@@ -99,7 +99,7 @@ def test_names_are_quoted_and_a_composite_key_is_compared_as_a_row() -> None:
     key = (Column('k"1', "text", dated=False), Column("At", "timestamp with time zone", dated=True))
     text = sql_batches.boundary(found, key, first=False)
     assert 'FROM ONLY "T"."a ""b" WHERE ("T"."a ""b"."k""1", "T"."a ""b"."At") > ' in text
-    assert 'jsonb_build_array("k""1"::text, "At") AS upper' in text
+    assert 'jsonb_build_array("k""1"::text, "At") FROM ' in text
 
 
 def test_whether_rows_are_left_is_asked_with_all_that_it_joins() -> None:

@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
-    with debian_postgres() as server:
+    # Each copy has statistics of its own, and those of production must not be the ones that have to make room.
+    with debian_postgres("pg_stat_statements.max=100000") as server:
         return asyncio.run(claims.judge(server, tmp_path_factory.mktemp("corpus"), turn=2, from_statistics=True))
 
 

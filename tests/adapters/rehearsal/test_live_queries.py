@@ -139,6 +139,18 @@ async def test_queries_of_others_that_may_not_be_seen_are_said(counted: str, cou
     assert any("GRANT pg_read_all_stats" in said for said in live.not_seen)
 
 
+def test_statements_that_were_dropped_for_want_of_room_are_said() -> None:
+    async def ask_much(dsn: str) -> tuple[str, ...]:
+        await execute(dsn, "CREATE EXTENSION pg_stat_statements")
+        for columns in range(1, 200):
+            await execute(dsn, f"SELECT {', '.join(['1'] * columns)}")
+        return (await collect(access(dsn), None, 10.0)).not_seen
+
+    with debian_postgres("pg_stat_statements.max=100") as server:
+        not_seen = asyncio.run(ask_much(server.dsn()))
+    assert [text for text in not_seen if "pg_stat_statements dropped the least called statements" in text]
+
+
 async def test_a_file_and_the_statistics_are_joined(counted: str, tmp_path: Path) -> None:
     await execute(counted, "SELECT id FROM accounts WHERE id = 1")
     path = file(tmp_path, "-- name: by_name\nSELECT id FROM accounts WHERE name = $1", "DELETE FROM shop.orders")

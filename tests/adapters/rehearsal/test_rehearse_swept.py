@@ -6,12 +6,18 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
 
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
+from bluegreen.domain.errors import RehearsalFailed
 from tests.adapters.rehearsal import rehearsed_and_killed
 from tests.adapters.rehearsal.stages import PHASES, leftovers
-from tests.adapters.sites import RELEASE, Site
+from tests.adapters.sites import RELEASE, Site, until_true
 from tests.adapters.waiting import pid_in, running, until
+from tests.real_parts import execute
 
 NAMES = ["bluegreen_rehearsal_b5a7f333_rehearsal_killed", "bluegreen_scratch_b5a7f333_rehearsal_killed"]
 
@@ -60,6 +66,43 @@ async def test_the_next_rehearsal_drops_it_too(site: Site) -> None:
         with suppress(ProcessLookupError):
             os.kill(tool, signal.SIGKILL)
     assert await leftovers(site) == []
+
+
+async def test_a_rehearsal_waits_for_a_sweep_that_looks_at_its_names(site: Site) -> None:
+    site.tool("exit 0")
+    admin = await asyncpg.connect(f"{site.dsn.rpartition('/')[0]}/postgres", timeout=10.0)
+    trying = "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE '%try_advisory%' AND pid <> pg_backend_pid()"
+    try:
+        await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", NAMES[0])
+        async with asyncio.TaskGroup() as group:
+            database = site.database(rehearsal=RehearsalRules())
+            running_now = group.create_task(database.rehearse(RELEASE, PHASES, "killed"), name="rehearsal")
+            await until_true(site, trying)
+            await admin.execute("SELECT pg_advisory_unlock(hashtextextended($1, 0))", NAMES[0])
+    finally:
+        await admin.close(timeout=10.0)
+    assert len(running_now.result().files) == 1
+
+
+async def test_a_database_that_a_prepared_transaction_keeps_stops_nobody_and_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await execute(site.dsn, f"CREATE DATABASE {NAMES[1]}")
+    really = asyncpg.Connection.execute
+
+    async def execute_but(self: "asyncpg.Connection[asyncpg.Record]", sql: str, *rest: Any, **named: Any) -> str:
+        if sql.startswith("DROP DATABASE") and NAMES[1] in sql:
+            raise asyncpg.ObjectInUseError("it is being used by prepared transactions")
+        return await really(self, sql, *rest, **named)
+
+    site.write("0001_t.expand.sql", "CREATE TABLE t (id int);")
+    with monkeypatch.context() as server:
+        server.setattr(asyncpg.Connection, "execute", execute_but)
+        assert len((await site.database(rehearsal=RehearsalRules()).rehearse(RELEASE, PHASES, "next")).files) == 1
+        with pytest.raises(RehearsalFailed, match="being used by prepared transactions") as caught:
+            await site.database().sweep()
+    assert caught.value.next == (f'as a superuser: DROP DATABASE "{NAMES[1]}"',)
+    assert await site.database().sweep() == (NAMES[1],)
 
 
 async def test_a_sweep_leaves_alone_what_somebody_uses(site: Site) -> None:

@@ -206,10 +206,44 @@ async def test_a_hundred_tables_take_a_moment(site: Site) -> None:
                 for n in range(1, 100)
             ).replace("REFERENCES t0", "")
         )
+        asked: list[str] = []
+        copy.add_query_logger(lambda record: asked.append(record.query))
         began = monotonic()
         assert await sow(copy, production) == ()
         assert monotonic() - began < 10.0  # 0.1 s on a quiet machine
+        assert len(asked) < 40, "not one question for each table"
         assert set((await rows(copy)).values()) == {1}
+
+
+async def test_one_that_takes_no_row_keeps_none_of_the_many_from_theirs(site: Site) -> None:
+    async with pair(site) as (copy, production):
+        await copy.execute(
+            "CREATE TABLE first (id int PRIMARY KEY CHECK (id > 7));"
+            "CREATE TABLE never (id int, CHECK (id IS NULL AND id IS NOT NULL));"
+            "CREATE TABLE tight (a char(2) NOT NULL, b int REFERENCES first CHECK (b > 7), UNIQUE (a));"
+            "CREATE FUNCTION odd(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS"
+            " $$ BEGIN RAISE EXCEPTION 'never'; END $$;"
+            "CREATE TABLE raising (id int NOT NULL); CREATE INDEX ON raising (odd(id));"
+            "CREATE TABLE last (id int REFERENCES first, computed int GENERATED ALWAYS AS (id) STORED"
+            " CHECK (computed IS DISTINCT FROM 9))"
+        )
+        said = await sow(copy, production)
+        assert [text.partition(" stays")[0] for text in said] == ["public.never", "public.raising"]
+        assert await rows(copy) == {"first": 1, "never": 0, "tight": 1, "raising": 0, "last": 1}
+        assert (
+            await copy.fetchval("SELECT count(*) FROM first JOIN tight ON b = first.id JOIN last ON last.id = b") == 1
+        )
+
+
+async def test_a_check_that_cannot_even_be_asked_keeps_none_of_the_many_from_theirs(site: Site) -> None:
+    async with pair(site) as (copy, production):
+        await copy.execute(
+            "CREATE FUNCTION odd(int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'never'; END $$;"
+            "CREATE TABLE raising (id int NOT NULL CHECK (odd(id))); CREATE TABLE calm (id int NOT NULL CHECK (id > 7))"
+        )
+        [said] = await sow(copy, production)
+        assert said == "public.raising stays empty on the copy: never (SQLSTATE P0001)"
+        assert await rows(copy) == {"raising": 0, "calm": 1}
 
 
 async def test_cancelled_it_leaves_nothing_half_done(site: Site) -> None:
