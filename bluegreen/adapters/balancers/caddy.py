@@ -20,7 +20,7 @@ from bluegreen.adapters.balancers.caddy_routes import SERVERS
 from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_unfit, traffic_of
 from bluegreen.adapters.balancers.endpoint import Endpoint
 from bluegreen.adapters.balancers.snippets import Snippets
-from bluegreen.domain.errors import BalancerError, BalancerUnreachable
+from bluegreen.domain.errors import BalancerError
 from bluegreen.domain.traffic import Card, Colour, Service, Traffic
 from bluegreen.ports import Clock, Timed, untimed
 from bluegreen.processes import CommandFailed, environment, run_command
@@ -166,9 +166,4 @@ class CaddyBalancer:
 
     async def _look(self) -> tuple[Reading, tuple[Located, ...]]:
         reading = await self._admin.read(SERVERS)
-        if reading.value is None and (await self._admin.read(())).value is None:
-            raise BalancerUnreachable(  # it answers before it has loaded its configuration: that says nothing of routes
-                f"the Caddy at {self._written} has no configuration: it is being started, or was started without one",
-                next=("systemctl status caddy", "caddy reload --config /etc/caddy/Caddyfile"),
-            )
         return reading, locate(reading.value, self._services)

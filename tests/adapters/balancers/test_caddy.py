@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -116,15 +115,6 @@ async def test_a_caddy_without_sites_is_a_route_not_found(caddy: EmbeddedCaddy) 
     await caddy.start({})
     async with balancer_at(caddy.admin) as balancer:
         with pytest.raises(RouteNotFound, match="no reverse_proxy handler at all"):
-            await balancer.observe()
-
-
-@pytest.mark.real
-async def test_a_caddy_that_has_no_configuration_yet_says_nothing_of_routes(caddy: EmbeddedCaddy) -> None:
-    async with balancer_at(caddy.admin) as balancer, aiohttp.ClientSession() as session:
-        async with session.delete(f"{caddy.admin}/config/") as answer:
-            assert answer.status == 200
-        with pytest.raises(BalancerUnreachable, match="has no configuration"):
             await balancer.observe()
 
 
