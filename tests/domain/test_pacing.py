@@ -40,7 +40,8 @@ def test_it_rests_half_as_long_once_twenty_batches_harmed_nobody_and_no_less_tha
         pace = pace.after(0.1, "")
         rests.append(pace.pause(0.08))
     assert rests == [0.08] * 19 + [0.04] * 81
-    assert (pace := pace.after(0.1, HARM)).pause(0.08) == 0.08
+    pace = pace.after(0.1, HARM)
+    assert pace.pause(0.08) == 0.08
     assert pace.after(0.1, HARM).pause(0.08) == pytest.approx(0.2)
 
 
