@@ -38,7 +38,7 @@ class RestoreOrders(Upkeep):
         if confirm != database.name:
             raise RequestRefused(
                 f"to confirm, name the database that goes back: {database.name}",
-                next=(f"bluegreen backup restore {id}",),
+                next=(f"bluegreen backup restore {id}{' --stop-colours' if stop_colours else ''}",),
             )
         left = await self._left(database, id)
         await database.restorations.check(backup)

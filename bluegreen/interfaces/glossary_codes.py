@@ -122,7 +122,10 @@ EXITS: dict[str, tuple[str, str]] = {
     "3": ("The daemon is not running, or does not answer.", "systemctl status bluegreen"),
     "4": ("Not permitted.", "See [access] in the configuration."),
     "5": ("Not possible in this state, or the plan is stale.", "Type what is offered as next."),
-    "6": ("Refused by a gate, such as quarantine.", "Deploy a new release."),
+    "6": (
+        "Refused by a gate: quarantine, a rehearsal, or the schema.",
+        "The text says which; correct that, then deploy again.",
+    ),
     "10": ("plan --exit-code: the release is not what serves now.", "Nothing: it is an answer."),
     "20": ("The deployment failed, and traffic never moved.", "bluegreen show says why."),
     "21": ("The daemon took the release back.", "bluegreen explain shows the verdict."),

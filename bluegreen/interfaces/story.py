@@ -1,5 +1,6 @@
 """A deployment's story as lines: its phases with how long they took, and its events as they come."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -183,6 +184,8 @@ def _told(value: object) -> bool:
 
 
 def _fact(value: object) -> str:
+    if isinstance(value, list | dict):
+        return clean(json.dumps(value, ensure_ascii=False))
     shown = clean(str(value))
     return f'"{shown}"' if " " in shown else shown
 
