@@ -80,7 +80,7 @@ async def test_a_backup_is_named_private_and_described_by_its_manifest(filled: S
         "dbname": filled.dsn.rpartition("/")[2],
         "deployment": "d1",
         "release": "1.1.0",
-        "taken_at": backup.taken_at.isoformat(timespec="seconds"),
+        "taken_at": backup.taken_at.isoformat(),
         "sha256": backup.sha256,
         "size": backup.size,
         "verified": "restore",
