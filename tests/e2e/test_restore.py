@@ -57,7 +57,7 @@ async def test_users_come_back_to_the_data_of_the_backup(restorable: Stage, data
 
     refused = await bluegreen(stage, "backup", "restore", id, "--yes", name)
     assert refused.code == 5, refused.text
-    assert "public.marker: 1 row then and now, but not the same ones" in refused.text
+    assert "public.marker: 1 row then and now, but not the same" in refused.text
     assert "in it now: pid" in refused.text
     assert await _marker(database) == "broken"
 
