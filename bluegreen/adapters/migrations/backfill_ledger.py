@@ -1,7 +1,5 @@
 """The cursors of backfills: table `bluegreen.backfill`, written in the same transaction as the rows they stand for."""
 
-import os
-import socket
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +7,7 @@ import asyncpg
 
 from bluegreen.adapters.migrations.jobs import Job
 from bluegreen.adapters.postgres.connections import APPLICATION, Connection
-from bluegreen.adapters.postgres.ledger import Entry
+from bluegreen.adapters.postgres.ledger import Entry, owner
 from bluegreen.adapters.postgres.queries import questions
 from bluegreen.domain.backfills import BackfillState, Progress
 from bluegreen.domain.errors import MigrationFailed
@@ -33,7 +31,7 @@ async def begin(connection: Connection, job: Job, table: str, *, anew: bool, bat
     async with connection.transaction():
         await job.write(connection, Entry("running", 0, in_flight=False, new_attempt=True))
         record = await connection.fetchrow(
-            own("begin"), m.source, m.version, table, job.deployment, _owner(), anew, batch
+            own("begin"), m.source, m.version, table, job.deployment, owner(), anew, batch
         )
     if record is None:
         raise MigrationFailed(f"{m.label}: its cursor cannot be written")
@@ -46,9 +44,7 @@ async def advance(
     """Move the cursor, in the transaction of the batch; gives all rows so far. MigrationFailed where somebody else
     moved it: then this batch must not commit."""
     m = job.migration
-    moved = await connection.fetchval(
-        own("advance"), m.source, m.version, upper, former, rows, batch, seconds, _owner()
-    )
+    moved = await connection.fetchval(own("advance"), m.source, m.version, upper, former, rows, batch, seconds, owner())
     if moved is None:
         raise MigrationFailed(f"{m.label}: somebody else moved its cursor meanwhile: nothing more is changed")
     return int(moved)
@@ -106,7 +102,3 @@ def _progress(record: asyncpg.Record, database: str) -> Progress:
         updated_at=record["updated_at"],
         error=record["error"],
     )
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -103,7 +103,7 @@ def _state(row: Row, file: Listed | None = None) -> MigrationState:
         source=applied.source,
         version=applied.version,
         phase=applied.phase,
-        kind=MigrationKind.SQL if _had_file(row) else MigrationKind.COMMAND,
+        kind=applied.kind,
         state=applied.state,
         file=str(file.path) if file else "",
         at=applied.finished_at,
@@ -117,7 +117,7 @@ def _state(row: Row, file: Listed | None = None) -> MigrationState:
 
 
 def _had_file(row: Row) -> bool:
-    return row.mode != "command"
+    return row.applied.kind is MigrationKind.SQL
 
 
 def _key(source: Source, file: Listed) -> Key:

@@ -17,8 +17,8 @@ from bluegreen.domain.findings import Gate
 from bluegreen.domain.migrations import Applied, Migration, MigrationKind, MigrationPhase
 
 VERSION = 2
-UPGRADES = {1: "ledger_2.sql"}
-"""What brings a ledger to the next version; the migration lock must be held."""
+SCRIPT = "ledger_{}.sql"
+"""What brings a ledger to that version from the one before it; the first one makes it."""
 
 STAMPED = 2
 """The first version that knows how the schema was after the last migration."""
@@ -30,13 +30,16 @@ Key = tuple[str, str, MigrationPhase]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the ledger says of one migration. `in_flight`: the next statement was begun, its end is not known;
-    `meaning` as in Migration."""
+    """What the ledger says of one migration; `meaning` as in Migration."""
 
     applied: Applied
     mode: str
-    in_flight: bool
     meaning: str = ""
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether the next statement was begun, and its end is not known."""
+        return self.applied.in_flight
 
     @property
     def done(self) -> bool:
@@ -73,6 +76,11 @@ def mode(migration: Migration) -> str:
     return "transaction" if migration.transactional else "statements"
 
 
+def owner() -> str:
+    """Who writes: this host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 async def version(connection: Connection) -> int:
     """Which ledger this database has; 0 for none. MigrationFailed where a newer bluegreen made it."""
     if await connection.fetchval("SELECT to_regclass('bluegreen.meta')") is None:
@@ -96,8 +104,8 @@ async def ensure(connection: Connection) -> None:
         async with connection.transaction():
             if not found and await connection.fetchval("SELECT to_regnamespace('bluegreen')") is None:
                 await connection.execute("CREATE SCHEMA bluegreen")
-            for file in [UPGRADES[older] for older in range(found, VERSION)] if found else ["ledger.sql"]:
-                await connection.execute(script(__package__, file))
+            for newer in range(found + 1, VERSION + 1):
+                await connection.execute(script(__package__, SCRIPT.format(newer)))
     except asyncpg.InsufficientPrivilegeError as exc:
         raise MigrationFailed(
             f"the ledger cannot be made: {exc}",
@@ -126,7 +134,7 @@ async def write(connection: Connection, migration: Migration, deployment: str, r
         query("ledger_write"),
         *(migration.source, migration.version, migration.phase.value, migration.checksum, mode(migration)),
         *(entry.state, max(migration.statements, 1), entry.statements_done, entry.in_flight),
-        *(deployment, release, f"{socket.gethostname()}:{os.getpid()}"),
+        *(deployment, release, owner()),
         *(entry.error, entry.output, int(entry.new_attempt)),
         *(migration.meaning, entry.hash_before, entry.rehearsal),
     )
@@ -163,7 +171,7 @@ def _row(record: asyncpg.Record, database: str) -> Row:
         accepted=accepted,
         in_flight=record["in_flight"],
     )
-    return Row(applied, record["mode"], record["in_flight"], record["meaning"])
+    return Row(applied, record["mode"], record["meaning"])
 
 
 def _rehearsed(kept: str | None) -> tuple[str, tuple[str, ...]]:

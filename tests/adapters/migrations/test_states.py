@@ -1,15 +1,23 @@
 """How a schema stands, as the ledger, the files and the catalogue have it; and what repairs it. On a real Postgres."""
 
-from pathlib import Path
 from time import perf_counter
 
 import pytest
 
+from bluegreen.adapters.postgres import ledger
+from bluegreen.adapters.postgres.queries import script
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.migrations import MigrationPhase, MigrationState, SchemaState
 from tests.adapters.sites import RELEASE, Site
 from tests.real_parts import execute
 
+APPLIED_THEN = """\
+INSERT INTO bluegreen.migration (source, version, phase, checksum, mode, state, statements_total, statements_done,
+    in_flight, deployment, release, started_at, finished_at, attempts, error, output, owner)
+VALUES ('app', '0000_old', 'expand', 'abc', 'transaction', 'done', 1, 1, false, 'd-1', '1.0.0', now(), now(), 1,
+    '', '', 'h:1');
+"""
+"""A row as a daemon of the ledger's version 1 wrote it."""
 MADE = "CREATE TABLE a (id int PRIMARY KEY, name text);"
 
 
@@ -156,7 +164,7 @@ async def test_what_is_unknown_or_not_in_flight_cannot_be_settled(site: Site) ->
 
 
 async def test_a_ledger_of_version_1_is_read_and_brought_to_version_2(site: Site) -> None:
-    await execute(site.dsn, "CREATE SCHEMA bluegreen;" + (Path(__file__).parent / "ledger_1.sql").read_text())
+    await execute(site.dsn, f"CREATE SCHEMA bluegreen; {script(ledger.__package__, 'ledger_1.sql')} {APPLIED_THEN}")
     site.write("0001_a.expand.sql", MADE)
     assert (await one(site, "app/0000_old.expand")).state == "done"
     await site.apply()

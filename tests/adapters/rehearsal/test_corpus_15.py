@@ -7,6 +7,7 @@ import pytest
 
 from tests.adapters.rehearsal import claims
 from tests.adapters.rehearsal.claims import Judged
+from tests.adapters.rehearsal.corpus_suite import Corpus
 from tests.debian_postgres import debian_postgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(1800)]
@@ -19,21 +20,5 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> list[Judged]:
         return asyncio.run(claims.judge(server, tmp_path_factory.mktemp("corpus"), turn=2, from_statistics=True))
 
 
-def test_the_verifier_and_the_author_of_the_corpus_are_of_one_mind(judged: list[Judged]) -> None:
-    assert claims.wrong_expectations(judged) == []
-
-
-def test_every_migration_can_be_rehearsed(judged: list[Judged]) -> None:
-    assert claims.crashed(judged) == []
-
-
-def test_whatever_breaks_or_fails_is_refused(judged: list[Judged]) -> None:
-    assert claims.let_through(judged) == []
-
-
-def test_at_most_one_in_eighteen_safe_ones_is_refused(judged: list[Judged]) -> None:
-    assert claims.too_strict(judged) == []
-
-
-def test_production_is_as_it_was_after_every_rehearsal(judged: list[Judged]) -> None:
-    assert claims.production_changed(judged) == []
+class TestCorpus15(Corpus):
+    """All of it here."""

@@ -34,7 +34,3 @@ COMMENT ON COLUMN bluegreen.migration.in_flight IS
 COMMENT ON COLUMN bluegreen.migration.owner IS 'host:pid of the daemon';
 
 INSERT INTO bluegreen.meta (version) VALUES (1);
-
-INSERT INTO bluegreen.migration (source, version, phase, checksum, mode, state, statements_total, statements_done,
-    in_flight, deployment, release, started_at, finished_at, attempts, error, output, owner)
-VALUES ('app', '0000_old', 'expand', 'abc', 'transaction', 'done', 1, 1, false, 'd-1', '1.0.0', now(), now(), 1, '', '', 'h:1');
