@@ -77,6 +77,14 @@ class Balancer(Protocol):
         or it fails."""
 
 
+class Shares(Protocol):
+    """Sends a share of the users to the new colour, for a canary; one user always meets the same colour."""
+
+    async def split(self, colour: Colour, share: float, generation: int) -> None:
+        """Send `share` (of 1) of the users to `colour` and the others to the other one, every service in one change,
+        stamped with `generation`. Harmless twice. Raises as Balancer.switch does."""
+
+
 class FrontDoor(Protocol):
     """The way users come in: the balancer's real listener."""
 
@@ -143,8 +151,16 @@ class SignalSource(Protocol):
         """Monotonic seconds when nothing was left that could have been reported; None before the first such moment."""
 
     @property
+    def behind(self) -> float:
+        """Seconds between an event and our hearing of it, as of the last ones; 0 where the source is asked by us."""
+
+    @property
     def problem(self) -> str:
         """Why nothing can be heard now, and what to do about it; empty where all is well."""
+
+    async def check(self) -> None:
+        """Try once whether it can be heard at all, and report nothing. Raises SignalFailed: which source, why, and what
+        to do about it."""
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Report batches as they come, until cancelled. `report` is synchronous and fast."""
@@ -235,6 +251,15 @@ class Journal(Protocol):
 
     async def facts(self, kind: str) -> Mapping[str, Json]:
         """All facts of a kind, oldest first."""
+
+    async def append(self, kind: str, key: str, number: int, value: Json) -> None:
+        """Store one chunk of a series under its number; one of the same number is replaced."""
+
+    async def chunks(self, kind: str, key: str, after: int = -1, limit: int = 1000) -> tuple[tuple[int, Json], ...]:
+        """The chunks of a series with a number above `after`, lowest first, each with its number."""
+
+    async def shorten(self, kind: str, key: str, before: int) -> None:
+        """Forget the chunks of a series with a number below `before`; nothing where there are none."""
 
     async def prune(self, deployments: int) -> int:
         """Keep the latest deployments, so many; forget those before with their intents, events and facts, and of what

@@ -20,11 +20,10 @@ from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.signals.caddy_log import CaddyLog
-from bluegreen.adapters.signals.probes import Probes
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
 from bluegreen.domain.migrations import MigrationKind
-from bluegreen.domain.plans import Release, Terms
+from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Card, Colour, Service
 from bluegreen.interfaces.hooks import HookRules
 from bluegreen.interfaces.peers import Access
@@ -45,6 +44,7 @@ from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
+from bluegreen.wiring_signals import sources, terms
 
 STATE_FILE, STATE_VERSION = "journal.sqlite", SCHEMA_VERSION
 """The journal's name in the state directory, and the highest version of it that this program reads."""
@@ -70,7 +70,7 @@ async def open_world(
         yield World(
             project=settings.project,
             services=services,
-            terms=_terms(settings),
+            terms=terms(settings),
             contracts_after_standby=frozenset(m.name for m in settings.migrations if m.contract == "after-standby"),
             connection_budgets={d.name: d.connections for d in settings.databases if d.connections is not None},
             releases={c: str(settings.environments.of(c).release or "") for c in Colour},
@@ -80,7 +80,7 @@ async def open_world(
             runners={colour: _runner(settings, colour) for colour in Colour},
             readiness=readiness(settings),
             smoke=smoke(settings),
-            sources=_sources(settings, services, front_door, clock),
+            sources=sources(settings, services, front_door, clock),
             databases={database.name: database for database in databases(settings)},
             notifiers=notifiers(settings),
             journal=journal,
@@ -110,7 +110,7 @@ async def open_outside(settings: Settings) -> AsyncIterator[Outside]:
     """The parts outside as configured; no file of ours is opened, and nothing is changed."""
     clock, services = SystemClock(), _services(settings)
     async with _balancer(settings, services, clock, untimed) as balancer, _front_door(settings, services) as door:
-        logs = [source for source in _sources(settings, services, door, clock) if isinstance(source, CaddyLog)]
+        logs = [source for source in sources(settings, services, door, clock) if isinstance(source, CaddyLog)]
         yield Outside(services, balancer, door, logs[0] if logs else None, tuple(databases(settings)))
 
 
@@ -162,28 +162,6 @@ def _services(settings: Settings) -> Mapping[str, Service]:
     }
 
 
-def _terms(settings: Settings) -> Terms:
-    watch, advanced = settings.watch, settings.watch.advanced
-    return Terms(
-        deadlines=settings.phase_deadlines,
-        auto_promote=settings.promotion.auto,
-        window=watch.window,
-        standby=watch.standby,
-        on_blind=watch.on_blind,
-        on_no_traffic=watch.on_no_traffic,
-        min_effect=watch.min_effect,
-        alpha=advanced.alpha,
-        min_bad=advanced.min_bad,
-        probe_failures=advanced.probe_failures,
-        slow_factor=advanced.slow_factor,
-        slow_floor=advanced.slow_floor,
-        silent_after=advanced.silent_after,
-        drain=settings.retire.drain,
-        inspect=settings.retire.inspect,
-        proving=watch.proving,
-    )
-
-
 def _release_reader(settings: Settings) -> Callable[[str], Awaitable[Release]]:
     return lambda name: asyncio.to_thread(read_release, settings.release.directory, name)
 
@@ -224,18 +202,6 @@ def _runner(settings: Settings, colour: Colour) -> Runner:
         timeout=environment.timeout,
         cwd=environment.directory,
     )
-
-
-def _sources(
-    settings: Settings, services: Mapping[str, Service], front_door: HttpFrontDoor, clock: Clock
-) -> tuple[SignalSource, ...]:
-    probes = settings.watch.probes
-    sources: list[SignalSource] = [
-        Probes(front_door, services, clock=clock, interval=probes.interval, timeout=probes.timeout)
-    ]
-    if settings.caddy.access_log is not None:
-        sources.append(CaddyLog(settings.caddy.access_log, services, on_witness=front_door.witnessed, clock=clock))
-    return tuple(sources)
 
 
 def databases(settings: Settings) -> list[Database]:

@@ -49,7 +49,7 @@ APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
 SYSTEMD = "bluegreen.systemd"
 WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
-CHECKS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.doctor"
+CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
 FLOORS = {
@@ -66,7 +66,10 @@ FLOORS = {
     APP: Floor((APP, DOMAIN, PORTS, PORTS_DATABASE, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
     CHECKS: Floor((ADAPTERS, PORTS, PORTS_DATABASE, SETTINGS), never=FOR_PEOPLE),
-    WIRING: Floor((CHECKS, ADAPTERS, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE),
+    SIGNALS: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    WIRING: Floor(
+        (CHECKS, SIGNALS, ADAPTERS, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE
+    ),
     DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS, SYSTEMD), never=FOR_PEOPLE),
     DEMO: Floor((DEMO, DOMAIN, PORTS, PROCESSES, INTERFACES, SETTINGS, LOGS, DAEMON), never=frozenset({"rich"})),
     DOCTOR: Floor(

@@ -25,6 +25,7 @@ def rules_of(terms: Terms) -> WatchRules:
         min_bad=terms.min_bad,
         min_effect=terms.min_effect,
         probe_failures_in_a_row=terms.probe_failures,
+        signals=terms.signals,
     )
 
 

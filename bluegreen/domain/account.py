@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from math import exp, fsum, log, log1p
 from typing import Any, Self
 
+from bluegreen.domain.rules import SIGNALS, GaugeRule, SignalRule
 from bluegreen.domain.tolerance import Tolerance, tolerance, watch_needed
 
 GRID = (1.5, 2.5, 5.0, 12.0, 40.0, 200.0, 2000.0)
@@ -25,25 +26,6 @@ GRID = (1.5, 2.5, 5.0, 12.0, 40.0, 200.0, 2000.0)
 # exp() of more than 709 overflows; a wealth of 1e300 leaves room for the sum over all rows.
 HIGHEST_EXPONENT = 600.0
 HIGHEST_STAKE = 1e300
-
-
-@dataclass(frozen=True, slots=True)
-class SignalRule:
-    """How much of the stake a signal gets, whether `healthy` needs it, and whether its events are our own
-    probes (`synthetic`) and so say nothing about whether users were there."""
-
-    name: str
-    weight: float
-    critical: bool = False
-    synthetic: bool = False
-
-
-SIGNALS = (
-    SignalRule("5xx", weight=0.4, critical=True),
-    SignalRule("auth", weight=0.2),
-    SignalRule("slow", weight=0.2),
-    SignalRule("probe", weight=0.2, critical=True, synthetic=True),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,5 +232,10 @@ def _row(rules: WatchRules, rule: SignalRule, share: float, tolerated: Tolerance
 
 
 def _saved_rules(saved: dict[str, Any]) -> WatchRules:
-    signals = tuple(SignalRule(**signal) for signal in saved["signals"])
+    signals = tuple(_saved_signal(signal) for signal in saved["signals"])
     return WatchRules(**{**saved, "grid": tuple(saved["grid"]), "signals": signals})
+
+
+def _saved_signal(saved: dict[str, Any]) -> SignalRule:
+    gauge = saved.get("gauge")
+    return SignalRule(**{**saved, "gauge": None if gauge is None else GaugeRule(**gauge)})

@@ -157,6 +157,12 @@ class RunnerFailed(OutsideError):
     code = "runner-failed"
 
 
+class SignalFailed(OutsideError):
+    """A source of signals cannot be heard."""
+
+    code = "signal-failed"
+
+
 class LiveColourProtected(OutsideError):
     """The live colour is never started, stopped or scaled."""
 

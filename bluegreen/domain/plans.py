@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.rules import SIGNALS, LimitRule, SignalRule
 from bluegreen.domain.traffic import Colour
 
 
@@ -29,6 +30,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryStep:
+    """A step of a canary: `share` (of 1) of the users meet the new colour for at most `seconds`."""
+
+    share: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What a deployment promised when it was planned; a changed configuration does not change it. Seconds."""
 
@@ -49,6 +58,9 @@ class Terms:
     inspect: float
     contract: bool = False
     proving: float = 0.0
+    signals: tuple[SignalRule, ...] = SIGNALS
+    limits: tuple[LimitRule, ...] = ()
+    canary: tuple[CanaryStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "The connection to Caddy broke before the answer; a read settles whether it took effect.",
         "Nothing, unless the deployment ends STRANDED.",
     ),
+    "signal-failed": (
+        "A source of signals cannot be heard.",
+        "Correct its section under [watch]; bluegreen doctor tries each of them.",
+    ),
     "runner-failed": ("`up`, `down` or `logs` of a colour failed.", "bluegreen logs shows what it printed."),
     "live-colour-protected": (
         "The colour that users are on is never started or stopped; also where nobody can read which that is.",

@@ -17,7 +17,8 @@ from bluegreen.settings.sections_data import Backup, Database, Migration, Releas
 from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
 from bluegreen.settings.sections_rehearsal import Rehearsal
 from bluegreen.settings.sections_stack import Environments, Service, Smoke
-from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, Watch, phase_deadlines
+from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, phase_deadlines
+from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.values import Name
 
 

@@ -13,7 +13,8 @@ from bluegreen.settings.places import nearest
 from bluegreen.settings.sections_data import Database, Migration
 from bluegreen.settings.sections_outside import Hooks, Notify
 from bluegreen.settings.sections_stack import Service, Smoke
-from bluegreen.settings.sections_story import Deadlines, Retire, Watch
+from bluegreen.settings.sections_story import Deadlines, Retire
+from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.units import format_duration
 from bluegreen.settings.values import same_place
 

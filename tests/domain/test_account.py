@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluegreen.domain.account import SIGNALS, Account, SignalRule, WatchRules
+from bluegreen.domain.account import Account, WatchRules
+from bluegreen.domain.rules import SIGNALS, SignalRule
 from bluegreen.domain.tolerance import Tolerance, divergence
 
 FIXED = settings(derandomize=True, database=None, deadline=None, max_examples=100)

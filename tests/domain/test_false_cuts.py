@@ -11,7 +11,8 @@ from math import comb
 
 import pytest
 
-from bluegreen.domain.account import Account, Row, SignalRule, WatchRules
+from bluegreen.domain.account import Account, Row, WatchRules
+from bluegreen.domain.rules import SignalRule
 from bluegreen.domain.tolerance import Tolerance
 
 RULES = WatchRules()

@@ -31,6 +31,7 @@ class MemoryJournal:
         self._told = 0
         self._audit: list[AuditRow] = []
         self._facts: dict[tuple[str, str], Json] = {}
+        self._chunks: dict[tuple[str, str, int], Json] = {}
 
     async def open(self) -> None:
         """Nothing to do."""
@@ -121,10 +122,26 @@ class MemoryJournal:
         for kind, key in list(self._facts):
             if key.partition(":")[0] in gone:
                 del self._facts[kind, key]
+        self._chunks = {at: value for at, value in self._chunks.items() if at[1] not in gone}
         for kind, keep in FACTS_KEPT.items():
             for key in [key for its_kind, key in self._facts if its_kind == kind][:-keep]:
                 del self._facts[kind, key]
         return len(gone)
+
+    async def append(self, kind: str, key: str, number: int, value: Json) -> None:
+        self._check()
+        self._chunks[kind, key, number] = _kept(value, Any)
+
+    async def chunks(self, kind: str, key: str, after: int = -1, limit: int = 1000) -> tuple[tuple[int, Json], ...]:
+        self._look()
+        numbers = sorted(n for its_kind, its_key, n in self._chunks if (its_kind, its_key) == (kind, key) and n > after)
+        return tuple((number, self._chunks[kind, key, number]) for number in numbers[:limit])
+
+    async def shorten(self, kind: str, key: str, before: int) -> None:
+        self._check()
+        for its_kind, its_key, number in list(self._chunks):
+            if (its_kind, its_key) == (kind, key) and number < before:
+                del self._chunks[its_kind, its_key, number]
 
     async def room(self) -> int:
         self._look()

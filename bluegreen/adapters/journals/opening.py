@@ -18,7 +18,7 @@ import msgspec
 
 from bluegreen.domain.errors import JournalUnreadable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SIDES = ("-wal", "-shm")
 """What SQLite lays beside a database."""
 

@@ -13,6 +13,7 @@ OF_A_DEPLOYMENT = (
     "DELETE FROM event WHERE deployment = :id",
     # Facts bear a deployment's id as their key, or begin with it and a colon (';' follows ':').
     "DELETE FROM fact WHERE key = :id OR (key >= :id || ':' AND key < :id || ';')",
+    "DELETE FROM chunk WHERE key = :id",
     "DELETE FROM deployment WHERE id = :id",
 )
 

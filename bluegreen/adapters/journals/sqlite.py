@@ -1,6 +1,7 @@
 """The journal in one SQLite file: what is stored how. The file itself, its thread and its faults: sqlite_file.py."""
 
 import sqlite3
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,20 @@ class SqliteJournal:
         rows = await self._file.read("SELECT key, value FROM fact WHERE kind = ? ORDER BY seq", kind)
         return {key: self._file.decoded(value, Any) for key, value in rows}
 
+    async def append(self, kind: str, key: str, number: int, value: Json) -> None:
+        packed = zlib.compress(_pack(value))
+        statement = "INSERT OR REPLACE INTO chunk (kind, key, number, value) VALUES (?, ?, ?, ?)"
+        await self._file.write(lambda db: db.execute(statement, (kind, key, number, packed)).rowcount)
+
+    async def chunks(self, kind: str, key: str, after: int = -1, limit: int = 1000) -> tuple[tuple[int, Json], ...]:
+        statement = "SELECT number, value FROM chunk WHERE kind = ? AND key = ? AND number > ? ORDER BY number LIMIT ?"
+        rows = await self._file.read(statement, kind, key, after, limit)
+        return tuple((number, self._file.decoded(_unpacked(value), Any)) for number, value in rows)
+
+    async def shorten(self, kind: str, key: str, before: int) -> None:
+        statement = "DELETE FROM chunk WHERE kind = ? AND key = ? AND number < ?"
+        await self._file.write(lambda db: db.execute(statement, (kind, key, before)).rowcount)
+
     async def prune(self, deployments: int) -> int:
         return await self._file.write(lambda db: prune(db, deployments, FACTS_KEPT, EVENTS_KEPT))
 
@@ -138,6 +153,14 @@ def _put_deployment(db: sqlite3.Connection, deployment: Deployment) -> None:
         " ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, body = excluded.body",
         (deployment.id, deployment.phase, _pack(deployment)),
     )
+
+
+def _unpacked(value: bytes) -> bytes:
+    """A chunk as it was; nothing where it was damaged, which reads as no JSON does."""
+    try:
+        return zlib.decompress(value)
+    except zlib.error:
+        return b""
 
 
 def _put(db: sqlite3.Connection, record: Record) -> None:

@@ -16,6 +16,7 @@ from bluegreen.adapters.signals.access_lines import SOURCE, AccessLines, Seen, W
 from bluegreen.adapters.signals.changes import changes_of
 from bluegreen.adapters.signals.log_file import Losses
 from bluegreen.adapters.signals.tail import Tail
+from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch
 from bluegreen.domain.traffic import Service
@@ -67,6 +68,11 @@ class CaddyLog:
         return self._caught_up_at
 
     @property
+    def behind(self) -> float:
+        """0: not measured yet."""
+        return 0.0
+
+    @property
     def seen(self) -> Seen:
         """How many lines were taken, belonged to nobody, could not be read."""
         return self._lines.seen
@@ -85,6 +91,11 @@ class CaddyLog:
         resumed = self._tail.resume(position)
         self._position = position if resumed else None
         return resumed
+
+    async def check(self) -> None:
+        """Raises SignalFailed where the log cannot be read; that lines come is seen by asking the front door."""
+        if self.problem:
+            raise SignalFailed(self.problem, source=SOURCE)
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Report what is written from now on (or from the resumed position), one read turn after the other.

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch
 from bluegreen.ports import Clock
 
 
 class MemorySignals:
-    """The SignalSource port on a queue. `missing` True: what came during a restart is lost."""
+    """The SignalSource port on a queue. `missing` True: what came during a restart is lost; `lag`: seconds it is behind;
+    `trouble`: why nothing can be heard."""
 
     def __init__(self, clock: Clock, name: str = "access_log") -> None:
         self._clock = clock
@@ -18,6 +20,8 @@ class MemorySignals:
         self._heard_at: float | None = None
         self._reported = 0
         self.missing = False
+        self.lag = 0.0
+        self.trouble = ""
 
     @property
     def name(self) -> str:
@@ -33,9 +37,17 @@ class MemorySignals:
         return self._clock.monotonic() if self._queue.empty() else self._heard_at
 
     @property
+    def behind(self) -> float:
+        return self.lag
+
+    @property
     def problem(self) -> str:
-        """Empty: there is nothing that could not be read."""
-        return ""
+        """What a test says it is; empty at first."""
+        return self.trouble
+
+    async def check(self) -> None:
+        if self.trouble:
+            raise SignalFailed(self.trouble, source=self._name)
 
     def emit(self, *batches: Batch) -> None:
         """Have batches reported, in this order, as soon as the source runs."""

@@ -56,9 +56,17 @@ class Probes:
         return self._clock.monotonic()
 
     @property
+    def behind(self) -> float:
+        """0: an answer is heard when it comes."""
+        return 0.0
+
+    @property
     def problem(self) -> str:
         """Empty: a front door that does not answer is what probes are there to see."""
         return ""
+
+    async def check(self) -> None:
+        """Nothing: that the front door answers from the live colour is looked at beside."""
 
     def position(self) -> Json:
         """None: what was not asked cannot be asked later."""

@@ -370,3 +370,28 @@ async def test_when_the_disk_is_free_again_the_journal_works_on(
     after = await journal.record(event("after", big=BIG))
     assert await journal.events(0) == (before, after)
     assert after.seq > before.seq
+
+
+async def test_a_series_grows_chunk_by_chunk_and_is_read_in_order(journal: Journal) -> None:
+    await journal.append("history", "5xx", 7, [[7, 100, 1]])
+    await journal.append("history", "5xx", 3, [[3, 50, 0]])
+    await journal.append("history", "auth", 5, "another series")
+    assert await journal.chunks("history", "5xx") == ((3, [[3, 50, 0]]), (7, [[7, 100, 1]]))
+    assert await journal.chunks("history", "5xx", after=3) == ((7, [[7, 100, 1]]),)
+    assert await journal.chunks("history", "5xx", limit=1) == ((3, [[3, 50, 0]]),)
+
+
+async def test_a_chunk_of_the_same_number_is_replaced(journal: Journal) -> None:
+    await journal.append("history", "5xx", 3, "before")
+    await journal.append("history", "5xx", 3, "after")
+    assert await journal.chunks("history", "5xx") == ((3, "after"),)
+
+
+async def test_a_series_is_shortened_from_its_beginning(journal: Journal) -> None:
+    for number in range(4):
+        await journal.append("samples", "d-1", number, number)
+    await journal.append("samples", "d-2", 0, "another series")
+    await journal.shorten("samples", "d-1", 2)
+    await journal.shorten("samples", "d-1", 2)
+    assert await journal.chunks("samples", "d-1") == ((2, 2), (3, 3))
+    assert await journal.chunks("samples", "d-2") == ((0, "another series"),)
