@@ -12,7 +12,7 @@ from bluegreen.domain.evidence import Judgement, Streak, judge
 from bluegreen.domain.outlook import more_bad_to_cut
 from bluegreen.domain.plans import Terms
 from bluegreen.domain.records import Json
-from bluegreen.domain.signals import Batch, Measured
+from bluegreen.domain.signals import Batch, Counted, Gauged
 from bluegreen.domain.tolerance import Tolerance
 
 
@@ -56,7 +56,7 @@ class Trial:
         n, bad = self._count(batch)
         if batch.signal in self._account.rows and n:
             self._account.observe(batch.signal, n=n, bad=bad, t_s=self._account.t_s)
-        if batch.signal == "probe":
+        if batch.signal == "probe" and isinstance(batch, Counted):
             self._streak(batch.key).observe(n=n, bad=bad)
         return bad > 0
 
@@ -87,8 +87,10 @@ class Trial:
         return cls(Account.from_dict(kept["account"]), kept["limits"], streaks)
 
     def _count(self, batch: Batch) -> tuple[int, int]:
-        if not isinstance(batch, Measured):
+        if isinstance(batch, Counted):
             return batch.n, batch.bad
+        if isinstance(batch, Gauged):
+            return 0, 0
         limit = self._limits.get(batch.key)
         if limit is None:
             return 0, 0

@@ -220,7 +220,7 @@ class Watch:
     def _learn(self, batch: Batch) -> None:
         if isinstance(batch, Counted):
             self.baseline.count(batch.signal, batch.n, batch.bad, self._clock.monotonic())
-        else:
+        elif isinstance(batch, Measured):
             self.baseline.time(batch.key, batch.values)
 
 

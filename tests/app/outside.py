@@ -50,15 +50,16 @@ class Users:
         self.failing: dict[Colour, float] = {}
         self.silent = False
         self.missing = False
-        self.behind = False
+        self.behind = 0.0
+        self.unread = False
         self.heard_at: float | None = None
         self.got = dict.fromkeys(Colour, 0)
         self.got_bad = dict.fromkeys(Colour, 0)
 
     @property
     def caught_up_at(self) -> float | None:
-        """Now, unless there is more in the log than was read: `behind`."""
-        return None if self.behind else asyncio.get_running_loop().time()
+        """Now, unless there is more in the log than was read: `unread`."""
+        return None if self.unread else asyncio.get_running_loop().time()
 
     def position(self) -> Json:
         return 0
@@ -70,6 +71,9 @@ class Users:
     def problem(self) -> str:
         """Nothing is ever in the way."""
         return ""
+
+    async def check(self) -> None:
+        """Nothing is ever in the way."""
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         while True:

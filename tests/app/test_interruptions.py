@@ -95,7 +95,7 @@ async def test_what_users_got_while_the_daemon_was_stopped_is_judged_before_the_
     """The log of that time is long, and is read for longer than the window would still have lasted."""
     async with running(outside) as daemon:
         await to(daemon, WATCHING, WINDOW - 0.15)
-        outside.users.behind = True
+        outside.users.unread = True
         stop_for(STOPPED)
         await asyncio.sleep(5)
         assert (await daemon.current()).phase is WATCHING, "the window would be over, were it not for the log"
@@ -108,7 +108,7 @@ async def test_what_users_got_during_a_restart_is_judged_before_the_window_may_e
         await to(daemon, WATCHING, WINDOW - 0.5)
         assert daemon.engine.run is not None
         await daemon.engine.run.update()
-    outside.users.behind = True
+    outside.users.unread = True
     async with running(outside) as daemon:
         await asyncio.sleep(5)
         assert (await daemon.current()).phase is WATCHING
@@ -119,7 +119,7 @@ async def test_what_users_got_during_a_restart_is_judged_before_the_window_may_e
 async def test_a_log_that_never_catches_up_does_not_hold_the_watch_for_ever(outside: Outside) -> None:
     async with running(outside) as daemon:
         await to(daemon, WATCHING)
-        outside.users.behind = True
+        outside.users.unread = True
         stop_for(STOPPED)
         assert (await daemon.end()).phase is LIVE
 

@@ -10,7 +10,7 @@ from bluegreen.ports import Clock
 
 
 class MemorySignals:
-    """The SignalSource port on a queue. `missing` True: what came during a restart is lost; `lag`: seconds it is behind;
+    """The SignalSource port on a queue. `missing` True: what came during a restart is lost; `lag`: seconds behind;
     `trouble`: why nothing can be heard."""
 
     def __init__(self, clock: Clock, name: str = "access_log") -> None:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bluegreen.domain.signals import Batch, Counted
+from bluegreen.domain.signals import Batch, Counted, Measured
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.ports import SignalSource
 
@@ -31,7 +31,7 @@ class Heard:
         if isinstance(batch, Counted):
             self.n[batch.signal, batch.colour] += batch.n
             self.bad[batch.signal, batch.colour] += batch.bad
-        else:
+        elif isinstance(batch, Measured):
             self.durations[batch.colour, batch.key] += batch.values
 
     def witness(self, nonce: str, colour: Colour, status: int) -> None:
