@@ -44,7 +44,7 @@ class Size:
     backgrounds: tuple[int, ...]
 
 
-FULL = Size(cutbacks=100, backgrounds=(100, 5_000))
+FULL = Size(cutbacks=100, backgrounds=(1_000, 10_000))
 TINY = Size(cutbacks=1, backgrounds=(0,))
 
 

@@ -25,7 +25,7 @@ from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 
-RATE = 50.0
+RATES = (50.0, 1000.0)
 """Requests a second."""
 
 HISTORY = 5_000
@@ -47,15 +47,16 @@ FAULTS = {"out": "outage", "some": "5 % errors"}
 
 @dataclass(frozen=True)
 class Size:
-    """Runs of ours and of the rivals for each fault; seconds after which a rival has not noticed."""
+    """Runs of ours and of the rivals for each fault and rate; seconds after which a rival has not noticed."""
 
     ours: int
     rivals: int
     limit: float
+    rates: tuple[float, ...] = RATES
 
 
 FULL = Size(ours=10, rivals=3, limit=60.0)
-TINY = Size(ours=1, rivals=0, limit=1.0)
+TINY = Size(ours=1, rivals=0, limit=1.0, rates=(50.0,))
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,26 @@ class Harm:
 async def measure(tiny: bool = False) -> Table:
     """The table of what users got."""
     size = TINY if tiny else FULL
+    columns = ("users", "fault", "", "runs", "bad: median", "worst", "seconds to the last: median", "worst", "slowest")
+    table = Table("outage: what users get until they are back", columns)
+    table.notes = [
+        "open model: request i is due at t0 + i / rate, whatever came of the others; times count from when it was due",
+        f"a release serves well for {GOOD:g} s or more, then fails; 5 %: 13 of 256; {HISTORY:,} answers of history",
+        "the rivals use the same client of Caddy's admin API",
+    ]
+    for rate in size.rates:
+        await _at(rate, size, table)
+    return table
+
+
+async def _at(rate: float, size: Size, table: Table) -> None:
+    """What so many users a second get."""
     async with standing(logged=True, breakable=True) as stand:
-        users = Users(stand, RATE)
+        users = Users(stand, rate)
         child = users.begin()
         try:
             await stand.start_daemon(stand.admin_socket)
-            _remember(stand)
+            remember(stand)
             await asyncio.sleep(LEARN)
             spells = [await _ours(stand, how, f"1.{n}.0-{how}") for how in FAULTS for n in range(size.ours)]
             await stand.stop_daemon()
@@ -104,10 +119,11 @@ async def measure(tiny: bool = False) -> Table:
         finally:
             await child.stop()
         answers = users.answers()
-    return _table(spells, answers, size)
+    _add(table, rate, spells, answers, size)
 
 
-def _remember(stand: Stand) -> None:
+def remember(stand: Stand) -> None:
+    """Have the daemon read HISTORY good answers of the live colour at once."""
     text = line(200, NAMES[0], stand.services[NAMES[0]].addresses[Colour.BLUE][0]) * HISTORY
     file = os.open(stand.log, os.O_WRONLY | os.O_APPEND)
     os.write(file, text)
@@ -159,9 +175,7 @@ async def _over(stand: Stand, who: str, how: str, began: float, *, noticed: bool
     return Spell(who, how, began, monotonic(), noticed)
 
 
-def _table(spells: Sequence[Spell], answers: Sequence[Answer], size: Size) -> Table:
-    columns = ("", "", "runs", "bad answers: median", "worst", "seconds to the last: median", "worst", "slowest answer")
-    table = Table(f"outage: what {RATE:g} users a second get until they are back", columns)
+def _add(table: Table, rate: float, spells: Sequence[Spell], answers: Sequence[Answer], size: Size) -> None:
     for how, name in FAULTS.items():
         for who in dict.fromkeys(spell.who for spell in spells):
             mine = [spell for spell in spells if (spell.who, spell.how) == (who, how)]
@@ -172,11 +186,6 @@ def _table(spells: Sequence[Spell], answers: Sequence[Answer], size: Size) -> Ta
                 bad, lasted = [harm.bad for harm in harms], [harm.lasted for harm in harms]
                 worst = (f"{max(bad):,}", f"{median(lasted):.2f} s", f"{max(lasted):.2f} s")
                 row = (f"{median(bad):g}", *worst, milli(max(harm.slowest for harm in harms)))
-            table.rows.append((name, who, str(len(mine)), *row))
+            table.rows.append((f"{rate:,.0f}/s", name, who, str(len(mine)), *row))
     late = p99([answer.done - answer.due for answer in answers])
-    table.notes = [
-        "open model: request i is due at t0 + i / rate, whatever came of the others; times count from when it was due",
-        f"a release serves well for {GOOD:g} s or more, then fails; 5 %: 13 of 256; {HISTORY:,} answers of history",
-        f"the rivals use the same client of Caddy's admin API; p99 of all {len(answers):,} answers: {milli(late)}",
-    ]
-    return table
+    table.notes.append(f"p99 of all {len(answers):,} answers at {rate:,.0f}/s: {milli(late)}")
