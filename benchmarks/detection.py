@@ -11,7 +11,7 @@ from benchmarks.detectors import DETECTORS, TICK_S, TURN_S, Detector
 from benchmarks.outcomes import USUAL, Scenario
 from benchmarks.table import Table, median, milli, p99
 from bluegreen.domain.account import WatchRules
-from bluegreen.domain.evidence import percent
+from bluegreen.domain.figures import percent
 from bluegreen.domain.tolerance import divergence
 
 FLIP_S = 0.050

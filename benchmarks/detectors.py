@@ -55,7 +55,7 @@ class Ours:
 
 
 def _regressed(trial: Trial) -> bool:
-    return trial.judge(frozenset()).verdict is Verdict.REGRESSED
+    return trial.judge().verdict is Verdict.REGRESSED
 
 
 def _turns(scenario: Scenario, seed: int) -> Iterator[tuple[float, int]]:

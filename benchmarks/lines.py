@@ -1,10 +1,36 @@
 """Lines as Caddy 2.11 writes them into its access log, about 1 kB each, as a browser's requests make them."""
 
 import json
+import random
 import time
 
+CLIENTS = 500
+PAGES = ("/orders/{}", "/users/{}/orders", "/", "/search", "/assets/app.{}.js", "/login", "/api/v1/items/{}", "/cart")
+"""What they ask for; the number is of some thing of theirs."""
 
-def line(status: int, service: str, upstream: str, *, duration: float = 0.004) -> bytes:
+THINGS = 100_000
+
+
+def various(number: int, status: int, service: str, upstream: str) -> list[bytes]:
+    """So many lines of CLIENTS clients, who ask for PAGES and get their answers within 0.1 s."""
+    return [_various(status, service, upstream) for _ in range(number)]
+
+
+def _various(status: int, service: str, upstream: str) -> bytes:
+    client = f"203.0.{random.randrange(CLIENTS) // 250}.{random.randrange(250)}"
+    uri = random.choice(PAGES).format(random.randrange(THINGS)) + "?page=3&sort=latest"
+    return line(status, service, upstream, duration=random.random() / 10, client=client, uri=uri)
+
+
+def line(
+    status: int,
+    service: str,
+    upstream: str,
+    *,
+    duration: float = 0.004,
+    client: str = "127.0.0.1",
+    uri: str = "/orders/2026/01/02?page=3&sort=latest",
+) -> bytes:
     """One line, with its end. `duration` in seconds."""
     fields = {
         "level": "error" if status >= 500 else "info",
@@ -12,13 +38,13 @@ def line(status: int, service: str, upstream: str, *, duration: float = 0.004) -
         "logger": "http.log.access.log0",
         "msg": "handled request",
         "request": {
-            "remote_ip": "127.0.0.1",
+            "remote_ip": client,
             "remote_port": "35850",
-            "client_ip": "127.0.0.1",
+            "client_ip": client,
             "proto": "HTTP/2.0",
             "method": "GET",
             "host": f"{service}.localhost",
-            "uri": "/orders/2026/01/02?page=3&sort=latest",
+            "uri": uri,
             "headers": _ASKED,
         },
         "bytes_read": 0,

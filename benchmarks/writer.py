@@ -9,11 +9,14 @@ import time
 from pathlib import Path
 
 from benchmarks.child import module
-from benchmarks.lines import line
+from benchmarks.lines import various
 from bluegreen.demo.children import Child
 
 PERIOD = 0.001
 """Seconds between two bursts."""
+
+DIFFERENT = 1_000
+"""Lines after which they repeat themselves."""
 
 
 def begin(log: Path, service: str, upstream: str, *, rate: float, seconds: float) -> Child:
@@ -24,13 +27,13 @@ def begin(log: Path, service: str, upstream: str, *, rate: float, seconds: float
 
 def write(log: Path, service: str, upstream: str, rate: float, seconds: float) -> None:
     """Append exactly `rate` times `seconds` lines."""
-    text = line(200, service, upstream)
+    different = various(DIFFERENT, 200, service, upstream)
     file = os.open(log, os.O_WRONLY | os.O_APPEND)
     began, written, total = time.monotonic(), 0, round(rate * seconds)
     while written < total:
         due = min(int((time.monotonic() - began) * rate), total)
-        for _ in range(due - written):
-            os.write(file, text)
+        for number in range(written, due):
+            os.write(file, different[number % DIFFERENT])
         written = max(written, due)
         time.sleep(PERIOD)
     os.close(file)

@@ -11,9 +11,11 @@ import click
 
 from bluegreen.interfaces.cli import bluegreen
 from bluegreen.interfaces.cli.exits import Exit, of_error
+from bluegreen.interfaces.cli.replaying import replaying
 from bluegreen.interfaces.cli.shell import OfflineCutback, Shell, Verb, config_option, global_options, verb
 
 if TYPE_CHECKING:  # settings and wiring cost a second verb's start: they are imported by the verbs that need them
+    from bluegreen.domain.plans import Terms
     from bluegreen.settings import Entry, Settings
 
 __all__ = ["bluegreen", "main"]
@@ -169,6 +171,17 @@ def _load(shell: Shell, file: Path) -> "Settings":
         shell.fail(exc.detail, exc.next, of_error(exc))
 
 
+def _terms(shell: Shell, file: Path | None) -> "Terms":
+    """How a configuration has releases judged, or the defaults; where it cannot be used, every reason and the end."""
+    from bluegreen.domain.errors import ConfigurationError
+    from bluegreen.settings.watched import terms_of
+
+    try:
+        return terms_of(file)
+    except ConfigurationError as exc:
+        shell.fail(exc.detail, exc.next, of_error(exc))
+
+
 def _settings_lines(path: str, value: Any) -> Iterable[str]:
     """One line a key: `watch.window = "30m"`."""
     if isinstance(value, dict) and value:
@@ -196,7 +209,7 @@ def _entry_lines(entry: "Entry") -> Iterable[str]:
 for part in (check, show, docs, schema):
     config.add_command(part)
 bluegreen.add_command(config)
-for part in (serve, demo, doctor):
+for part in (replaying(_terms), serve, demo, doctor):
     bluegreen.add_command(part)
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.chronicle import Chronicle
 from bluegreen.app.engine import Engine
 from bluegreen.app.gauges import measure
+from bluegreen.app.history import Keeping, id_of
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.reconcile import Reconciler
@@ -87,6 +88,7 @@ class Parts:
     service: Service
     metrics: Metrics
     chronicle: Chronicle
+    history: Keeping
     exposition: Exposition
 
 
@@ -132,7 +134,9 @@ async def _run_side_by_side(settings: Settings, parts: Parts, ending: Ending, ha
             group.create_task(parts.engine.end_inspections(), name="inspections")
             group.create_task(parts.outbox.run(), name="outbox")
             group.create_task(parts.service.schema_watch.run(), name="schema")
+            group.create_task(parts.service.after_cutback.run(), name="aftermath")
             group.create_task(parts.chronicle.run(), name="chronicle")
+            group.create_task(parts.history.run(), name="history")
             group.create_task(parts.metrics.watch_loop(), name="loop")
             group.create_task(_reload_when_told(parts.service, hangup), name="reloads")
             async with _listening(settings, parts):
@@ -173,14 +177,17 @@ async def _parts(settings: Settings, state: Path, at_boundary: AtBoundary, endin
     async with open_world(settings, state, at_boundary, metrics.timed) as world:
         news = News(world.journal, world.clock, world.redact)
         outbox = Outbox(world.journal, world.notifiers, world.redact)
-        watch = Watch(world.clock, world.sources)
+        watch = Watch(world.clock, world.sources, lambda: world.terms.signals)
         engine = Engine(world, news, outbox, watch)
         reconciler = Reconciler(engine)
+        history = Keeping(world.journal, world.clock, news, watch, lambda: id_of(engine.run))
+        await history.read()
         await engine.prepare()
+        await history.take_up()
         service = Service(engine, reconciler, Renewal(lambda: _read_again(settings), ending.begin_again))
         chronicle, began = Chronicle(world.journal, news, world.clock), world.clock.now()
         exposition = metrics.exposition(lambda: measure(engine, reconciler, began), lambda: chronicle.sums)
-        yield Parts(engine, reconciler, watch, outbox, service, metrics, chronicle, exposition)
+        yield Parts(engine, reconciler, watch, outbox, service, metrics, chronicle, history, exposition)
 
 
 def _read_again(settings: Settings) -> tuple[str, ...]:

@@ -7,15 +7,16 @@ Durations are seconds (float), sizes bytes, wall time is timezone-aware UTC.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bluegreen.domain.checks import CheckResult, FrontDoorAnswer, Target
 from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.flows import Flow, FlowAnswer
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Notice, Record
 from bluegreen.domain.signals import Batch
-from bluegreen.domain.traffic import Card, Colour, Mark, Traffic
+from bluegreen.domain.traffic import Card, Colour, Mark, Split, Traffic
 
 Timed = Callable[[str, float], None]
 """Is told of each exchange with the outside: which operation, and how many seconds it took, also where it failed."""
@@ -51,11 +52,11 @@ class Balancer(Protocol):
         """Refuse addresses that the balancer would accept and then fail to dial: bad ports, unresolvable hosts,
         a scheme that does not fit the route's transport, one address in both colours. Raises AddressInvalid."""
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
         """Make one attempt to send every service to `colour`, stamped with `generation`, in one conditional write.
 
-        With `expected`, MovedOutside is raised before the write unless that colour serves every service now, and under
-        no generation as high as this one: a way back that came meanwhile is not overtaken.
+        With `expected`, MovedOutside is raised before the write unless that colour (or split) serves every service now,
+        and under no generation as high as this one: a way back that came meanwhile is not overtaken.
         Without it (the way back, a fence) any present state is overwritten. Already there under this very
         generation: nothing is written. Raises BalancerUnreachable (nothing sent), ChangeRefused (no effect),
         ForeignChange (no effect: read again), ChangeUnknown (may land late: a fence must follow), ConnectionLost.
@@ -78,11 +79,13 @@ class Balancer(Protocol):
 
 
 class Shares(Protocol):
-    """Sends a share of the users to the new colour, for a canary; one user always meets the same colour."""
+    """Sends a share of the users to the new colour, for a canary; one user always meets the same colour, in every
+    service, and whoever met the new one in a step meets it in the next ones too."""
 
-    async def split(self, colour: Colour, share: float, generation: int) -> None:
-        """Send `share` (of 1) of the users to `colour` and the others to the other one, every service in one change,
-        stamped with `generation`. Harmless twice. Raises as Balancer.switch does."""
+    async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
+        """Make one attempt to send users to both colours as `split` says, every service in one conditional write,
+        stamped with `generation`. Already so under this very generation: nothing is written. Raises as Balancer.switch
+        does; `Balancer.observe` then shows the split, and `Balancer.switch` ends it."""
 
 
 class FrontDoor(Protocol):
@@ -90,6 +93,22 @@ class FrontDoor(Protocol):
 
     async def ask(self, service: str) -> FrontDoorAnswer:
         """Send one request for a service and learn which colour served it. Never raises for a bad answer."""
+
+
+class FlowDoor(Protocol):
+    """The way users come in, for several requests that belong together."""
+
+    async def walk(self, flow: Flow) -> FlowAnswer:
+        """Make the requests of a flow in order, up to the first that fails, within the flow's timeout. Never raises for
+        a bad answer. What a flow writes, it writes: each run is one more."""
+
+
+class InFlight(Protocol):
+    """What is under way now, as the balancer counts it."""
+
+    async def in_flight(self) -> Mapping[str, int]:
+        """How many requests each dial has taken and not yet answered, long streams among them. A dial that nobody was
+        sent to is not in it. Raises BalancerUnreachable."""
 
 
 class Runner(Protocol):
@@ -170,6 +189,14 @@ class SignalSource(Protocol):
 
     def resume(self, position: Json) -> bool:
         """Go on from a saved position (before `run`); False where that is impossible and data is missing."""
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """A source that hears each colour by itself: trouble with one that does not matter is nobody's problem."""
+
+    def attend(self, colours: frozenset[Colour]) -> None:
+        """These colours serve or are on trial from now on."""
 
 
 class Notifier(Protocol):

@@ -12,8 +12,8 @@ import re
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -28,6 +28,9 @@ GRACE = 5.0
 
 LINGER = 0.2
 """Seconds in which output that was written before the exit is still read."""
+
+ORDER_LIMIT = 60_000
+"""Bytes that an empty pipe takes at once (64 KiB by default, pipe(7)), and some room."""
 
 SHOWN = 300
 """Characters of a line that an error quotes."""
@@ -144,7 +147,7 @@ async def run_command(
     tail = _Tail(output_limit)
     transport, writer = await _pipe_into(tail)
     try:
-        process = await _start(argv, env, cwd, stdin, writer)
+        process = await _start(argv, env, cwd, _readable(stdin), writer)
         try:
             code = await _end_of(process, timeout, leave_children)
         except TimeoutError as exc:
@@ -161,11 +164,36 @@ async def run_command(
     return Ran(code, tail.text(), monotonic() - began, held=not tail.ended.is_set())
 
 
-async def _pipe_into(tail: _Tail) -> tuple[asyncio.ReadTransport, int]:
+@asynccontextmanager
+async def beside(
+    argv: Sequence[str], hears: asyncio.Protocol, *, env: Mapping[str, str], cwd: Path | None = None, order: bytes
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command of ours that runs while this lasts; then its process group is ended as in `run_command`.
+
+    Its input holds `order` (ORDER_LIMIT bytes at most) and ends when we do, in whatever way. `hears` gets its output,
+    also what comes on stderr. Raises CommandFailed when it cannot be started.
+    """
+    if len(order) > ORDER_LIMIT:
+        raise CommandFailed(f"{argv[0]}: an order of {len(order)} bytes is too long", argv=list(argv))
+    transport, writer = await _pipe_into(hears)
+    source, ours = os.pipe()
+    try:
+        os.write(ours, order)  # into the empty pipe: nobody has to wait until it is read
+        process = await _start(argv, env, cwd, source, writer)
+        try:
+            yield process
+        finally:
+            await _end_group(process)
+    finally:
+        os.close(ours)
+        transport.close()
+
+
+async def _pipe_into(hears: asyncio.Protocol) -> tuple[asyncio.ReadTransport, int]:
     reader, writer = os.pipe()
     pipe = os.fdopen(reader, "rb", buffering=0)
     try:
-        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: tail, pipe)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: hears, pipe)
     except BaseException:  # also when cancelled: until it is connected, the pipe is ours to close
         pipe.close()
         os.close(writer)
@@ -174,9 +202,8 @@ async def _pipe_into(tail: _Tail) -> tuple[asyncio.ReadTransport, int]:
 
 
 async def _start(
-    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, stdin: bytes, output: int
+    argv: Sequence[str], env: Mapping[str, str], cwd: Path | None, source: int, output: int
 ) -> asyncio.subprocess.Process:
-    source = _readable(stdin)
     try:
         return await asyncio.create_subprocess_exec(
             *argv, stdin=source, stdout=output, stderr=output, env=dict(env), cwd=cwd, start_new_session=True

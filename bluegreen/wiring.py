@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
@@ -20,7 +21,10 @@ from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.signals.caddy_log import CaddyLog
+from bluegreen.adapters.signals.log_lines import LogLines
+from bluegreen.adapters.signals.probes import Probes
 from bluegreen.app.boundaries import AtBoundary, pass_on
+from bluegreen.app.overhearing import Overhearing
 from bluegreen.app.world import World
 from bluegreen.domain.migrations import MigrationKind
 from bluegreen.domain.plans import Release
@@ -44,6 +48,7 @@ from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
+from bluegreen.wiring_front_door import versions
 from bluegreen.wiring_signals import sources, terms
 
 STATE_FILE, STATE_VERSION = "journal.sqlite", SCHEMA_VERSION
@@ -67,6 +72,8 @@ async def open_world(
         await journal.open()
         balancer = await stack.enter_async_context(_balancer(settings, services, clock, timed("caddy")))
         front_door = await stack.enter_async_context(_front_door(settings, services))
+        overhearing = Overhearing()
+        heard = sources(settings, services, front_door, clock, overhearing.take)
         yield World(
             project=settings.project,
             services=services,
@@ -77,10 +84,10 @@ async def open_world(
             read_release=_release_reader(settings),
             balancer=balancer,
             front_door=front_door,
-            runners={colour: _runner(settings, colour) for colour in Colour},
+            runners={colour: _runner(settings, colour, heard) for colour in Colour},
             readiness=readiness(settings),
             smoke=smoke(settings),
-            sources=sources(settings, services, front_door, clock),
+            sources=heard,
             databases={database.name: database for database in databases(settings)},
             notifiers=notifiers(settings),
             journal=journal,
@@ -91,18 +98,21 @@ async def open_world(
             restores_drift=settings.caddy.on_drift == "restore",
             keep_deployments=settings.daemon.keep_deployments,
             migrates={m.name: m.database for m in settings.migrations if m.kind == "sql"},
+            overhearing=overhearing,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What lies outside, without state of our own: for looking at it. `log` is the access log, where one is read."""
+    """What lies outside, without state of our own: for looking at it. `log` is the access log, where one is read;
+    `asked` are all other sources but the probes."""
 
     services: Mapping[str, Service]
     balancer: Balancer
     front_door: FrontDoor
-    log: SignalSource | None
+    log: CaddyLog | None
     databases: tuple[Database, ...]
+    asked: tuple[SignalSource, ...] = ()
 
 
 @asynccontextmanager
@@ -110,8 +120,10 @@ async def open_outside(settings: Settings) -> AsyncIterator[Outside]:
     """The parts outside as configured; no file of ours is opened, and nothing is changed."""
     clock, services = SystemClock(), _services(settings)
     async with _balancer(settings, services, clock, untimed) as balancer, _front_door(settings, services) as door:
-        logs = [source for source in sources(settings, services, door, clock) if isinstance(source, CaddyLog)]
-        yield Outside(services, balancer, door, logs[0] if logs else None, tuple(databases(settings)))
+        found = sources(settings, services, door, clock)
+        logs = [source for source in found if isinstance(source, CaddyLog)]
+        asked = tuple(source for source in found if not isinstance(source, CaddyLog | Probes))
+        yield Outside(services, balancer, door, logs[0] if logs else None, tuple(databases(settings)), asked)
 
 
 def cards_in(state: Path) -> Cards:
@@ -187,11 +199,13 @@ def _front_door(settings: Settings, services: Mapping[str, Service]) -> HttpFron
         tuple(services.values()),
         timeout=settings.watch.probes.timeout,
         verify=caddy.front_door_verify,
+        versions=versions(settings),
     )
 
 
-def _runner(settings: Settings, colour: Colour) -> Runner:
+def _runner(settings: Settings, colour: Colour, sources: Sequence[SignalSource]) -> Runner:
     environment = settings.environments.of(colour)
+    log = next((source for source in sources if isinstance(source, LogLines)), None)
     return CommandRunner(
         colour,
         environment.up,
@@ -201,6 +215,7 @@ def _runner(settings: Settings, colour: Colour) -> Runner:
         passed=environment.passed,
         timeout=environment.timeout,
         cwd=environment.directory,
+        started=partial(log.again, colour) if log else None,
     )
 
 

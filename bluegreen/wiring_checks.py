@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from bluegreen.adapters.checks.command import CommandCheck
-from bluegreen.adapters.checks.expectations import Expectations, VersionAt
 from bluegreen.adapters.checks.http import HttpCheck, HttpSpec
 from bluegreen.adapters.checks.readiness import HttpReadiness
+from bluegreen.domain.answers import Expectations, Place
 from bluegreen.ports import Checker, Readiness
 from bluegreen.settings import Secret, Settings
 from bluegreen.settings.sections_stack import Smoke as SmokeSettings
@@ -64,7 +64,7 @@ def _expectations(check: SmokeSettings) -> Expectations:
         header=expect.header,
         body=expect.body or None,
         json=expect.json_,
-        version=VersionAt.written(expect.version) if expect.version else None,
+        version=Place.written(expect.version) if expect.version else None,
     )
 
 

@@ -1,15 +1,23 @@
 """From settings to signals: what is listened to, how each signal counts, and on which terms a release is judged."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bluegreen.adapters.front_doors.http import HttpFrontDoor
+from bluegreen.adapters.signals.access_clients import key_of
+from bluegreen.adapters.signals.access_routes import RouteClass
 from bluegreen.adapters.signals.caddy_log import CaddyLog
+from bluegreen.adapters.signals.in_flight import Answered
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.domain.plans import Terms
-from bluegreen.domain.rules import SIGNALS, LimitRule, SignalRule
+from bluegreen.domain.rules import LimitRule, SignalRule
+from bluegreen.domain.signals import Overheard
 from bluegreen.domain.traffic import Service
 from bluegreen.ports import Clock, SignalSource
-from bluegreen.settings import Settings
+from bluegreen.settings import Settings, judged
+from bluegreen.settings.sections_routes import Route
+from bluegreen.wiring_front_door import flow_source, in_flight_source
+from bluegreen.wiring_log_lines import log_lines
+from bluegreen.wiring_polled import polled_sources
 
 
 def terms(settings: Settings) -> Terms:
@@ -32,6 +40,8 @@ def terms(settings: Settings) -> Terms:
         drain=settings.retire.drain,
         inspect=settings.retire.inspect,
         proving=watch.proving,
+        standby_smoke=watch.standby_smoke,
+        aftermath=watch.aftermath,
         signals=signal_rules(settings),
         limits=limit_rules(settings),
     )
@@ -39,22 +49,57 @@ def terms(settings: Settings) -> Terms:
 
 def signal_rules(settings: Settings) -> tuple[SignalRule, ...]:
     """How each signal counts; the weights add up to 1."""
-    return SIGNALS
+    return judged.signal_rules(settings.watch, settings.services)
+
+
+def route_classes(routes: Sequence[Route]) -> tuple[RouteClass, ...]:
+    """The classes of routes, as the access log's reader needs them."""
+    return tuple(
+        RouteClass(
+            route.name,
+            route.paths,
+            methods=frozenset(route.methods),
+            service=route.service,
+            failures=frozenset(route.auth_failures),
+            ignore=route.ignore,
+        )
+        for route in routes
+    )
 
 
 def limit_rules(settings: Settings) -> tuple[LimitRule, ...]:
     """The plain rules beside the account."""
-    return ()
+    return judged.limit_rules(settings.watch, settings.services)
 
 
 def sources(
-    settings: Settings, services: Mapping[str, Service], front_door: HttpFrontDoor, clock: Clock
+    settings: Settings,
+    services: Mapping[str, Service],
+    front_door: HttpFrontDoor,
+    clock: Clock,
+    overheard: Callable[[Overheard], None] = lambda _: None,
 ) -> tuple[SignalSource, ...]:
-    """Everything that says how users fare."""
+    """Everything that says how users fare. `overheard` is told what the colours' own logs say beside that."""
     probes = settings.watch.probes
     found: list[SignalSource] = [
         Probes(front_door, services, clock=clock, interval=probes.interval, timeout=probes.timeout)
     ]
+    if (flows := flow_source(settings, front_door, clock)) is not None:
+        found.append(flows)
     if settings.caddy.access_log is not None:
-        found.append(CaddyLog(settings.caddy.access_log, services, on_witness=front_door.witnessed, clock=clock))
-    return tuple(found)
+        answered = Answered()
+        access_log = CaddyLog(
+            settings.caddy.access_log,
+            services,
+            on_witness=front_door.witnessed,
+            on_answers=answered.add,
+            clock=clock,
+            routes=route_classes(settings.watch.routes),
+            client_key=key_of(settings.project),
+        )
+        found.append(access_log)
+        if (in_flight := in_flight_source(settings, services, answered, access_log, clock)) is not None:
+            found.append(in_flight)
+    if (log := log_lines(settings, clock, overheard)) is not None:
+        found.append(log)
+    return (*found, *polled_sources(settings, services, clock))

@@ -4,16 +4,20 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bluegreen.doctor import Finding, Level, as_document, as_lines, kernel, place
+from bluegreen.doctor import Finding, Level, as_document, as_lines, kernel, place, signals
 from bluegreen.doctor import daemon as daemons
 from bluegreen.doctor import unit as units
 from bluegreen.doctor.findings import Findings, Report, looked_at
+from bluegreen.domain.errors import SignalFailed
+from bluegreen.domain.rules import SignalRule
+from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.client import ClientError
 
 WELL = {
@@ -170,3 +174,30 @@ def test_secrets_and_escapes_are_in_no_output() -> None:
     assert "hunter2" not in lines + str(as_document(findings, masked))
     assert "[2J" not in lines or "\x1b[2J" not in lines
     assert lines.splitlines()[-1].endswith("1 failure, no warnings")
+
+
+async def test_every_number_that_is_asked_for_is_tried_for_the_colour_that_serves() -> None:
+    @dataclass
+    class Source:
+        name: str
+        hears: frozenset[Colour]
+        serving: frozenset[Colour] = frozenset()
+
+        def attend(self, colours: frozenset[Colour]) -> None:
+            self.serving = colours
+
+        async def check(self) -> None:
+            if not self.serving <= self.hears:
+                raise SignalFailed(f"{self.name} cannot be told: no data", next=("bluegreen config docs watch.sql",))
+
+    async def observe() -> Any:
+        return SimpleNamespace(services=[SimpleNamespace(colour=Colour.BLUE)])
+
+    blue, green = frozenset({Colour.BLUE}), frozenset({Colour.GREEN})
+    asked = Source("load", blue), Source("queue", green), Source("jobs", green)
+    outside: Any = SimpleNamespace(asked=asked, balancer=SimpleNamespace(observe=observe))
+    rules = [SimpleNamespace(rule=SignalRule(each.name, 0.1, each.name == "jobs", source=each.name)) for each in asked]
+    settings: Any = SimpleNamespace(watch=SimpleNamespace(asked=rules, log_lines=(), flows=()))
+    found = list(await signals.signals(settings, outside, Report("signals")))
+    assert [finding.level for finding in found] == [Level.OK, Level.WARNING, Level.FAILED]
+    assert [finding.next for finding in found[1:]] == [("bluegreen config docs watch.sql",)] * 2

@@ -49,6 +49,8 @@ APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
 SYSTEMD = "bluegreen.systemd"
 WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
+POLLED, LOG_LINES = "bluegreen.wiring_polled", "bluegreen.wiring_log_lines"
+AT_THE_DOOR = "bluegreen.wiring_front_door"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
@@ -65,10 +67,17 @@ FLOORS = {
     ADAPTERS: Floor((PORTS, PORTS_DATABASE, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
     APP: Floor((APP, DOMAIN, PORTS, PORTS_DATABASE, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
-    CHECKS: Floor((ADAPTERS, PORTS, PORTS_DATABASE, SETTINGS), never=FOR_PEOPLE),
-    SIGNALS: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    CHECKS: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_DATABASE, SETTINGS), never=FOR_PEOPLE),
+    POLLED: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    LOG_LINES: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS, LOGS), never=FOR_PEOPLE),
+    AT_THE_DOOR: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    SIGNALS: Floor((CHECKS, POLLED, LOG_LINES, AT_THE_DOOR, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     WIRING: Floor(
-        (CHECKS, SIGNALS, ADAPTERS, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS), never=FOR_PEOPLE
+        (
+            *(CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
+            *(APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS),
+        ),
+        never=FOR_PEOPLE,
     ),
     DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS, SYSTEMD), never=FOR_PEOPLE),
     DEMO: Floor((DEMO, DOMAIN, PORTS, PROCESSES, INTERFACES, SETTINGS, LOGS, DAEMON), never=frozenset({"rich"})),
@@ -86,11 +95,12 @@ FLOORS = {
 
 JOINED = {
     "migrations": ("postgres",),
+    "signals": ("postgres",),
     "backups": ("postgres",),
     "rehearsal": ("postgres", "migrations"),
     "database": ("postgres", "migrations", "backups", "rehearsal"),
 }
-"""The families that stand on others: together they are the port of the shared database."""
+"""The families that stand on others: together they are the port of the shared database, and signals are read there."""
 
 
 def floor_of(module: str) -> tuple[str, Floor]:
@@ -196,7 +206,14 @@ def test_every_package_has_its_floor_and_no_file_stands_beside_them() -> None:
 
 
 def test_only_wiring_may_import_adapters() -> None:
-    assert [name for name, floor in FLOORS.items() if ADAPTERS in floor.ours] == [CHECKS, SIGNALS, WIRING]
+    assert [name for name, floor in FLOORS.items() if ADAPTERS in floor.ours] == [
+        CHECKS,
+        POLLED,
+        LOG_LINES,
+        AT_THE_DOOR,
+        SIGNALS,
+        WIRING,
+    ]
 
 
 BROKEN = {

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bluegreen.app import environments, marks
 from bluegreen.app.explanation import FACT
 from bluegreen.app.news import News
+from bluegreen.app.overhearing import in_words
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError
@@ -27,6 +28,7 @@ async def settle(world: World, deployment: Deployment) -> None:
         await _settle_reverted(world, deployment)
     await world.journal.forget("order", deployment.id)
     await world.journal.forget("watch", deployment.id)
+    await world.journal.forget("canary", deployment.id)
     await world.journal.keep("ended", deployment.id, deployment.phase)
     await marks.settle(world, deployment)
     await _conclude_open(world, deployment)
@@ -103,6 +105,7 @@ def outcome_notice(world: World, deployment: Deployment) -> Notice:
         Phase.STRANDED: "needs you: where users are, or how they fare, is not certain",
     }[phase]
     why = f" ({deployment.reason})" if deployment.reason else ""
+    noted = f" It gave {words}." if (words := in_words(deployment)) else ""
     todo = f" Next: {deployment.next[0]}" if deployment.next and phase is not Phase.LIVE else ""
     seconds = (world.clock.now() - deployment.created_at).total_seconds()
     severity = "warning" if phase is Phase.LIVE and deployment.reason else SEVERITIES[phase]
@@ -110,7 +113,7 @@ def outcome_notice(world: World, deployment: Deployment) -> Notice:
         key=f"{deployment.id}:{len(deployment.path)}:{phase}",
         event=f"deployment.{phase.lower()}",
         severity=severity,
-        text=f"{world.project}: {plan.release.version} {where}{why}.{todo}",
+        text=f"{world.project}: {plan.release.version} {where}{why}.{noted}{todo}",
         at=world.clock.now(),
         deployment=deployment.id,
         facts={

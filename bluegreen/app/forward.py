@@ -6,7 +6,9 @@ from dataclasses import asdict, replace
 import msgspec
 
 from bluegreen.app import planning
+from bluegreen.app.baseline import Baseline
 from bluegreen.app.desk import SETTLE, because, instead
+from bluegreen.app.measures import measures
 from bluegreen.app.orders import Passed
 from bluegreen.app.requests import Caller, DeployRequest, PlanRequest
 from bluegreen.app.superseding import Superseding
@@ -29,7 +31,7 @@ class Forward(Superseding):
 
     async def plan(self, request: PlanRequest, caller: Caller) -> Plan:
         """Plan a deployment and keep the plan; nothing is done."""
-        plan = await planning.make_plan(self._world, request, Kind.DEPLOY, caller.who)
+        plan = await self._made(request, Kind.DEPLOY, caller)
         plan = self._with_pause(self._superseding(plan) if request.supersede else plan)
         await self._world.journal.keep("plan", plan.id, {"plan": msgspec.to_builtins(plan), "request": asdict(request)})
         return plan
@@ -60,8 +62,8 @@ class Forward(Superseding):
         return request.supersede or (request.plan != "" and (await self.stored_plan(request.plan)).supersedes != "")
 
     async def promote(self, id: str, caller: Caller, reason: str = "", *, full: bool = False) -> Deployment:
-        """Pass the gate; nothing to do where it was passed. `full` also ends what a later phase still waits for, but
-        never skips the watch, and needs a reason."""
+        """Pass the gate, or end a canary; nothing to do where both are over. `full` also ends what a later phase still
+        waits for, but never skips the watch, and needs a reason."""
         if full and not reason:
             raise RequestRefused(NEEDS_REASON, next=(f"bluegreen promote {id} --full --reason '...'",))
         run = await self._running(id, "promote")
@@ -71,9 +73,11 @@ class Forward(Superseding):
                 f"{deployment.id} is in {deployment.phase}: there is nothing to promote",
                 next=(f"bluegreen watch {deployment.id}",),
             )
-        if deployment.phase not in (ENDED_BY_FULL if full else (Phase.AWAITING,)):
+        sharing = deployment.phase is Phase.CANARYING and bool(deployment.plan.terms.canary)
+        if not sharing and deployment.phase not in (ENDED_BY_FULL if full else (Phase.AWAITING,)):
             return deployment
-        passed = Passed(deployment.phase, f"promoted by {caller.who}{because(reason)}") if full else None
+        ends = full or sharing
+        passed = Passed(deployment.phase, f"promoted by {caller.who}{because(reason)}") if ends else None
         row = self._row(caller, "promote", deployment, reason, deployment.phase)
         await self._engine.promote(run, row, passed)
         await self._told(row)
@@ -87,7 +91,7 @@ class Forward(Superseding):
                 request = PlanRequest(release, force=reason != "", reason=reason)
             else:
                 request = PlanRequest(await self._last_good(), force=True, reason=reason or "rollback")
-            plan = await planning.make_plan(self._world, request, Kind.ROLLBACK, caller.who)
+            plan = await self._made(request, Kind.ROLLBACK, caller)
             return await self._start(plan, caller, "rollback", reason)
 
     async def retry(self, id: str, caller: Caller) -> Deployment:
@@ -110,24 +114,29 @@ class Forward(Superseding):
                 plan.force,
                 plan.reason,
             )
-            again = await planning.make_plan(self._world, request, plan.kind, caller.who)
+            again = await self._made(request, plan.kind, caller)
             return await self._start(again, caller, "retry")
 
     async def _plan_for(self, request: DeployRequest, caller: Caller) -> Plan:
         if not request.plan:
             if request.release is None:
                 raise RequestRefused("a deployment needs a release or a plan", next=("bluegreen plan RELEASE",))
-            made = await planning.make_plan(self._world, request.release, Kind.DEPLOY, caller.who)
+            made = await self._made(request.release, Kind.DEPLOY, caller)
             return self._with_pause(made)
         kept = await self._kept_plan(request.plan)
         plan = msgspec.convert(kept["plan"], Plan)
-        again = await planning.make_plan(self._world, PlanRequest(**kept["request"]), Kind.DEPLOY, caller.who)
+        again = await self._made(PlanRequest(**kept["request"]), Kind.DEPLOY, caller)
         if plan.digest != again.digest or plan.expires_at < self._world.clock.now():
             why = "it is older than an hour" if plan.digest == again.digest else "the world changed since"
             raise PlanStale(
                 f"the plan {plan.id} does not hold any more: {why}", next=(f"bluegreen plan {plan.release.version}",)
             )
         return plan
+
+    async def _made(self, request: PlanRequest, kind: Kind, caller: Caller) -> Plan:
+        plan = await planning.make_plan(self._world, request, kind, caller.who)
+        baseline = Baseline() if plan.live_is_down else self._engine.watch.baseline
+        return replace(plan, judged=measures(plan.terms, baseline))
 
     def _with_pause(self, plan: Plan) -> Plan:
         """The plan, warning that nothing will go on by itself."""

@@ -12,7 +12,7 @@ from bluegreen.app.reconcile import Reconciler
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.evidence import Judgement
-from bluegreen.domain.phases import Phase
+from bluegreen.domain.phases import WATCHED, Phase
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
 
@@ -27,8 +27,10 @@ ANSWERED = frozenset({RouteNotFound.code, RouteAmbiguous.code})
 class Gauges:
     """The numbers of one moment. `live` None: neither colour, or nobody knows. `wanted` None: nothing was ever
     switched. `phase` of the running deployment, else "". `sources`: seconds since the last sign of life (None before
-    the first) and whether it can be heard; `undelivered`, `undeliverable` by receiver; `journal_read`: whether
-    `wanted` and `stranded` could be had."""
+    the first) and whether it can be heard; `log_lines`: lines read of each colour's own log, those that matched, and
+    those that warn of what is deprecated; `undelivered`, `undeliverable` by receiver; `journal_read`: whether
+    `wanted` and `stranded` could be had; `standby`: whether the old colour could take users back, "" where there is no
+    way back to keep."""
 
     started_at: datetime
     live: Colour | None
@@ -48,6 +50,8 @@ class Gauges:
     sources: Mapping[str, tuple[float | None, bool]]
     undelivered: Mapping[str, int] = field(default_factory=dict)
     undeliverable: Mapping[str, int] = field(default_factory=dict)
+    log_lines: Mapping[Colour, tuple[int, int, int]] = field(default_factory=dict)
+    standby: str = ""
 
 
 async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) -> Gauges:
@@ -77,6 +81,8 @@ async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) 
         sources=_sources(engine),
         undelivered=engine.outbox.undelivered(),
         undeliverable=engine.outbox.undeliverable,
+        log_lines=engine.world.overhearing.lines,
+        standby=str(engine.watch.standby) if deployment is not None and deployment.phase in WATCHED else "",
     )
 
 

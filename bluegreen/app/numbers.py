@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Self
 
+from bluegreen.app.overhearing import DEPRECATIONS, in_words
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Json
@@ -103,6 +104,7 @@ def summary(deployment: Deployment) -> dict[str, Json]:
     """What the last line of a deployment says beside its outcome."""
     users = deployment.facts.get(USERS, {})
     ended = deployment.ended_at or deployment.created_at
+    deprecations = in_words(deployment)
     look = () if deployment.phase is Phase.LIVE else (f"bluegreen show {deployment.id}",)
     return {
         "kind": deployment.plan.kind,
@@ -113,5 +115,6 @@ def summary(deployment: Deployment) -> dict[str, Json]:
         "requests": users.get("requests"),
         "bad": users.get("bad"),
         "warnings": len(deployment.warnings),
+        **({DEPRECATIONS: deprecations} if deprecations else {}),
         "next": list(deployment.next or look),
     }

@@ -46,7 +46,7 @@ def troubles(engine: Engine, reconciler: Reconciler) -> tuple[str, ...]:
     if reconciler.error:
         found.append(f"{reconciler.code}: {reconciler.error}")
     silent = engine.watch.silent(engine.world.terms.silent_after)
-    found += [f"signals-silent: {name}" for name in sorted(silent)]
+    found += [f"signals-silent: {silent[name]}" for name in sorted(silent)]
     found += [f"signals-unreadable: {source.problem}" for source in engine.world.sources if source.problem]
     return tuple(found)
 
@@ -55,6 +55,8 @@ def seconds_left(run: Run) -> float | None:
     """Seconds until the phase ends by itself: its window where it has one, else its deadline."""
     terms = run.deployment.plan.terms
     windows = {Phase.WATCHING: terms.window, Phase.STANDING_BY: terms.standby, Phase.RETIRING: terms.drain}
+    if terms.canary:
+        windows[Phase.CANARYING] = sum(step.seconds for step in terms.canary)
     window = windows.get(run.deployment.phase)
     left = run.seconds_left() if window is None else window - run.elapsed
     return None if left is None else max(0.0, left)
@@ -75,6 +77,7 @@ def watch_status(run: Run) -> WatchStatus | None:
         seconds_left=seconds_left(run) or 0.0,
         way_back=str(run.watch.standby),
         held=run.held,
+        way_back_why=run.watch.standby.detail,
     )
 
 

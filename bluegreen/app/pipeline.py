@@ -18,7 +18,7 @@ from bluegreen.domain.phases import BEFORE_SWITCH, Outcome, Phase
 from bluegreen.domain.recovery import Decision, Resume
 
 TIMES_ITSELF = frozenset({Phase.WATCHING, Phase.STANDING_BY, Phase.REVERTING})
-"""Phases whose deadline is no failure by itself: their steps know what it means."""
+"""Phases whose deadline is no failure by itself: their steps know what it means; and so does a canary's."""
 
 FINISHES_FIRST = frozenset({Phase.PROVING})
 """Phases that an abort lets end: red is then worse news than the abort."""
@@ -97,7 +97,8 @@ async def _remember_why(run: Run, answer: Answer) -> None:
 
 async def _step(run: Run) -> Answer:
     phase = run.deployment.phase
-    left = None if phase in TIMES_ITSELF else run.seconds_left()
+    sharing = phase is Phase.CANARYING and bool(run.deployment.plan.terms.canary)
+    left = None if phase in TIMES_ITSELF or sharing else run.seconds_left()
     stop = run.never if phase.ignores_abort or phase in FINISHES_FIRST else run.orders.stopped
     if stop.is_set():
         return _aborted(run)  # ordered before anything of this phase had begun

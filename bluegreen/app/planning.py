@@ -107,8 +107,9 @@ async def _refuse_quarantined(world: World, release: Release, request: PlanReque
     if kept is None or (request.force and request.reason):
         return
     insisting = f"rollback {release.version}" if kind is Kind.ROLLBACK else f"deploy {release.version} --force"
+    after = f". Compared afterwards: {kept['aftermath']}" if kept.get("aftermath") else ""
     raise GateRefused(
-        f"{release.version} was taken back in {kept['deployment']} ({kept['reason']}) and is quarantined",
+        f"{release.version} was taken back in {kept['deployment']} ({kept['reason']}) and is quarantined{after}",
         next=(
             f"bluegreen show {kept['deployment']}",
             f"bluegreen {insisting} --reason '...'",
@@ -119,8 +120,9 @@ async def _refuse_quarantined(world: World, release: Release, request: PlanReque
 def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
     auto = world.terms.auto_promote if request.auto_promote is None else request.auto_promote
     if kind is Kind.ROLLBACK:
-        return replace(world.terms, auto_promote=True, contract=False)
-    return replace(world.terms, auto_promote=auto, contract=request.contract)
+        return replace(world.terms, auto_promote=True, contract=False, canary=())
+    canary = () if request.live_is_down else world.terms.canary  # a colour that is down is no control, and no place
+    return replace(world.terms, auto_promote=auto, contract=request.contract, canary=canary)
 
 
 def _steps(
@@ -150,13 +152,18 @@ def _steps(
         PlanStep(Phase.STARTING, f"start {release.version} on {new} and wait until it is ready"),
         _step(Phase.TESTING, bool(world.smoke), f"run {len(world.smoke)} smoke checks on {new}", "no smoke checks"),
         _step(Phase.AWAITING, not terms.auto_promote, "wait for: bluegreen promote", "promotion is automatic"),
-        PlanStep(Phase.CANARYING, "nothing configured", does=False),
+        _step(Phase.CANARYING, bool(terms.canary), _canary(terms, new, worse), "nothing configured"),
         PlanStep(Phase.SWITCHING, f"send all traffic of {services} from {live} to {new}, in one change"),
         PlanStep(Phase.WATCHING, f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse"),
         PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
         PlanStep(Phase.RETIRING, f"drain {live} for {_time(terms.drain)} and stop it: then the way back is a rollback"),
         PlanStep(Phase.CONTRACTING, contracting or "nothing is pending", schemas.does_contract),
     ]
+
+
+def _canary(terms: Terms, new: Colour, worse: str) -> str:
+    shares = ", ".join(f"{100 * step.share:g} % for {_time(step.seconds)}" for step in terms.canary)
+    return f"let a share of the users meet {new}: at most {shares}; {worse} if they fare worse"
 
 
 def _step(phase: Phase, does: bool, text: str, otherwise: str) -> PlanStep:

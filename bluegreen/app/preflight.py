@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from bluegreen.app import schema
+from bluegreen.app.arrival import describe
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
-from bluegreen.app.switch import describe
+from bluegreen.app.soundings import require_heard, short_history
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BluegreenError, StepFailed
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.plans import Kind
-from bluegreen.domain.tolerance import history_needed
 
 RESERVED_CONNECTIONS = 3
 """Postgres keeps these for superusers by default (superuser_reserved_connections)."""
@@ -29,7 +29,7 @@ async def preflight(run: Run) -> None:
     problems: list[BluegreenError] = []
     for check in (_traffic, _addresses, _state, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
-    for check in (_live_smoke, _live_signals):
+    for check in (_live_smoke, _live_signals, require_heard):
         await _collect(run, _soft(run, check), problems)
     await _baseline(run)
     if problems:
@@ -146,15 +146,6 @@ def _described(answers: list[FrontDoorAnswer]) -> str:
 
 async def _baseline(run: Run) -> None:
     """Warn where the history is too short to see the configured effect; fixed limits and probes then decide."""
-    terms = run.deployment.plan.terms
-    n, bad = run.watch.baseline.seen("5xx")
-    if n and n == bad:
-        await run.warn(f"all {n:,} requests to the live colour failed: no release could be worse by that measure")
-        return
-    rate = bad / n if n else 0.0
-    needed = history_needed(rate, min(rate + terms.min_effect, 1.0), terms.alpha)
-    if n < needed:
-        await run.warn(
-            f"the live colour's history is short ({n:,} requests, {needed:,} show an effect of {terms.min_effect:.1%}):"
-            " until it grows, only grosser failures are seen"
-        )
+    doubt = short_history(run.watch.baseline, run.deployment.plan.terms)
+    if doubt:
+        await run.warn(doubt)

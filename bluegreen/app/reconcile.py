@@ -19,7 +19,7 @@ from bluegreen.app.switch import claim_generation
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import AFTER_WATCH, BEFORE_SWITCH, Phase
-from bluegreen.domain.traffic import Colour, Traffic
+from bluegreen.domain.traffic import Colour, Split, Traffic
 
 INTERVAL = 1.0
 """Seconds between two looks."""
@@ -89,10 +89,10 @@ class Reconciler:
         traffic = self.traffic
         return Seen(traffic.colour, traffic.describe(), traffic.highest_generation, traffic)
 
-    def _moment(self) -> tuple[Run | None, Phase | None]:
+    def _moment(self) -> tuple[Run | None, Phase | None, Split | None]:
         """A look that a phase change overtook is compared with nothing: it saw another moment."""
         run = self._engine.run
-        return run, run.deployment.phase if run else None
+        return run, run.deployment.phase if run else None, run.split if run else None
 
     async def _compare(self, seen: Seen) -> None:
         run = self._engine.run
@@ -127,18 +127,22 @@ class Reconciler:
         if phase in BEFORE_SWITCH:
             self._engine.watch.moved(seen.colour)
             await self._expect(run, seen, run.deployment.old)
+        elif phase is Phase.CANARYING and run.split is not None and not run.splitting:
+            await self._expect(run, seen, run.split)
         elif phase in ON_NEW or (phase in AFTER_WATCH and not run.deployment.stopped):
             await self._expect(run, seen, run.deployment.new)
         elif phase in AFTER_WATCH and seen.colour is not run.deployment.new:
             await self._restore(run, seen)
 
-    async def _expect(self, run: Run, seen: Seen, colour: Colour) -> None:
+    async def _expect(self, run: Run, seen: Seen, where: Colour | Split) -> None:
         if run.attempts.begun:
             return  # on the way back: what is seen is our own
-        if seen.colour is colour:
+        if seen.traffic is not None and seen.traffic.split == where:
+            return
+        if seen.colour is where:
             await self._stamp(seen, run)
             return
-        reason = f"traffic was moved outside bluegreen, it should be on {colour}: {seen.text}"
+        reason = f"traffic was moved outside bluegreen, it should be on {where}: {seen.text}"
         marked = await marks.order_for(self._world, run.deployment)
         if run.deployment.stopped or run.attempts.begun:
             return  # meanwhile it went past its way back, or onto it: the next look sees that

@@ -14,13 +14,13 @@ from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import BalancerError, JournalFailed, JournalUnreadable, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Intent
-from bluegreen.domain.recovery import READS_TRAFFIC, Decision, Resume, resume
+from bluegreen.domain.recovery import READS_TRAFFIC, SPLIT, SWITCH, Decision, Resume, resume, split_of
 from bluegreen.domain.traffic import Traffic
 
 PAGE_AFTER = 8
 """Failed looks (about 16 s) after which a human is called, while the looks go on."""
 
-TRIAL_PHASES = frozenset({Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
+TRIAL_PHASES = frozenset({Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
 
 WATCHED = frozenset({Phase.WATCHING, Phase.STANDING_BY})
 
@@ -33,7 +33,9 @@ async def take_up_trial(world: World, news: News, watch: Watch, deployment: Depl
     if deployment.phase not in TRIAL_PHASES:
         return deployment
     kept = await world.journal.fact("watch", deployment.id)
-    if deployment.phase is not Phase.SWITCHING:  # there nobody knows yet where users are
+    if deployment.phase is Phase.CANARYING and kept is None:
+        return deployment  # nobody met the new colour yet
+    if deployment.phase in WATCHED:  # before that nobody knows yet where users are
         watch.moved(deployment.new)
     try:
         whole = kept is not None and watch.reopen(deployment.new, kept)
@@ -41,8 +43,12 @@ async def take_up_trial(world: World, news: News, watch: Watch, deployment: Depl
         await news.tell("evidence.unusable", deployment=deployment.id, reason=str(exc), severity="warning")
         whole = False
     if watch.trial is None:
-        watch.open(deployment.new, deployment.plan)
+        watch.open(deployment.new, deployment.plan, **_canary(deployment))
     return deployment if whole else replace(deployment, elapsed=0.0)
+
+
+def _canary(deployment: Deployment) -> dict[str, bool]:
+    return {"side_by_side": True} if deployment.phase is Phase.CANARYING else {}
 
 
 async def take_up(run: Run) -> None:
@@ -55,14 +61,18 @@ async def take_up(run: Run) -> None:
     if reads and traffic is None:
         run.resumed = Decision(Resume.FAIL, "it was ordered before Caddy could be read")
     else:
-        run.resumed = _unless_paused(run, resume(run.deployment, await _switch_intent(run), traffic))
+        moved = await _last_move(run)
+        run.resumed = _unless_paused(run, resume(run.deployment, moved, traffic))
+        if moved is not None and moved.action == SPLIT and run.resumed.resume is not Resume.FAIL:
+            run.split = split_of(moved)
     await _tell(run, run.resumed)
 
 
 def _unless_paused(run: Run, decision: Decision) -> Decision:
     """What somebody else moved while a release was watched is not answered during a pause: the reconciler tells it, and
     acts after `resume`."""
-    if run.deployment.phase not in WATCHED or decision.cause is not Cause.MOVED_OUTSIDE or not run.pause.active():
+    watched = run.deployment.phase in WATCHED | {Phase.CANARYING}
+    if not watched or decision.cause is not Cause.MOVED_OUTSIDE or not run.pause.active():
         return decision
     return Decision(Resume.RUN_AGAIN, f"{decision.reason}; automation is {run.pause.reason}")
 
@@ -130,6 +140,7 @@ async def _know_generation(run: Run, traffic: Traffic | None) -> None:
     run.generation = max(known, traffic.highest_generation if traffic else 0)
 
 
-async def _switch_intent(run: Run) -> Intent | None:
-    intents = [intent for intent in await run.world.journal.intents(run.deployment.id) if intent.action == "switch"]
-    return intents[-1] if intents else None
+async def _last_move(run: Run) -> Intent | None:
+    """The last intent to move users forward, all of them or a share."""
+    intents = await run.world.journal.intents(run.deployment.id)
+    return next((intent for intent in reversed(intents) if intent.action in (SWITCH, SPLIT)), None)

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from bluegreen.app.switch import PROOF_SECONDS, prove
+from bluegreen.app.arrival import PROOF_SECONDS, prove
 from bluegreen.app.world import World
 from bluegreen.domain.errors import ChangeUnknown, ConnectionLost
 from bluegreen.domain.traffic import Colour

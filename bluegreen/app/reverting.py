@@ -4,7 +4,8 @@ Nothing here needs Postgres, a state disk or a receiver of notices. Its deadline
 given up helps nobody. It fails only where the old colour cannot serve, or somebody else keeps writing.
 """
 
-from bluegreen.app import stuck, switch
+from bluegreen.app import arrival, stuck, switch
+from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.app.waiting import delays
@@ -27,7 +28,7 @@ async def reverting(run: Run) -> Answer:
         return given_up
     run.watch.close()
     await switch.persist(run, run.deployment.old)
-    landing = await switch.look_through_front_door(run.world, run.deployment.old, LANDING_SECONDS)
+    landing = await arrival.look_through_front_door(run.world, run.deployment.old, LANDING_SECONDS)
     if not landing.answered:
         return _stranded(run, f"Caddy points at {run.deployment.old}, but it does not answer users: {landing.detail}")
     if not landing.proved:
@@ -35,6 +36,7 @@ async def reverting(run: Run) -> Answer:
         await run.page("both-bad", f"users are back on {run.deployment.old}, and not all is well: {landing.detail}")
     await _settle(run)
     await switch.close_card(run)
+    await keep_last(run)
     facts = {**run.way_back.facts(), **run.watch.users()}
     await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation, **facts)
     return Answer(Outcome.DONE, f"{run.deployment.old} serves every service again")

@@ -23,7 +23,7 @@ from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Event, Intent, Json, Notice
 from bluegreen.domain.recovery import Decision
-from bluegreen.domain.traffic import Card
+from bluegreen.domain.traffic import Card, Split
 from bluegreen.finishing import to_the_end
 
 OUTPUT_KEPT = 64 * 1024
@@ -45,7 +45,7 @@ class Run:
         resumed: Decision | None = None,
     ) -> None:
         self.world = world
-        self.deployment = deployment
+        self.deployment = world.overhearing.noted(deployment)
         self.news = news
         self.outbox = outbox
         self.watch = watch
@@ -56,6 +56,10 @@ class Run:
         self.card: Card | None = None
         self.writing_card = asyncio.Lock()
         self.generation = 0
+        self.split: Split | None = None
+        """How users are shared out between the colours, as it was last proved; None where they are on one."""
+        self.splitting = False
+        """True while that is being changed: whoever looks meanwhile sees neither."""
         self.returned = False
         """True once the way back was written and read back in this life of the daemon."""
         self.attempts = Attempts()
@@ -129,6 +133,7 @@ class Run:
         previous = self.deployment
         self._entered = self._now
         self.doing, self.held, self.resumed = "", "", None
+        deployment = self.world.overhearing.noted(deployment)
         deployment = self._masked(with_phase(deployment, previous.phase, spent, self.watch.users()))
         event = self.news.event(
             "deployment.ended" if deployment.phase.final else "phase.entered",
@@ -147,6 +152,7 @@ class Run:
     async def update(self, *records: Event | Intent, **changes: Any) -> None:
         """Save changes within the phase, with intents and events, all or nothing. Raises JournalUnwritable."""
         self._count_from(self.elapsed)
+        self.deployment = self.world.overhearing.noted(self.deployment)
         told = await self.world.journal.save(replace(self.deployment, **changes), *records)
         self.deployment = replace(self.deployment, **changes)  # not what was saved: a warning may have come meanwhile
         self.news.heard(*told)

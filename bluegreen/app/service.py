@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from bluegreen.app import picture
+from bluegreen.app.aftermath import AfterCutback
 from bluegreen.app.alerts import AlertIntake
 from bluegreen.app.backfill_orders import BackfillOrders
 from bluegreen.app.backward import Backward
@@ -13,6 +14,7 @@ from bluegreen.app.forward import Forward
 from bluegreen.app.migrating import Migrating
 from bluegreen.app.pausing import Pausing
 from bluegreen.app.reconcile import Reconciler
+from bluegreen.app.recorded import Recorded
 from bluegreen.app.reloading import Reloading, Renewal
 from bluegreen.app.repairing import Repairing
 from bluegreen.app.requests import Caller, Status
@@ -25,7 +27,17 @@ from bluegreen.domain.traffic import Colour
 
 
 class Service(
-    Forward, Backward, Pausing, Explaining, Migrating, BackfillOrders, Repairing, RestoreOrders, Reloading, AlertIntake
+    Forward,
+    Backward,
+    Pausing,
+    Explaining,
+    Recorded,
+    Migrating,
+    BackfillOrders,
+    Repairing,
+    RestoreOrders,
+    Reloading,
+    AlertIntake,
 ):
     """One object, one method a use case. An id may be "current": the running deployment, else the last one.
 
@@ -37,13 +49,15 @@ class Service(
         self._renewal = renewal
         self._started_at = engine.world.clock.now()
         self.schema_watch = SchemaWatch(engine)
+        self.after_cutback = AfterCutback(engine)
 
     async def status(self) -> Status:
         """Where the traffic is, and whether anything is moving."""
         picture_now = await picture.status(self._engine, self._reconciler, self._started_at)
         troubles = (*picture_now.troubles, *await self.cut_off())
         backfill = picture_now.backfill or self.schema_watch.left
-        return replace(picture_now, schema_fit=self.schema_watch.fit, backfill=backfill, troubles=troubles)
+        fit, comparing = self.schema_watch.fit, self.after_cutback.describe()
+        return replace(picture_now, schema_fit=fit, backfill=backfill, troubles=troubles, aftermath=comparing)
 
     async def pause_backfill(self, caller: Caller, reason: str = "") -> tuple[Progress, ...]:
         """As in BackfillOrders; the status knows of it at once."""

@@ -5,11 +5,24 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from bluegreen.app import backfilling, contracts, environments, preflight, proof, rehearsals, reverting, schema, switch
+from bluegreen.app import (
+    backfilling,
+    canary,
+    contracts,
+    environments,
+    preflight,
+    proof,
+    rehearsals,
+    reverting,
+    schema,
+    switch,
+)
+from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
+from bluegreen.app.standby import way_back_watched
 from bluegreen.app.waiting import Left, until
-from bluegreen.app.watching import watch, way_back_watched
+from bluegreen.app.watching import regression_that_counts, watch
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BalancerError, BluegreenError, LiveColourProtected, StepFailed
 from bluegreen.domain.migrations import MigrationPhase
@@ -73,6 +86,7 @@ async def starting(run: Run) -> Answer:
     release, colour = run.deployment.plan.release, run.deployment.new
     run.note(f"starting {colour}")
     async with run.action("start", colour=colour, release=release.version):
+        run.world.overhearing.begin(run.deployment)
         await run.keep_output(f"up {colour}", await environments.start(run.world, colour, release))
     await environments.keep_started(run.world, colour, release.version)
     run.note(f"waiting for {colour} to be ready")
@@ -104,8 +118,8 @@ async def awaiting(run: Run) -> Answer:
 
 
 async def canarying(run: Run) -> Answer:
-    """Serve the configured shares of traffic."""
-    return done("no canary steps are configured")
+    """Serve the planned shares of traffic."""
+    return await canary.canary(run)
 
 
 async def switching(run: Run) -> Answer:
@@ -116,9 +130,8 @@ async def switching(run: Run) -> Answer:
     else:
         await _ready_to_move(run)
         work = switch.forward(run)
-    stop = run.watch.regressed if run.deployment.plan.trusts_live else run.never
-    async with way_back_watched(run):
-        ended = await until(work, name="switch", stop=stop)
+    async with way_back_watched(run), regression_that_counts(run) as worse:
+        ended = await until(work, name="switch", stop=worse)
     if ended.left is Left.ENDED:
         return done(f"{run.deployment.new} serves every service, proved through the front door")
     judgement = run.watch.judge(run.deployment.plan.terms)
@@ -150,7 +163,9 @@ async def standing_by(run: Run) -> Answer:
 
 async def retiring(run: Run) -> Answer:
     """Drain and stop the old colour; not while a restarted Caddy would still come up on it."""
+    run.watch.adopt()
     run.watch.close()
+    await keep_last(run)
     await switch.close_card(run)
     await switch.persist(run, run.deployment.new)
     if run.world.balancer.persisted() not in (None, run.deployment.new):

@@ -7,9 +7,9 @@ Attempts go on all the same, since only a write of ours shuts out a forward writ
 import asyncio
 from contextlib import suppress
 
+from bluegreen.app.arrival import BAD_GATEWAY, describe
 from bluegreen.app.attempts import STUCK_AFTER
 from bluegreen.app.run import Run
-from bluegreen.app.switch import BAD_GATEWAY, describe
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BalancerError
 from bluegreen.domain.traffic import Colour

@@ -5,17 +5,18 @@ switch whatever is read back, and the way back is always a write with a higher g
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from bluegreen.app.arrival import PROOF_SECONDS, prove
 from bluegreen.app.attempts import FOREIGN_WRITERS
 from bluegreen.app.boundaries import Boundary
 from bluegreen.app.numbers import cost_of_switch
 from bluegreen.app.run import Run
-from bluegreen.app.world import World
-from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import (
     BalancerError,
     BalancerUnreachable,
@@ -32,8 +33,9 @@ from bluegreen.domain.errors import (
     StepFailed,
 )
 from bluegreen.domain.phases import Outcome
-from bluegreen.domain.records import Json
-from bluegreen.domain.traffic import Card, Colour, Traffic
+from bluegreen.domain.records import Intent, Json
+from bluegreen.domain.recovery import SWITCH
+from bluegreen.domain.traffic import Card, Colour, Split, Traffic
 
 REACH_BALANCER = 10.0
 """Seconds in which an unreachable balancer is asked again before the first forward write."""
@@ -41,51 +43,77 @@ REACH_BALANCER = 10.0
 MISSED_SECONDS = 0.5
 """Seconds that the journal has for taking note of a failed attempt at the way back."""
 
-PROOF_ANSWERS = 3
-"""Answers in a row, for each service, that count as proof: a second Caddy on the port would show in them."""
-
-PROOF_SECONDS = 10.0
-"""Seconds within which the front door must show the intended colour."""
-
-BAD_GATEWAY = (502, 504)
-"""What a proxy says of an upstream that does not answer (RFC 9110, 15.6)."""
-
 NOTHING_WRITTEN = (BalancerUnreachable, ChangeRefused, ForeignChange, MovedOutside, RouteAmbiguous, RouteNotFound)
 """Errors of a write that certainly had no effect."""
 
 
 async def forward(run: Run) -> None:
     """Send all traffic to the new colour: card, intent, write, read back, proof, outcome. Raises what failed."""
-    generation = await _next_generation(run)
-    run.card = await run.world.balancer.card(run.deployment.old, generation)
-    await write_card(run, open=True)
-    run.watch.open(run.deployment.new, run.deployment.plan)
-    await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
+    generation = await begin_forward(run, side_by_side=False)
     write: dict[str, Json] = {"to": run.deployment.new, "generation": generation}
-    intent = run.intent("switch", write)
     run.switch_began = run.world.clock.monotonic()
-    intended = run.event("traffic.switch_intended", **write)
-    await run.update(intent, intended, moved=True, moved_at=run.world.clock.now())
+    here = run.split or run.deployment.old
+    await announced(run, SWITCH, write, run.world.balancer.switch, run.deployment.new, generation, expected=here)
+    run.split = None
+    _all_moved(run)
+    await run.reached(Boundary.AFTER_ACTION)
+    await confirm_forward(run, generation)
+
+
+async def begin_forward(run: Run, *, side_by_side: bool) -> int:
+    """What stands before any forward write: the next generation, the card, and a trial of the new colour. Where users
+    are shared out already, card and trial go on: one account for canary, window and standby. Returns the generation.
+    Raises MovedOutside, JournalUnwritable."""
+    generation = await _next_generation(run)
+    if run.split is None or run.card is None:
+        run.card = await run.world.balancer.card(run.deployment.old, generation)
+    await write_card(run, open=True, failsafe=run.split is None or not run.watch.standby.lost)
+    if run.split is None or run.watch.trial is None:
+        run.watch.open(run.deployment.new, run.deployment.plan, **({"side_by_side": True} if side_by_side else {}))
+    await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
+    return generation
+
+
+Write = Callable[..., Awaitable[None]]
+"""A forward write of the balancer: where to, under which generation, and what is `expected` there."""
+
+
+async def announced(
+    run: Run, action: str, detail: dict[str, Json], write: Write, to: Colour | Split, generation: int, **rest: Any
+) -> Intent:
+    """Make a forward write between its intent and the look that settles it (rule 2); returns the intent, still open.
+
+    A write that certainly had no effect is concluded as failed, and where it was the first one nothing was moved.
+    """
+    before = run.split
+    intent = run.intent(action, detail)
+    first = run.deployment.moved_at or run.world.clock.now()
+    await run.update(intent, run.event(f"traffic.{action}_intended", **detail), moved=True, moved_at=first)
     await run.reached(Boundary.AFTER_INTENT)
     try:
-        await _write_forward(run, generation)
+        await _write_forward(write, to, generation, **rest)
     except NOTHING_WRITTEN as exc:
         if not await _without_effect(run, exc, generation):
             raise
-        run.watch.close()
         await run.world.journal.conclude(intent.id, Outcome.FAILED, exc.detail)
-        await run.update(moved=False)
+        if before is None:
+            run.watch.close()
+            await run.update(moved=False)
         raise
+    return intent
+
+
+def _all_moved(run: Run) -> None:
     run.watch.moved(run.deployment.new)
-    await run.reached(Boundary.AFTER_ACTION)
-    await confirm_forward(run, generation)
+    if run.deployment.plan.terms.canary:
+        run.watch.all_moved()
 
 
 async def confirm_resumed(run: Run) -> None:
     """Go on with the proof of a switch that took effect before a restart."""
     if run.watch.trial is None:
         run.watch.open(run.deployment.new, run.deployment.plan)
-    run.watch.moved(run.deployment.new)
+    _all_moved(run)
     await confirm_forward(run)
 
 
@@ -197,65 +225,6 @@ async def close_card(run: Run) -> None:
         await run.tell("card.not_closed", reason=exc.detail, severity="warning")
 
 
-async def prove(world: World, colour: Colour, seconds: float) -> None:
-    """Return when the front door answers from `colour`, for every service, PROOF_ANSWERS times in a row.
-
-    Raises StepFailed naming the last answers when that is not so within `seconds`.
-    """
-    last: dict[str, FrontDoorAnswer] = {}
-    try:
-        async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-            for service in world.services:
-                group.create_task(_prove_service(world, service, colour, last), name=f"prove:{service}")
-    except TimeoutError as exc:
-        answers = "; ".join(describe(answer) for answer in last.values() if not _proves(answer, colour))
-        raise StepFailed(f"the front door does not answer from {colour}: {answers or 'no answer at all'}") from exc
-
-
-@dataclass(frozen=True, slots=True)
-class Landing:
-    """How the way back looks through the front door: proved; or at least answered, by no other colour."""
-
-    proved: bool
-    answered: bool
-    detail: str
-
-
-async def look_through_front_door(world: World, colour: Colour, seconds: float) -> Landing:
-    """Prove the way back as well as it can be: without an access log (a full disk) an answer must do, and an answer
-    that is an error of the application's own shows that users are where they should be, if not how they fare."""
-    try:
-        await prove(world, colour, seconds)
-    except StepFailed as exc:
-        answers = [await world.front_door.ask(service) for service in world.services]
-        return Landing(False, all(_lands(answer, colour) for answer in answers), exc.detail)
-    return Landing(True, True, "")
-
-
-def _lands(answer: FrontDoorAnswer, colour: Colour) -> bool:
-    return answer.colour in (None, colour) and answer.status not in (None, *BAD_GATEWAY)
-
-
-def describe(answer: FrontDoorAnswer) -> str:
-    """One answer of the front door, for people."""
-    got = f"HTTP {answer.status}" if answer.status is not None else answer.error or "no answer"
-    colour = f"from {answer.colour}" if answer.colour else "and no access-log line names the colour"
-    return f"{answer.service}: {got} {colour}"
-
-
-async def _prove_service(world: World, service: str, colour: Colour, last: dict[str, FrontDoorAnswer]) -> None:
-    in_a_row = 0
-    while in_a_row < PROOF_ANSWERS:
-        last[service] = answer = await world.front_door.ask(service)
-        in_a_row = in_a_row + 1 if _proves(answer, colour) else 0
-        if not in_a_row:
-            await asyncio.sleep(0.05)
-
-
-def _proves(answer: FrontDoorAnswer, colour: Colour) -> bool:
-    return answer.served and answer.colour is colour
-
-
 async def _next_generation(run: Run) -> int:
     """The generation after the highest that the journal or the balancer knows. Waits a while for the balancer."""
     clock = run.world.clock
@@ -267,8 +236,9 @@ async def _next_generation(run: Run) -> int:
         reraise=True,
     )
     traffic: Traffic = await retrying(run.world.balancer.observe)
-    if traffic.colour is not run.deployment.old:
-        raise MovedOutside(f"before the switch, traffic is not on {run.deployment.old}: {traffic.describe()}")
+    here = run.split or run.deployment.old
+    if (traffic.split if run.split else traffic.colour) != here:
+        raise MovedOutside(f"before the switch, traffic is not on {here}: {traffic.describe()}")
     return await claim_generation(run, traffic.highest_generation)
 
 
@@ -291,10 +261,10 @@ async def _without_effect(run: Run, exc: BluegreenError, generation: int) -> boo
     return traffic.highest_generation < generation
 
 
-async def _write_forward(run: Run, generation: int) -> None:
+async def _write_forward(write: Write, to: Colour | Split, generation: int, **rest: Any) -> None:
     """One write; after a foreign change the adapter reads again, and so may we, FOREIGN_WRITERS times in all."""
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(ForeignChange), stop=stop_after_attempt(FOREIGN_WRITERS), reraise=True
     )
     with suppress(ConnectionLost):  # the read-back settles it
-        await retrying(run.world.balancer.switch, run.deployment.new, generation, expected=run.deployment.old)
+        await retrying(write, to, generation, **rest)

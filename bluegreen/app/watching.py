@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bluegreen.app.attention import Interruption
+from bluegreen.app.recording import keep_evidence
 from bluegreen.app.run import Run
-from bluegreen.app.smoke import require_ready
-from bluegreen.app.switch import refresh_card
+from bluegreen.app.standby import way_back_watched
 from bluegreen.app.waiting import woken
 from bluegreen.domain.deployments import Answer, Cause
-from bluegreen.domain.errors import BluegreenError, JournalFailed
+from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.evidence import Judgement, Verdict
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Kind
@@ -24,24 +24,28 @@ TICK = 0.1
 KEEP = 3.0
 """Seconds between two saves of the evidence and of the sources' positions."""
 
-CHECK_STANDBY = 1.0
-"""Seconds between two rounds of checks of the old colour."""
-
 
 async def watch(run: Run, seconds: float) -> Answer:
     """Watch the new colour until this phase has lasted `seconds` without a regression, or one is found."""
+    async with attended(run):
+        return await _decide(run, seconds)
+
+
+@asynccontextmanager
+async def attended(run: Run) -> AsyncIterator[None]:
+    """While this lasts the trial's time passes, the evidence is kept, the way back is watched, and it is noticed when
+    nobody watched."""
     run.watch.tick()
     run.watch.attention.begin()
     interruptions: asyncio.Queue[Interruption] = asyncio.Queue()
-    async with asyncio.TaskGroup() as group:
+    async with way_back_watched(run), asyncio.TaskGroup() as group:
         aside = [
-            group.create_task(_check_standby(run), name="watch:standby"),
             group.create_task(_keep_evidence(run), name="watch:evidence"),
             group.create_task(_tick(run, interruptions), name="watch:clock"),
             group.create_task(_tell_interruptions(run, interruptions), name="watch:interruptions"),
         ]
         try:
-            return await _decide(run, seconds)
+            yield
         finally:
             run.watch.looked_at = None
             run.watch.attention.end()
@@ -50,14 +54,24 @@ async def watch(run: Run, seconds: float) -> Answer:
 
 
 @asynccontextmanager
-async def way_back_watched(run: Run) -> AsyncIterator[None]:
-    """While this lasts the old colour is probed: already during the switch its fitness to take users back counts."""
+async def regression_that_counts(run: Run) -> AsyncIterator[asyncio.Event]:
+    """Is set once a regression is found that users may be sent back for: not while the way back is lost."""
+    counts = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(_check_standby(run), name="switch:standby")
+        task = group.create_task(_wait_for_regression(run, counts), name="switch:regression")
         try:
-            yield
+            yield counts
         finally:
             task.cancel()
+
+
+async def _wait_for_regression(run: Run, counts: asyncio.Event) -> None:
+    while True:
+        await run.watch.regressed.wait()
+        if not why_not_back(run):
+            counts.set()
+            return
+        await asyncio.sleep(TICK)
 
 
 async def _decide(run: Run, seconds: float) -> Answer:
@@ -75,7 +89,7 @@ async def _decide(run: Run, seconds: float) -> Answer:
 
 async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
     if judgement.verdict is Verdict.REGRESSED:
-        return await _regressed(run, judgement) or _ordered_on(run, judgement)
+        return await regressed(run, judgement) or _ordered_on(run, judgement)
     run.held = ""
     run.watch.regressed.clear()
     if run.elapsed < seconds or not run.watch.caught_up():
@@ -91,10 +105,10 @@ def _ordered_on(run: Run, judgement: Judgement) -> Answer | None:
     return Answer(Outcome.DONE, f"{why} ({judgement.describe()})", facts={"verdict": judgement.describe()})
 
 
-async def _regressed(run: Run, judgement: Judgement) -> Answer | None:
+async def regressed(run: Run, judgement: Judgement) -> Answer | None:
     """Go back, unless only a person may decide that: then the phase is held and a person is called."""
     reason = "; ".join(judgement.reasons)
-    held = _why_not_back(run)
+    held = why_not_back(run)
     if not held and not run.pause.active():
         return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": judgement.describe()})
     run.watch.regressed.clear()
@@ -114,7 +128,8 @@ async def _withhold(run: Run, reason: str) -> None:
         await run.tell("cutback.withheld", reason=reason, paused=run.pause.reason, severity="warning")
 
 
-def _why_not_back(run: Run) -> str:
+def why_not_back(run: Run) -> str:
+    """Why users are not sent back by themselves, whatever is found; empty where they may be."""
     if run.deployment.plan.kind is Kind.ROLLBACK:
         return "a rollback is only taken back by an operator"
     if run.deployment.plan.live_is_down:
@@ -128,15 +143,18 @@ async def _window_passed(run: Run, judgement: Judgement) -> Answer | None:
     terms = run.deployment.plan.terms
     unseen = judgement.no_traffic and all(evidence.n == 0 for evidence in judgement.signals)
     if judgement.verdict is Verdict.BLIND or unseen:
-        return await _blind(run, "; ".join(judgement.reasons) if judgement.silent else "no sample came at all")
+        reason = "; ".join(judgement.reasons) if judgement.silent else "no sample came at all"
+        return await blind(run, reason, run.seconds_left())
     if judgement.no_traffic and terms.on_no_traffic == "hold":
-        await _hold(run, "no-traffic", "no user came to the new colour, only our own probes")
+        await hold(run, "no-traffic", "no user came to the new colour, only our own probes")
         return None
     if run.pause.active():
         await _wait_for_resume(run)
         return None
     if judgement.verdict is Verdict.UNDECIDED and run.deployment.phase is Phase.WATCHING:
         await run.warn(f"the window passed undecided: {'; '.join(judgement.reasons)}")
+    for words in judgement.warnings:
+        await run.warn(f"a signal was not judged: {words}")
     return Answer(Outcome.DONE, judgement.describe(), facts={"verdict": judgement.describe()})
 
 
@@ -149,22 +167,22 @@ async def _wait_for_resume(run: Run) -> None:
         await run.page("paused", text, next="bluegreen resume --reason '...'")
 
 
-async def _blind(run: Run, reason: str) -> Answer | None:
-    """Nobody knows how users fare: wait for data until the deadline, then hold or go back, as configured."""
-    left = run.seconds_left()
+async def blind(run: Run, reason: str, left: float | None) -> Answer | None:
+    """Nobody knows how users fare: wait for data for `left` seconds, then hold or go back, as configured."""
     if left is not None and left > 0:
         run.held = f"blind ({reason}), waiting for data"
         return None
-    if run.deployment.plan.terms.on_blind == "cutback" and not _why_not_back(run):
+    if run.deployment.plan.terms.on_blind == "cutback" and not why_not_back(run):
         if not run.pause.active():
             return Answer(Outcome.FAILED, f"blind: {reason}", Cause.BLIND)
         await _withhold(run, f"nobody can tell how users of {run.deployment.new} fare ({reason})")
         return None
-    await _hold(run, "blind", f"nobody can tell how users fare: {reason}")
+    await hold(run, "blind", f"nobody can tell how users fare: {reason}")
     return None
 
 
-async def _hold(run: Run, key: str, text: str) -> None:
+async def hold(run: Run, key: str, text: str) -> None:
+    """The watch does not end for this reason; a person is called once."""
     run.held = text
     await run.page(key, f"{run.deployment.new} is live but the watch does not end: {text}", next="bluegreen cutback")
 
@@ -195,35 +213,9 @@ async def _keep_evidence(run: Run) -> None:
     """Save trial, positions and elapsed time together, so that a restart judges what came meanwhile."""
     while True:
         await asyncio.sleep(KEEP)
+        if run.watch.trial is None:
+            continue
         try:
-            await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
-            await run.update()
+            await keep_evidence(run)
         except JournalFailed as exc:
             run.news.failed(exc)
-
-
-async def _check_standby(run: Run) -> None:
-    """Watch the way back: is the old colour still fit to take users? The card tells the failsafe."""
-    while True:
-        failure = ""
-        try:
-            await require_ready(run.world, run.old_target)
-        except BluegreenError as exc:
-            failure = exc.detail
-        standby = run.watch.standby  # a trial that begins brings a new one
-        was = str(standby)
-        standby.checked(failure)
-        if str(standby) != was:
-            await _standby_changed(run, was)
-        await asyncio.sleep(CHECK_STANDBY)
-
-
-async def _standby_changed(run: Run, was: str) -> None:
-    standby = run.watch.standby
-    await run.tell("standby.changed", was=was, now=str(standby), reason=standby.detail)
-    if standby.lost:
-        await run.page("no-way-back", f"no way back: {run.deployment.old} does not answer: {standby.detail}")
-    try:
-        await refresh_card(run)
-    except JournalFailed as exc:
-        await run.tell("card.not_written", reason=exc.detail, severity="warning")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.filling import Filling
+from bluegreen.app.overhearing import Overhearing
 from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
 from bluegreen.domain.plans import Release, Terms
@@ -19,6 +20,7 @@ from bluegreen.ports import (
     Notifier,
     Readiness,
     Runner,
+    Shares,
     SignalSource,
 )
 from bluegreen.ports_database import Database
@@ -35,7 +37,8 @@ class World:
     `restores_drift`: traffic that others moved while nothing runs is moved back, and not only told;
     `at_boundary` is told of the moments between which a crash must be harmless (boundaries.py);
     `migrates` the database of each source of SQL files, by its name; `turn` is whose turn it is at the databases;
-    `filling` the backfill of now;
+    `filling` the backfill of now; `shares` splits users between the colours, None where nothing here can;
+    `overhearing` what the colours say in their own logs beside what is judged;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
@@ -64,6 +67,8 @@ class World:
     migrates: Mapping[str, str] = field(default_factory=dict)
     turn: Turn = field(default_factory=Turn)
     filling: Filling = field(default_factory=Filling)
+    shares: Shares | None = None
+    overhearing: Overhearing = field(default_factory=Overhearing)
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""

@@ -83,6 +83,8 @@ async def _sign(request: web.Request, answer: web.StreamResponse) -> None:
 async def _opened(app: web.Application) -> AsyncIterator[None]:
     faults = app[FAULTS]
     await app[STORE].open()
+    if faults.deprecated:
+        log.warning("DeprecationWarning: the cookie format of 1.0 is deprecated and will be removed in 3.0")
     if faults.crash_after is not None:
         asyncio.get_running_loop().call_later(faults.crash_after, os._exit, 1)
     yield
@@ -108,6 +110,8 @@ async def _misbehave(request: web.Request, handler: Handler) -> web.StreamRespon
         await asyncio.Event().wait()  # until the client goes away: that is the fault
     if faults.error_now():
         return web.json_response({"error": "internal error"}, status=500)
+    if faults.complains_now():
+        log.error("the session of this user could not be saved: it goes on without")
     await asyncio.sleep(PAGE_WORK)
     answer = await handler(request)
     await asyncio.sleep(faults.delay(clock() - began))

@@ -32,6 +32,10 @@ class Faults:
     """Requests of users are taken and never answered."""
     never_ready: bool = False
     smoke_fails: bool = False
+    noisy: float = 0.0
+    """Share of the requests of users that write an error to the log and are answered as if all was well."""
+    deprecated: bool = False
+    """It says at its start that it uses what is deprecated."""
     crash_after: float | None = None
     """Seconds after the start at which the process dies; None: it does not."""
 
@@ -60,6 +64,10 @@ class Faults:
         """Whether this request is one of those that get a 500."""
         return random.random() < self.errors
 
+    def complains_now(self) -> bool:
+        """Whether this request is one of those that write an error to the log."""
+        return random.random() < self.noisy
+
     def refuses(self, user: str) -> bool:
         """Whether this user is one of those who cannot log in: a fault in their data, so always the same."""
         return crc32(user.encode()) % 1000 < self.login * 1000
@@ -87,6 +95,8 @@ READERS: Mapping[str, Callable[[Faults, str], Faults]] = {
     "login": lambda faults, value: replace(faults, login=_share(value)),
     "slow": _slow,
     "hang": lambda faults, _: replace(faults, hang=True),
+    "noisy": lambda faults, value: replace(faults, noisy=_share(value)),
+    "deprecated": lambda faults, _: replace(faults, deprecated=True),
     "never-ready": lambda faults, _: replace(faults, never_ready=True),
     "smoke-fails": lambda faults, _: replace(faults, smoke_fails=True),
     "crash-after": lambda faults, value: replace(faults, crash_after=float(value)),

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from bluegreen.doctor import daemon, data, front, place, unit
+from bluegreen.doctor import clients, daemon, data, front, place, signals, unit
 from bluegreen.doctor.findings import Check, Finding, Findings, Report, looked_at
 from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
@@ -43,11 +43,13 @@ OTHERWISE = {
     "addresses": ("bluegreen config docs services",),
     "snippets": ("bluegreen config docs caddy.dir",),
     "front": ("bluegreen config docs caddy.front_door",),
+    "clients": ("bluegreen config docs caddy.access_log",),
     "db": ("systemctl status postgresql", "bluegreen config docs databases"),
     "backups": ("bluegreen config docs backup",),
     "commands": ("bluegreen config docs environments",),
     "hooks": ("bluegreen config docs hooks",),
     "notify": ("bluegreen config docs notify",),
+    "signals": ("bluegreen config docs watch",),
     "clock": ("timedatectl",),
 }
 """What to type where a check fails without a better command, by its first word."""
@@ -118,6 +120,9 @@ class Examination:
                 await self.look("addresses", functools.partial(front.addresses, outside))
                 await self.look("snippets", functools.partial(front.snippets, settings, outside))
                 await self.look("front door", functools.partial(front.front_door, settings, outside), SLOW)
+                await self.look("clients", functools.partial(clients.clients, settings, outside))
+                if outside.asked:
+                    await self.look("signals", functools.partial(signals.signals, settings, outside), SLOW)
                 for each in outside.databases:
                     await self.look(f"db {each.name}", _database(settings, each), SLOW)
         except ConfigurationError as exc:

@@ -141,8 +141,9 @@ async def commands(settings: Settings, report: Report) -> Findings:
     wanted: list[tuple[str, tuple[str, ...] | None]] = []
     for colour in ("blue", "green"):
         environment = getattr(settings.environments, colour)
-        keys = (("up", environment.up), ("down", environment.down), ("logs", environment.logs))
-        wanted += [(f"[environments.{colour}] {key}", argv) for key, argv in keys]
+        wanted += [
+            (f"[environments.{colour}] {key}", getattr(environment, key)) for key in ("up", "down", "logs", "follow")
+        ]
     wanted += [(f"smoke {check.name}", check.command) for check in settings.smoke]
     wanted += [(f"migrations {each.name}", each.up) for each in settings.migrations]
     wanted += [(f"notify {each.name}", each.command) for each in settings.notify]

@@ -13,122 +13,17 @@ t, and reports of one time count as one: whoever drains his sources passes one t
 drain yields.
 """
 
-from dataclasses import asdict, dataclass, field
-from math import exp, fsum, log, log1p
+from dataclasses import asdict, dataclass
+from math import fsum
 from typing import Any, Self
 
-from bluegreen.domain.rules import SIGNALS, GaugeRule, SignalRule
-from bluegreen.domain.tolerance import Tolerance, tolerance, watch_needed
+from bluegreen.domain.clients import Buckets
+from bluegreen.domain.control import Control
+from bluegreen.domain.stakes import Row
+from bluegreen.domain.tolerance import Tolerance
+from bluegreen.domain.watch_rules import GRID, WatchRules, saved_rules
 
-GRID = (1.5, 2.5, 5.0, 12.0, 40.0, 200.0, 2000.0)
-"""Effect sizes bet on, as odds ratios over the tolerated rate: from "half as much again" to an outage."""
-
-# exp() of more than 709 overflows; a wealth of 1e300 leaves room for the sum over all rows.
-HIGHEST_EXPONENT = 600.0
-HIGHEST_STAKE = 1e300
-
-
-@dataclass(frozen=True, slots=True)
-class WatchRules:
-    """How a release is judged. Times in seconds, rates as shares of 1.
-
-    alpha: probability of a false cut per deployment, over all signals and the whole watch. min_bad: bad
-    events below which nothing is cut. min_effect: how much worse a release called healthy must not be. rel,
-    plus, delta: see `tolerance`. tau_s: time scale on which the stake is released.
-    """
-
-    window_s: float = 1800.0
-    standby_s: float = 3600.0
-    alpha: float = 0.001
-    min_bad: int = 3
-    min_effect: float = 0.01
-    probe_failures_in_a_row: int = 3
-    rel: float = 1.5
-    plus: float = 0.002
-    delta: float = 1e-4
-    tau_s: float = 10.0
-    grid: tuple[float, ...] = GRID
-    signals: tuple[SignalRule, ...] = SIGNALS
-
-    def __post_init__(self) -> None:
-        if not (0.0 < self.alpha < 1.0 and 0.0 < self.delta < 1.0):
-            raise ValueError(f"alpha {self.alpha} and delta {self.delta} must lie between 0 and 1")
-        if not (self.window_s > 0.0 and self.standby_s >= 0.0 and self.tau_s > 0.0):
-            raise ValueError("window_s and tau_s must be above 0 seconds, standby_s not below")
-        if not (0.0 < self.min_effect < 1.0 and self.rel >= 1.0 and self.plus >= 0.0):
-            raise ValueError("min_effect must lie between 0 and 1, rel be at least 1 and plus at least 0")
-        if not self.grid or min(self.grid) <= 1.0:
-            raise ValueError(f"every effect size bet on must be above 1: {self.grid}")
-        _check_signals(self.signals)
-
-    def tolerance(self, *, n: int, bad: int) -> Tolerance:
-        """What these rules tolerate after the live colour's `bad` of `n`."""
-        return tolerance(n=n, bad=bad, rel=self.rel, plus=self.plus, delta=self.delta)
-
-    def released(self, t_s: float) -> float:
-        """Share of the stake that is bet `t_s` seconds after the switch: one half at 0, all at the end."""
-        end = self.window_s + self.standby_s
-        t = min(max(t_s, 0.0), end)
-        return 0.5 + 0.5 * log1p(t / self.tau_s) / log1p(end / self.tau_s)
-
-
-def _check_signals(signals: tuple[SignalRule, ...]) -> None:
-    names = [signal.name for signal in signals]
-    if len(set(names)) < len(names):
-        raise ValueError(f"a signal is named twice: {', '.join(names)}")
-    if any(signal.weight <= 0.0 for signal in signals) or abs(fsum(s.weight for s in signals) - 1.0) > 1e-9:
-        raise ValueError("the weights of the signals must be above 0 and add up to 1, so that they share one alpha")
-    if not any(signal.critical for signal in signals):
-        raise ValueError("no signal is critical: a release would be healthy without a single sample")
-
-
-@dataclass(slots=True)
-class Row:
-    """One signal's part of the account: what was counted, and one stake per effect size."""
-
-    rule: SignalRule
-    tolerance: Tolerance
-    share: float
-    grid: tuple[float, ...]
-    stakes: list[float]
-    n: int = 0
-    bad: int = 0
-    _won: list[float] = field(init=False, repr=False)
-    _paid: list[float] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        q0, phi = self.tolerance.q0, self.tolerance.phi
-        self._won = [log(rho) / phi for rho in self.grid]
-        self._paid = [log1p(q0 * (rho - 1.0)) / phi for rho in self.grid]
-
-    @property
-    def wealth(self) -> float:
-        """This signal's part of the account's wealth; `share` is what it was given in all."""
-        return sum(self.stakes)
-
-    def needed(self, rules: WatchRules) -> int | None:
-        """Events from which this signal may be called good; None where no number suffices."""
-        return watch_needed(self.tolerance.q0, rules.min_effect, rules.alpha)
-
-    def stake(self, share: float) -> None:
-        """Bet a further part of this signal's share."""
-        each = self.share * share / len(self.stakes)
-        self.stakes = [stake + each for stake in self.stakes]
-
-    def resume(self, n: int, bad: int, stakes: list[float]) -> None:
-        """Go on from saved counts and stakes; ValueError where they were bet on other effect sizes."""
-        if len(stakes) != len(self.grid):
-            raise ValueError(f"{self.rule.name}: {len(stakes)} stakes saved for {len(self.grid)} effect sizes")
-        self.n, self.bad, self.stakes = n, bad, list(stakes)
-
-    def settle(self, n: int, bad: int) -> None:
-        """Let every bet win or lose: its stake times (rho^bad / (1 + q0·(rho-1))^n)^(1/phi)."""
-        self.n += n
-        self.bad += bad
-        self.stakes = [
-            min(stake * exp(min(bad * won - n * paid, HIGHEST_EXPONENT)), HIGHEST_STAKE)
-            for stake, won, paid in zip(self.stakes, self._won, self._paid, strict=True)
-        ]
+__all__ = ["GRID", "Account", "Row", "WatchRules"]
 
 
 @dataclass(slots=True)
@@ -159,7 +54,7 @@ class Account:
             raise ValueError(f"the critical signal {', '.join(missing)} has no tolerance")
         parts = [rule for rule in rules.signals if rule.name in tolerances]
         total = fsum(rule.weight for rule in parts)
-        account = cls(rules, {r.name: _row(rules, r, r.weight / total, tolerances[r.name]) for r in parts})
+        account = cls(rules, {r.name: Row(r, tolerances[r.name], r.weight / total, rules.grid) for r in parts})
         account._release(rules.released(0.0))
         return account
 
@@ -181,29 +76,62 @@ class Account:
             self._release(self.rules.released(self.t_s))
             self.t_s = t_s
 
-    def observe(self, signal: str, *, n: int, bad: int, t_s: float) -> None:
+    def observe(self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None) -> None:
         """Count `bad` of the `n` events of `signal` that came since the last report; read out at `t_s`.
 
-        A signal that takes no part raises KeyError. An outcome with an earlier time counts, and releases
-        nothing.
+        `buckets`: the same events by bucket of clients, None where nobody knows who asked. A signal that takes no part
+        raises KeyError. An outcome with an earlier time counts, and releases nothing.
         """
-        if not 0 <= bad <= n:
-            raise ValueError(f"{signal}: {bad} bad in {n} events is not a count")
         row = self.rows[signal]
+        _check(signal, n, bad)
         self.release(t_s)
-        row.settle(n, bad)
+        row.settle(n, bad, buckets)
+
+    def observe_other(self, signal: str, *, n: int, bad: int, t_s: float) -> None:
+        """Count `bad` of `n` events of the old colour, while both serve; nothing where they do not."""
+        row = self.rows[signal]
+        _check(signal, n, bad)
+        self.release(t_s)
+        if row.control is not None:
+            row.control.count_other(n, bad)
+
+    def side_by_side(self, share: float | None) -> None:
+        """Both colours serve from now on, the new one about `share` (of 1) of the users: what is bad is compared with
+        the old colour. Again at every step of a canary. None: all users were moved, there is nothing to compare."""
+        if share is not None and not 0.0 < share < 1.0:
+            raise ValueError(f"a share of {share} is not one of two colours that both serve")
+        for row in self.rows.values():
+            if share is None:
+                row.moved(self.released)
+            elif row.control is None:
+                row.control = Control.begin(row.grid, self.rules.rel, self.released, share)
+            else:
+                row.control.shared(share)
+
+    @property
+    def sure(self) -> bool:
+        """The strict event, whose probability is at most alpha while nothing is worse: no key is asked."""
+        return self.wealth >= 1.0 / self.rules.alpha
+
+    def convicting(self) -> Row | None:
+        """The row by which the release is worse: the account is sure and every key of the strongest row agrees, or
+        those rows that agree would be sure without the others. (One client that hammers one route must not hide what
+        is wrong on another.) None: there is nothing to act on."""
+        if not self.sure:
+            return None
+        rows = sorted(self.rows.values(), key=lambda row: -row.wealth)
+        agreed = [row for row in rows if row.agrees(self.rules)]
+        if agreed and (agreed[0] is rows[0] or sum(row.wealth for row in agreed) >= 1.0 / self.rules.alpha):
+            return agreed[0]
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """The whole account for the journal, rules included: plain JSON, exact to the last bit."""
-        rows = [
-            {"tolerance": asdict(row.tolerance), "n": row.n, "bad": row.bad, "stakes": list(row.stakes)}
-            for row in self.rows.values()
-        ]
         return {
             "rules": asdict(self.rules),
             "t_s": self.t_s,
             "released": self.released,
-            "rows": dict(zip(self.rows, rows, strict=True)),
+            "rows": {name: row.to_dict() for name, row in self.rows.items()},
         }
 
     @classmethod
@@ -211,13 +139,13 @@ class Account:
         """The account that `to_dict` saved; ValueError where it is not of this program's shape."""
         try:
             account = cls.open(
-                _saved_rules(saved["rules"]),
-                {signal: Tolerance(**row["tolerance"]) for signal, row in saved["rows"].items()},
+                saved_rules(saved["rules"]),
+                {signal: Tolerance.from_dict(row["tolerance"]) for signal, row in saved["rows"].items()},
             )
             account.t_s, account.released = saved["t_s"], saved["released"]
             for signal, row in saved["rows"].items():
-                account.rows[signal].resume(row["n"], row["bad"], row["stakes"])
-        except (KeyError, TypeError) as exc:
+                account.rows[signal].resume(row, account.rules.rel)
+        except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError(f"the saved evidence is not of this program's shape: {exc!r}") from exc
         return account
 
@@ -227,15 +155,6 @@ class Account:
         self.released = share
 
 
-def _row(rules: WatchRules, rule: SignalRule, share: float, tolerated: Tolerance) -> Row:
-    return Row(rule, tolerated, share, rules.grid, stakes=[0.0] * len(rules.grid))
-
-
-def _saved_rules(saved: dict[str, Any]) -> WatchRules:
-    signals = tuple(_saved_signal(signal) for signal in saved["signals"])
-    return WatchRules(**{**saved, "grid": tuple(saved["grid"]), "signals": signals})
-
-
-def _saved_signal(saved: dict[str, Any]) -> SignalRule:
-    gauge = saved.get("gauge")
-    return SignalRule(**{**saved, "gauge": None if gauge is None else GaugeRule(**gauge)})
+def _check(signal: str, n: int, bad: int) -> None:
+    if not 0 <= bad <= n:
+        raise ValueError(f"{signal}: {bad} bad in {n} events is not a count")

@@ -31,7 +31,8 @@ class FrontDoorAnswer:
 
     `colour` is the one that served it as the access log tells, None where no line came (no answer, no log);
     `status` is None where no answer came within the timeout, and `error` then says why. `reached` is False where there
-    was not even a connection: nobody listens, and that says nothing about any colour.
+    was not even a connection: nobody listens, and that says nothing about any colour. `version`: what the answer says
+    it is, "" where it does not say or nobody looks.
     """
 
     service: str
@@ -41,6 +42,7 @@ class FrontDoorAnswer:
     error: str = ""
     body: bytes = b""
     reached: bool = True
+    version: str = ""
 
     @property
     def served(self) -> bool:

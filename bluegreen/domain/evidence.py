@@ -1,17 +1,22 @@
 """From counts to a verdict: is the new colour worse, and if nobody can say, what is missing.
 
-The account (account.py) bounds false cuts over the whole watch; fixed limits stand beside it, for what is
-plain without statistics, and cut on their own. An outcome has four kinds, after Argo Rollouts' analysis: a
-release may be good, bad, not yet decided, or unobservable, and the last two are neither of the first two.
-What follows from `blind` and from `no_traffic` is the operator's setting and the app's to apply.
+The account (account.py) bounds false cuts over the whole watch; fixed limits (limits.py) stand beside it, for what is
+plain without statistics, and cut on their own. An outcome has four kinds, after Argo Rollouts' analysis: a release may
+be good, bad, not yet decided, or unobservable, and the last two are neither of the first two. Signals in dry run have
+an account of their own: it is shown and decides nothing. What follows from `blind` and from `no_traffic` is the
+operator's setting and the app's to apply.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Self
 
-from bluegreen.domain.account import Account, Row, WatchRules
+from bluegreen.domain.account import Account
+from bluegreen.domain.figures import as_odds, percent
+from bluegreen.domain.keys import KeyReading, keys_of
+from bluegreen.domain.limits import Kind, LimitReading
+from bluegreen.domain.rules import PROBES, USERS
+from bluegreen.domain.stakes import Row
 
 
 class Verdict(StrEnum):
@@ -23,11 +28,25 @@ class Verdict(StrEnum):
     BLIND = "blind"
 
 
+class State(StrEnum):
+    """What one signal means: fine with enough samples, worse, too few samples, or its source cannot be heard."""
+
+    OK = "ok"
+    BAD = "bad"
+    UNDECIDED = "undecided"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one signal says. `odds` are its part of the account's wealth. `missing`: events it still needs
-    before the release may be called good by it (0: it has them; None: no number suffices, since every rate is
-    tolerated)."""
+    """What one signal says. `odds` are its part of the account's wealth, of which `share` was bet on it. `missing`:
+    events it still needs before the release may be called good by it (0: it has them; None: no number suffices, since
+    every rate is tolerated); `made_up`: those that good probes stood in for.
+
+    `p` is the live colour's rate in `history_n` events and `phi` their over-dispersion; `decides` is the term that made
+    the tolerated rate of them. `convicts`: it is why the release is worse; `keys` may hold it back. `trouble`:
+    why its source cannot be heard, in words. `of_users`: its events are users' own.
+    """
 
     signal: str
     n: int
@@ -37,83 +56,75 @@ class Evidence:
     missing: int | None
     critical: bool
     synthetic: bool
+    p: float = 0.0
+    history_n: int = 0
+    phi: float = 1.0
+    decides: str = ""
+    share: float = 1.0
+    made_up: int = 0
+    keys: tuple[KeyReading, ...] = ()
+    convicts: bool = False
+    trouble: str = ""
+    dry_run: bool = False
+    of_users: bool = True
+    label: str = ""
+    source: str = ""
+    where: str = ""
+
+    @property
+    def name(self) -> str:
+        """How people call the signal."""
+        return self.label or self.signal
 
     @property
     def rate(self) -> float | None:
         """Share of bad events; None where nothing was seen, which is not a rate of 0."""
         return self.bad / self.n if self.n else None
 
+    @property
+    def state(self) -> State:
+        """What it means by itself."""
+        if self.convicts:
+            return State.BAD
+        if self.trouble:
+            return State.ERROR
+        return State.OK if self.missing == 0 else State.UNDECIDED
+
+    @property
+    def holding(self) -> tuple[KeyReading, ...]:
+        """The keys that do not turn: whatever the odds, it cuts nothing while there is one."""
+        return tuple(key for key in self.keys if not key.turns)
+
     def describe(self) -> str:
         """`5xx 38 of 1,204 (3.2 %) against tolerated 0.3 %: 1,840:1`."""
         if self.rate is None:
-            return f"{self.signal} nothing seen, tolerated {percent(self.tolerated)}"
+            return f"{self.name} nothing seen, tolerated {percent(self.tolerated)}"
         seen = f"{self.bad:,} of {self.n:,} ({percent(self.rate)})"
-        return f"{self.signal} {seen} against tolerated {percent(self.tolerated)}: {as_odds(self.odds)}"
+        return f"{self.name} {seen} against tolerated {percent(self.tolerated)}: {as_odds(self.odds)}"
 
     def describe_missing(self) -> str:
         """`5xx needs 312 more`."""
         if self.missing is None:
-            return f"{self.signal} cannot tell: every rate is tolerated"
-        return f"{self.signal} needs {self.missing:,} more"
+            return f"{self.name} cannot tell: every rate is tolerated"
+        return f"{self.name} needs {self.missing:,} more"
 
+    def describe_good(self) -> str:
+        """`describe`, and how many probes stood in for users."""
+        made_up = f" ({self.made_up:,} good probes stand in for users that did not come)" if self.made_up else ""
+        return f"{self.describe()}{made_up}"
 
-@dataclass(frozen=True, slots=True)
-class LimitReading:
-    """What one fixed limit says: the value it watches, the limit, the number of samples behind it."""
-
-    name: str
-    value: float
-    limit: float
-    samples: int
-    broken: bool
-
-    def describe(self) -> str:
-        """`probe failures in a row: 3, limit 3, 41 samples`."""
-        return f"{self.name}: {self.value:g}, limit {self.limit:g}, {self.samples:,} samples"
-
-
-@dataclass(slots=True)
-class Streak:
-    """The fixed limit "N failures in a row": plain where a young baseline would make the account slow.
-
-    One streak for each thing that can fail by itself (say, each service's probe): among several, the
-    successes of the others would end every run.
-    """
-
-    name: str
-    limit: int
-    run: int = 0
-    samples: int = 0
-
-    def observe(self, *, n: int, bad: int) -> None:
-        """Count `bad` of `n`; n = 0 changes nothing. Report one by one: the order inside a mixed batch is not
-        known, so that it ends the run and starts none."""
-        if not 0 <= bad <= n:
-            raise ValueError(f"{self.name}: {bad} bad in {n} events is not a count")
-        self.samples += n
-        self.run = self.run + n if bad == n else 0
-
-    def reading(self) -> LimitReading:
-        """How things stand now; a success since then has ended the run."""
-        broken = self.run >= self.limit
-        return LimitReading(f"{self.name} failures in a row", self.run, self.limit, self.samples, broken)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The streak for the journal: plain JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, saved: dict[str, Any]) -> Self:
-        """The streak that `to_dict` saved; ValueError where it is not of this program's shape."""
-        try:
-            return cls(**saved)
-        except TypeError as exc:
-            raise ValueError(f"the saved streak is not of this program's shape: {exc}") from exc
+    def describe_held(self) -> str:
+        """`describe`, and what holds it back."""
+        return f"{self.describe()}, held back: {', '.join(key.describe() for key in self.holding)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict with its arithmetic, as of `t_s` seconds after the switch; strongest evidence first."""
+    """A verdict with its arithmetic, as of `t_s` seconds after the switch; strongest evidence first.
+
+    `silent` are the sources of critical signals that cannot be heard; `troubles` tells of every source that cannot be
+    heard why, critical or not. `dry` is what the signals in dry run say, of which nothing follows.
+    """
 
     verdict: Verdict
     t_s: float
@@ -122,16 +133,38 @@ class Judgement:
     signals: tuple[Evidence, ...]
     limits: tuple[LimitReading, ...]
     silent: tuple[str, ...]
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    dry: tuple[Evidence, ...] = ()
 
     @property
     def no_traffic(self) -> bool:
         """True where no user was served so far, whatever our own probes saw."""
-        return all(evidence.n == 0 for evidence in self.signals if not evidence.synthetic)
+        return all(evidence.n == 0 for evidence in self.signals if evidence.of_users)
 
     @property
     def undecided(self) -> tuple[Evidence, ...]:
         """The critical signals with too few samples to call the release good."""
         return tuple(evidence for evidence in self.signals if evidence.critical and evidence.missing != 0)
+
+    @property
+    def held_back(self) -> tuple[Evidence, ...]:
+        """The signal that would cut, were it not for a key."""
+        if self.odds < self.odds_needed or any(evidence.convicts for evidence in self.signals):
+            return ()
+        return tuple(evidence for evidence in self.signals[:1] if evidence.holding)
+
+    @property
+    def convicting(self) -> str:
+        """The signal for which the release is worse: the account's before a limit's; empty where it is not."""
+        if self.verdict is not Verdict.REGRESSED:
+            return ""
+        found = [*(e.signal for e in self.signals if e.convicts), *(r.signal for r in self.limits if r.cuts)]
+        return found[0]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The sources that cannot be heard and do not blind, one fact each."""
+        return tuple(words for source, words in self.troubles.items() if source not in self.silent)
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -140,87 +173,128 @@ class Judgement:
             case Verdict.REGRESSED:
                 return self._regressed()
             case Verdict.BLIND:
-                return tuple(f"{source} is silent" for source in self.silent)
+                return tuple(self.troubles[source] for source in self.silent)
             case Verdict.UNDECIDED:
-                return tuple(evidence.describe_missing() for evidence in self.undecided)
+                held = tuple(evidence.describe_held() for evidence in self.held_back)
+                return held + tuple(evidence.describe_missing() for evidence in self.undecided)
             case Verdict.HEALTHY:
-                return tuple(evidence.describe() for evidence in self.signals if evidence.critical)
+                return tuple(evidence.describe_good() for evidence in self.signals if evidence.critical)
 
     def _regressed(self) -> tuple[str, ...]:
-        broken = tuple(reading.describe() for reading in self.limits if reading.broken)
-        if self.odds < self.odds_needed:
-            return broken
-        return (self.signals[0].describe(), *broken)
+        """What convicts, and of each signal once where it came from."""
+        told, said = [], set()
+        found: tuple[Evidence | LimitReading, ...] = tuple(e for e in self.signals if e.convicts)
+        for each in found + tuple(reading for reading in self.limits if reading.cuts):
+            where = "" if each.signal in said or not each.where else f", {each.where}"
+            said.add(each.signal)
+            told.append(f"{each.describe()}{where}")
+        return tuple(told)
 
     def describe(self) -> str:
         """The verdict and its reasons in one line."""
         return f"{self.verdict}: {'; '.join(self.reasons)}"
 
 
-def judge(account: Account, limits: Iterable[LimitReading] = (), *, silent: frozenset[str] = frozenset()) -> Judgement:
-    """What the evidence means now. `silent`: the sources that were alive and have gone quiet; the caller
-    knows.
+def _nowhere(signal: str) -> str:
+    return ""
 
-    Worse is worse even for the half-blind: `regressed` goes before `blind`, and `blind` before everything
-    else.
+
+def judge(
+    account: Account,
+    limits: Iterable[LimitReading] = (),
+    *,
+    silent: Mapping[str, str] | None = None,
+    dry: Account | None = None,
+    top_up: bool = False,
+    where: Callable[[str], str] = _nowhere,
+) -> Judgement:
+    """What the evidence means now. `silent`: the sources that cannot be heard, and why in words; the caller knows.
+    `dry`: the account of the signals in dry run. `top_up`: good probes may stand in for users that do not come.
+    `where`: what is known of the bad events of a signal, asked only for what convicts.
+
+    Worse is worse even for the half-blind: `regressed` goes before `blind`, and `blind` before everything else.
     """
-    signals = tuple(sorted((_evidence(row, account.rules) for row in account.rows.values()), key=lambda e: -e.odds))
-    readings = tuple(limits)
+    troubles = dict(silent or {})
+    signals = _evidence(account, troubles, where)
+    if top_up:
+        signals = _topped_up(signals)
+    readings = tuple(_located(reading, where) for reading in limits)
+    blind = tuple(sorted({e.source for e in signals if e.critical and e.source in troubles}))
     return Judgement(
-        verdict=_verdict(account, signals, readings, silent),
+        verdict=_verdict(account, signals, readings, blind),
         t_s=account.t_s,
         odds=account.wealth,
         odds_needed=1.0 / account.rules.alpha,
         signals=signals,
         limits=readings,
-        silent=tuple(sorted(silent)),
+        silent=blind,
+        troubles=troubles,
+        dry=() if dry is None else tuple(replace(e, critical=False) for e in _evidence(dry, troubles, _nowhere)),
     )
 
 
+def _located(reading: LimitReading, where: Callable[[str], str]) -> LimitReading:
+    """The same, and where its bad events came from; a gauge's value says all of itself."""
+    return replace(reading, where=where(reading.signal)) if reading.cuts and reading.kind is not Kind.GAUGE else reading
+
+
 def _verdict(
-    account: Account, signals: tuple[Evidence, ...], limits: tuple[LimitReading, ...], silent: frozenset[str]
+    account: Account, signals: tuple[Evidence, ...], limits: tuple[LimitReading, ...], blind: tuple[str, ...]
 ) -> Verdict:
-    sure = account.wealth >= 1.0 / account.rules.alpha
-    if any(reading.broken for reading in limits) or (sure and keys_agree(signals[0], account.rules)):
+    if any(evidence.convicts for evidence in signals) or any(reading.cuts for reading in limits):
         return Verdict.REGRESSED
-    if silent:
+    if blind:
         return Verdict.BLIND
-    if any(evidence.critical and evidence.missing != 0 for evidence in signals):
+    if account.sure or any(evidence.critical and evidence.missing != 0 for evidence in signals):
         return Verdict.UNDECIDED
     return Verdict.HEALTHY
 
 
-def keys_agree(top: Evidence, rules: WatchRules) -> bool:
-    """May the account's word be acted on? A key can only hold a cut back, so that none costs any of alpha."""
-    return top.bad >= rules.min_bad
+def _evidence(account: Account, troubles: Mapping[str, str], where: Callable[[str], str]) -> tuple[Evidence, ...]:
+    """One for each row, the strongest first."""
+    rows = sorted(account.rows.values(), key=lambda row: -row.wealth)
+    guilty = account.convicting()
+    found = []
+    for row in rows:
+        evidence = _of_row(row, account, row is guilty)
+        if evidence.source in troubles:
+            evidence = replace(evidence, trouble=troubles[evidence.source])
+        found.append(replace(evidence, where=where(evidence.signal)) if evidence.convicts else evidence)
+    return tuple(found)
 
 
-def _evidence(row: Row, rules: WatchRules) -> Evidence:
-    needed = row.needed(rules)
+def _of_row(row: Row, account: Account, convicts: bool) -> Evidence:
+    rule, held = row.rule, row.tolerance
+    needed = row.needed(account.rules)
     return Evidence(
-        signal=row.rule.name,
+        signal=rule.name,
         n=row.n,
         bad=row.bad,
-        tolerated=row.tolerance.q0,
+        tolerated=held.q0,
         odds=row.wealth,
         missing=None if needed is None else max(needed - row.n, 0),
-        critical=row.rule.critical,
-        synthetic=row.rule.synthetic,
+        critical=rule.critical,
+        synthetic=rule.synthetic,
+        p=held.p,
+        history_n=held.history_n,
+        phi=held.phi,
+        decides=held.term,
+        share=row.share,
+        keys=keys_of(row, account.rules),
+        convicts=convicts,
+        dry_run=rule.dry_run,
+        of_users=not rule.synthetic and rule.gauge is None and rule.source in ("", USERS),
+        label=rule.label,
+        source=rule.source,
     )
 
 
-def percent(share: float) -> str:
-    """A share of 1 as people write it: `3.2 %`, `0.3 %`, `100 %`."""
-    value = 100.0 * share
-    if 0.0 < value < 0.001:
-        return "under 0.001 %"
-    if value < 1.0:
-        return f"{value:.2g} %"
-    return f"{value:.1f}".removesuffix(".0") + " %"
-
-
-def as_odds(wealth: float) -> str:
-    """A wealth as odds against an innocent explanation: `1,840:1`."""
-    if wealth > 1e9:
-        return "over 1,000,000,000:1"
-    return f"{wealth:,.0f}:1" if wealth >= 10.0 else f"{wealth:.2g}:1"
+def _topped_up(signals: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The same, where good probes stand in for the users that critical signals of users still need."""
+    probes = sum(evidence.n - evidence.bad for evidence in signals if evidence.source == PROBES)
+    return tuple(
+        replace(evidence, missing=0, made_up=evidence.missing)
+        if evidence.critical and evidence.of_users and evidence.missing and evidence.missing <= probes
+        else evidence
+        for evidence in signals
+    )

@@ -61,6 +61,8 @@ class Terms:
     signals: tuple[SignalRule, ...] = SIGNALS
     limits: tuple[LimitRule, ...] = ()
     canary: tuple[CanaryStep, ...] = ()
+    standby_smoke: float = 0.0
+    aftermath: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Plan:
     """What a deployment would do, made for one state of the world (`digest`) and good until `expires_at`.
 
     `migrations` are the labels of the expand migrations it will apply, in order; `supersedes` is the id of a deployment
-    that is ended first.
+    that is ended first; `judged` says by what the release will be judged, a line for each signal and limit.
     """
 
     id: str
@@ -97,6 +99,7 @@ class Plan:
     requested_by: str = ""
     migrations: tuple[str, ...] = ()
     supersedes: str = ""
+    judged: tuple[str, ...] = ()
 
     @property
     def trusts_live(self) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.records import Intent
-from bluegreen.domain.traffic import Traffic
+from bluegreen.domain.traffic import Colour, Split, Traffic
 
 
 class Resume(StrEnum):
@@ -31,6 +31,9 @@ class Decision:
     cause: Cause | None = None
 
 
+SWITCH, SPLIT = "switch", "split"
+"""The actions that move users forward: all of them, or a share."""
+
 READS_TRAFFIC = frozenset({Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
 """Phases whose resumption depends on what the balancer serves: the caller must read it first."""
 
@@ -38,10 +41,12 @@ READS_TRAFFIC = frozenset({Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Pha
 def resume(deployment: Deployment, switch: Intent | None, traffic: Traffic | None) -> Decision:
     """Decide how a deployment goes on after a restart.
 
-    `switch` is the last intent to move traffic forward, open or concluded, None where none was written;
+    `switch` is the last intent to move traffic forward (SWITCH or SPLIT), open or concluded, None without one;
     `traffic` is what the balancer serves now, needed for the phases in READS_TRAFFIC.
     """
     if deployment.phase in (Phase.CANARYING, Phase.SWITCHING):
+        if switch is not None and switch.action == SPLIT:
+            return _while_shared(deployment, switch, _known(traffic))
         return _while_switching(deployment, switch, _known(traffic))
     if deployment.phase in (Phase.WATCHING, Phase.STANDING_BY):
         return _while_watching(deployment, switch, _known(traffic))
@@ -69,12 +74,36 @@ def _while_switching(deployment: Deployment, switch: Intent | None, traffic: Tra
     return _fail(Cause.RESTARTED, f"daemon restarted during the switch, and now {traffic.describe()}")
 
 
+def split_of(intent: Intent) -> Split:
+    """How users were to be shared out by this intent."""
+    return Split(Colour(intent.detail["to"]), float(intent.detail["share"]))
+
+
+def _while_shared(deployment: Deployment, split: Intent, traffic: Traffic) -> Decision:
+    """Users meet both colours, or were about to: the last share stands as it was meant to, or they go back."""
+    stands = traffic.split == split_of(split)
+    ours = int(split.detail["generation"])
+    if split.outcome is None:
+        if stands and traffic.generation == ours and deployment.phase is Phase.CANARYING:
+            return Decision(Resume.PROVE, "the share had taken effect before the restart")
+        return _fail(Cause.RESTARTED, "daemon restarted while users were being shared out")
+    if split.outcome is not Outcome.DONE:
+        return _fail(Cause.RESTARTED, f"daemon restarted after a share was refused, and now {traffic.describe()}")
+    if stands:
+        return Decision(Resume.RUN_AGAIN, "the share stands as it was: it goes on")
+    return _elsewhere(deployment, ours, traffic)
+
+
 def _while_watching(deployment: Deployment, switch: Intent | None, traffic: Traffic) -> Decision:
     """Only bluegreen writes generations: a later one on the old colour is a way back whose reason was not saved."""
     if traffic.colour is deployment.new:
         return Decision(Resume.RUN_AGAIN, "the new colour serves: the watch goes on")
-    switched = int(switch.detail.get("generation", 0)) if switch is not None else 0
-    if traffic.colour is deployment.old and switched < (traffic.generation or 0):
+    return _elsewhere(deployment, int(switch.detail.get("generation", 0)) if switch is not None else 0, traffic)
+
+
+def _elsewhere(deployment: Deployment, written: int, traffic: Traffic) -> Decision:
+    """Users are not where they were sent under the generation `written`."""
+    if traffic.colour is deployment.old and written < (traffic.generation or 0):
         reason = f"users had been sent back (generation {traffic.generation}); why was lost with the daemon that did it"
         return _fail(Cause.SENT_BACK, reason)
     return _fail(Cause.MOVED_OUTSIDE, f"while the daemon was down, traffic was moved: {traffic.describe()}")

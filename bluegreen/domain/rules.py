@@ -45,9 +45,10 @@ class LimitRule:
     """A plain rule, evaluated beside the account: it cuts back on its own, whatever the odds.
 
     For a counted signal: the share of bad events of the last `window_s` seconds is above (or below) `value`, with at
-    least `min_samples` of them, in `in_a_row` evaluations after one another. For a gauge: `in_a_row` samples after one
-    another are beyond `value`. `each_key`: every key of the signal (say, every service's probe) on its own. `dry_run`:
-    it is shown and never decides.
+    least `min_samples` of them, in `in_a_row` windows back to back. `window_s` 0: each event is judged on its own, and
+    `in_a_row` bad ones after one another break it. For a gauge: `in_a_row` samples after one another are beyond
+    `value`. `each_key`: every key of the signal (say, every service's probe) on its own. `dry_run`: it is shown and
+    never decides. `unless_usual`: it does not hold where the live colour's history has a bad event of that signal.
     """
 
     name: str
@@ -59,7 +60,14 @@ class LimitRule:
     in_a_row: int = 1
     each_key: bool = False
     dry_run: bool = False
+    unless_usual: bool = False
 
+
+USERS = "access_log"
+"""The source that hears users: where its signals counted nothing, no user came."""
+
+PROBES = "probes"
+"""The source whose requests are like users' own, and may stand in for those that do not come."""
 
 SIGNALS = (
     SignalRule("5xx", weight=0.4, critical=True, source="access_log"),

@@ -76,3 +76,16 @@ class Gauged:
 
 
 Batch = Counted | Measured | Gauged
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """What was read of a colour's own log since the last time, beside what is judged: how many lines, how many of them
+    matched a pattern, how many warn of what is deprecated, and the first of those (printable, nothing in it is secret).
+    """
+
+    colour: Colour
+    lines: int
+    matched: int
+    deprecations: int = 0
+    first: str = ""

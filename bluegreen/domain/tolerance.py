@@ -1,15 +1,25 @@
 """How bad may a signal be before it counts as worse: the tolerated rate, made from the live colour's history.
 
 The null of the test is "the new colour's bad rate is at most q0", so what is tolerated is part of the
-guarantee: a rate that is only trivially above the live colour's can never be told from it and is not cut. q0
-is the largest of `rel` times the rate seen, the rate seen `plus` an absolute margin, and the highest true
-rate that the history does not exclude at level delta (Chernoff's bound in its Kullback-Leibler form, Garivier
-and Cappé 2011).
+guarantee: a rate that is only trivially above the live colour's can never be told from it and is not cut.
+
+    q0 = clip(max(rel·p, p + plus, u), 1e-5, 0.5)
+
+p is the live colour's rate, or that of its worst stretch where one was surely worse than the rest (stretches.py). u is
+the highest true rate that those counts do not exclude at level delta (chernoff.py). So a history of any length makes
+the measure as sharp as it can: one request a minute for a day allows no more than 1,440 events do.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
-from math import ceil, inf, log, log1p
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil, log
+from typing import Any, Self
+
+from bluegreen.domain.chernoff import divergence, highest_rate
+from bluegreen.domain.dispersion import dispersion
+from bluegreen.domain.history import Clients, Count
+from bluegreen.domain.stretches import Stretch, worst_stretch
 
 LOWEST = 1e-5
 HIGHEST = 0.5
@@ -19,19 +29,38 @@ and an account that tolerates every rate protects nobody; so a fresh daemon assu
 which it knows nothing fails at most 16.8 % (no failure in 50). The price: until 50 events were seen, the
 bound on false cuts holds only as far as that assumption does."""
 
-BLOCK_S = 10
-KEPT_S = 24 * 3600
+
+class Term(StrEnum):
+    """Which part of q0 decides it."""
+
+    REL = "rel"
+    """`rel` times the live colour's rate."""
+    PLUS = "plus"
+    """The live colour's rate `plus` a margin."""
+    BOUND = "bound"
+    """What the history does not exclude: more of it makes the measure sharper."""
+    CLIP = "clip"
+    """The lowest or the highest rate that is ever tolerated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What one signal is held against: the live colour's rate `p` in `history_n` events, and the rate `q0`
-    above which the new colour is worse. `phi` >= 1 is over-dispersion, 1 for independent events."""
+    """What one signal is held against: the live colour's rate `p` (in its worst stretch, where one was surely worse)
+    in a history of `history_n` events, and the rate `q0` above which the new colour is worse, decided by `term`.
+    `phi` >= 1 is over-dispersion, 1 for independent events. `clients`: whether they can be told apart."""
 
     p: float
     q0: float
     history_n: int
     phi: float = 1.0
+    term: Term = Term.BOUND
+    clients: Clients = Clients.UNKNOWN
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        """As `asdict` made it, also by a version that knew less; ValueError or TypeError where it is not."""
+        known = {**saved, "term": Term(saved.get("term", "bound")), "clients": Clients(saved.get("clients", "unknown"))}
+        return cls(**known)
 
 
 def tolerance(*, n: int, bad: int, rel: float = 1.5, plus: float = 0.002, delta: float = 1e-4) -> Tolerance:
@@ -40,37 +69,29 @@ def tolerance(*, n: int, bad: int, rel: float = 1.5, plus: float = 0.002, delta:
     The ceiling of one half gives way when the live colour itself may be worse than that: a tolerated rate
     below the live colour's own would end every watch in a false cut.
     """
+    return tolerated([Count(0, n, bad)], rel=rel, plus=plus, delta=delta)
+
+
+def tolerated(
+    counts: Sequence[Count],
+    *,
+    rel: float = 1.5,
+    plus: float = 0.002,
+    delta: float = 1e-4,
+    clients: Clients = Clients.UNKNOWN,
+) -> Tolerance:
+    """The tolerated rate after a history, block by block in order of time. ValueError for what is no count."""
+    n, bad = sum(count.n for count in counts), sum(count.bad for count in counts)
     if not 0 <= bad <= n:
         raise ValueError(f"a history of {bad} bad in {n} events is not a count")
-    p = bad / n if n else 0.0
-    padded = max(n, ASSUMED_HISTORY)
-    bound = highest_rate(bad / padded, padded, delta)
-    q0 = min(max(rel * p, p + plus, bound, LOWEST), max(HIGHEST, bound))
-    return Tolerance(p=p, q0=q0, history_n=n)
-
-
-def divergence(p: float, q: float) -> float:
-    """KL(p‖q) of two coins, in nats: the evidence that one event of rate p brings against rate q."""
-    if p == q:
-        return 0.0
-    if (q <= 0.0 < p) or (q >= 1.0 > p):
-        return inf
-    heads = p * log(p / q) if p > 0.0 else 0.0
-    tails = (1.0 - p) * (log1p(-p) - log1p(-q)) if p < 1.0 else 0.0
-    return max(heads + tails, 0.0)
-
-
-def highest_rate(p: float, n: int, delta: float) -> float:
-    """The root u >= p of n·KL(p‖u) = ln(1/delta): the true rate exceeds it with probability at most delta."""
-    budget = log(1.0 / delta) / n
-    low, high = p, 1.0
-    while high - low > 1e-12:
-        middle = (low + high) / 2
-        if divergence(p, middle) > budget:
-            high = middle
-        else:
-            low = middle
-    return high
+    phi = dispersion(counts)
+    worst = worst_stretch(counts, phi) or Stretch(n, bad)
+    p, padded = worst.bad / worst.n if worst.n else 0.0, max(worst.n, ASSUMED_HISTORY)
+    bound = highest_rate(worst.bad / padded, padded, delta)
+    q0, term = max((rel * p, Term.REL), (p + plus, Term.PLUS), (bound, Term.BOUND), (LOWEST, Term.CLIP))
+    if q0 > max(HIGHEST, bound):
+        q0, term = max(HIGHEST, bound), Term.CLIP
+    return Tolerance(p, q0, n, phi, term, clients)
 
 
 def history_needed(p0: float, p1: float, alpha: float) -> int:
@@ -93,38 +114,3 @@ def _events(nats_each: float, nats: float, what: str) -> int:
     if nats_each <= 0.0:
         raise ValueError(f"{what} cannot be told apart by any number of events")
     return max(ceil(nats / nats_each), 1)
-
-
-@dataclass(slots=True)
-class _Block:
-    number: int
-    n: int = 0
-    bad: int = 0
-
-
-@dataclass(slots=True)
-class History:
-    """Counts of one signal of the live colour over the last 24 h, in blocks of 10 s: at most 8,640 of them,
-    whatever the traffic. Time is any clock that does not run backwards, in seconds."""
-
-    _blocks: deque[_Block] = field(default_factory=deque)
-
-    def add(self, *, n: int, bad: int, t_s: float) -> None:
-        """Count `bad` of `n` at `t_s`; what comes late counts in the newest block."""
-        if not 0 <= bad <= n:
-            raise ValueError(f"{bad} bad in {n} events is not a count")
-        number = int(t_s // BLOCK_S)
-        if not self._blocks or number > self._blocks[-1].number:
-            self._blocks.append(_Block(number))
-            self._forget(number)
-        newest = self._blocks[-1]
-        newest.n += n
-        newest.bad += bad
-
-    def totals(self) -> tuple[int, int]:
-        """(n, bad) of everything kept. (0, 0): nothing was seen, which is not the same as nothing bad."""
-        return sum(block.n for block in self._blocks), sum(block.bad for block in self._blocks)
-
-    def _forget(self, newest: int) -> None:
-        while self._blocks[0].number <= newest - KEPT_S // BLOCK_S:
-            self._blocks.popleft()

@@ -48,14 +48,27 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """`share` (of 1) of the users meet `colour`, the others the other one; each user always the same. A canary."""
+
+    colour: Colour
+    share: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.share:g} % of the users on {self.colour}, the others on {self.colour.other}"
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceTraffic:
-    """Where the balancer sends one service: JSON `paths` of the handlers, their dials, the colour those belong to."""
+    """Where the balancer sends one service: JSON `paths` of the handlers, their dials, the colour those belong to.
+    `split`: both colours, by our own doing; then `colour` is None."""
 
     service: str
     paths: tuple[str, ...]
     dials: tuple[str, ...]
     colour: Colour | None
     generation: int | None
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,12 @@ class Traffic:
         return colours.pop() if len(colours) == 1 else None
 
     @property
+    def split(self) -> Split | None:
+        """The one split of every service; None where one of them is not split, or differently."""
+        splits = {service.split for service in self.services}
+        return splits.pop() if len(splits) == 1 else None
+
+    @property
     def generation(self) -> int | None:
         """Our stamp, when every service carries the same one."""
         stamps = {service.generation for service in self.services}
@@ -83,7 +102,12 @@ class Traffic:
 
     def describe(self) -> str:
         """One line for people: each service with what it dials."""
-        return ", ".join(f"{s.service} -> {' '.join(s.dials) or 'nothing'}" for s in self.services)
+        return ", ".join(_describe(service) for service in self.services)
+
+
+def _describe(service: ServiceTraffic) -> str:
+    share = f" ({service.split})" if service.split else ""
+    return f"{service.service} -> {' '.join(service.dials) or 'nothing'}{share}"
 
 
 @dataclass(frozen=True, slots=True)

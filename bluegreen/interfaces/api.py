@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from bluegreen.app.requests import Caller
 from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
-from bluegreen.interfaces import answers, backfilling, migrating, openapi, restoring, streams, upkeep
+from bluegreen.interfaces import answers, backfilling, migrating, openapi, restoring, samples, streams, upkeep
 from bluegreen.interfaces import models as m
 from bluegreen.interfaces import models_backfill as mb
 from bluegreen.interfaces import models_migrating as mm
@@ -46,6 +46,7 @@ ROUTES = (
     Route("GET", "/v1/deployments", answers.deployments, READ, m.Deployments, query=r.PageQuery),
     Route("GET", ONE, answers.deployment, READ, m.Deployment),
     Route("GET", f"{ONE}/explain", answers.explain, READ, ms.Explanation),
+    Route("GET", f"{ONE}/samples", samples.samples, READ, None, text=True),
     Route("GET", f"{ONE}/logs", answers.logs, READ, m.Events, query=r.LogQuery),
     Route("GET", f"{ONE}/events", answers.deployment_events, READ, m.Event, query=r.FollowQuery, stream=True),
     Route("GET", "/v1/events", answers.events, READ, m.Event, query=r.FollowAllQuery, stream=True),

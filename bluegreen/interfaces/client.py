@@ -18,6 +18,7 @@ from bluegreen.interfaces.backfill_calls import BackfillCalls
 from bluegreen.interfaces.connection import ClientError, Reply, SocketDenied, Unreachable
 from bluegreen.interfaces.migrating_calls import MigratingCalls
 from bluegreen.interfaces.restoring_calls import RestoringCalls
+from bluegreen.interfaces.sample_calls import SampleCalls
 from bluegreen.interfaces.upkeep_calls import UpkeepCalls
 
 __all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
@@ -60,7 +61,7 @@ class Pause:
     ended: Paused | None = None
 
 
-class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls):
+class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
 
     # --- reading

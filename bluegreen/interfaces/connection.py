@@ -95,11 +95,11 @@ class Connection:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_BUDGET, sock_read=STREAM_SILENCE)
         try:
             async with self._open.get(path, headers={"Last-Event-ID": str(after)}, timeout=timeout) as answer:
-                await _refuse_problem(answer)
+                await refuse_problem(answer)
                 async for document in _documents(answer.content):
                     yield Reply(document, kind)
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise _unanswered(exc, self.socket) from exc
+            raise unanswered(exc, self.socket) from exc
 
     async def _get(self, path: str, kind: type[T], **query: str | int) -> Reply[T]:
         return await self._ask("GET", path, kind, params=query)
@@ -122,10 +122,10 @@ class Connection:
         timeout = aiohttp.ClientTimeout(total=budget, sock_connect=CONNECT_BUDGET)
         try:
             async with self._open.request(method, path, timeout=timeout, **request) as answer:
-                await _refuse_problem(answer)
+                await refuse_problem(answer)
                 return Reply(_decode(await answer.read()), kind)
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
-            raise _unanswered(exc, self.socket) from exc
+            raise unanswered(exc, self.socket) from exc
 
     @property
     def _open(self) -> aiohttp.ClientSession:
@@ -146,8 +146,8 @@ async def _documents(content: aiohttp.StreamReader) -> AsyncIterator[Any]:
             data = []
 
 
-async def _refuse_problem(answer: aiohttp.ClientResponse) -> None:
-    """Raise the problem that an answer tells."""
+async def refuse_problem(answer: aiohttp.ClientResponse) -> None:
+    """Raise the problem that an answer tells, as ClientError."""
     if answer.status < HTTPStatus.BAD_REQUEST:
         return
     problem = _decode(await answer.read())
@@ -167,7 +167,7 @@ def _decode(body: bytes) -> Any:
         raise ClientError("What answers at this socket is not bluegreen.", code="version") from exc
 
 
-def _unanswered(exc: Exception, socket: Path) -> ClientError:
+def unanswered(exc: Exception, socket: Path) -> ClientError:
     """Why no answer came, in words."""
     reason = exc.errno if isinstance(exc, OSError) else None
     if reason in (errno.EACCES, errno.EPERM):

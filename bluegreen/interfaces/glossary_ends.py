@@ -49,6 +49,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "The new release is worse, and only a person may go back: a rollback, or an old colour that is down.",
         "Decide: bluegreen cutback, or keep it.",
     ),
+    "shared-cause": (
+        "Users of both colours fare badly during a canary: the release is not to blame, and gets no more users.",
+        "Find what both share. Then wait, or decide: bluegreen promote, or bluegreen cutback.",
+    ),
     "cutback-withheld": (
         "The new release is worse and would have been cut back, but somebody paused the automation.",
         "Decide: bluegreen cutback, or bluegreen resume.",

@@ -35,6 +35,7 @@ def families(sums: Sums, now: Gauges) -> Iterator[Metric]:
     yield from _daemon(now)
     yield from _deployment(now)
     yield from _sources(now)
+    yield from _logs(now)
     yield from _notices(now)
     yield from _judged(now.judgement)
 
@@ -81,6 +82,9 @@ def _deployment(now: Gauges) -> Iterator[Metric]:
     text = "How long the running deployment has been in its phase; nothing while none runs."
     yield _gauges("deployment_phase_elapsed_seconds", text, ["phase"], elapsed)
     yield _gauge("deployment_held", "1 while the watch does not end by itself and a person must decide.", now.held)
+    states: Values = {(state,): state == now.standby for state in ("ready", "degraded", "lost")} if now.standby else {}
+    text = "1 for whether the old colour could take users back; nothing while there is no way back to keep."
+    yield _gauges("standby", text, ["state"], states)
     yield _gauge("stranded", "1 while a STRANDED deployment waits for a person.", now.stranded)
 
 
@@ -95,6 +99,16 @@ def _sources(now: Gauges) -> Iterator[Metric]:
     yield _gauges("signal_source_age_seconds", text, ["source"], ages)
     heard = {(source,): heard for source, (_, heard) in now.sources.items()}
     yield _gauges("signal_source_up", "1 where nothing keeps a source from being heard.", ["source"], heard)
+
+
+def _logs(now: Gauges) -> Iterator[Metric]:
+    lines, matches, deprecations = [
+        {(colour,): numbers[at] for colour, numbers in now.log_lines.items()} for at in range(3)
+    ]
+    yield _counters("log_lines", "Lines read of a colour's own log since the daemon began.", ["colour"], lines)
+    text = "Matches of those lines with a pattern of [[watch.log_lines]]."
+    yield _counters("log_matches", text, ["colour"], matches)
+    yield _counters("log_deprecations", "Those lines that warn of what is deprecated.", ["colour"], deprecations)
 
 
 def _notices(now: Gauges) -> Iterator[Metric]:

@@ -27,6 +27,13 @@ class Release(Answer):
     name: str
 
 
+class CanaryStep(Answer):
+    """`share` (of 1) of the users meet the new colour, for at most `seconds`."""
+
+    share: Number
+    seconds: Number
+
+
 class PlanTerms(Answer):
     """What a deployment promised when it was planned."""
 
@@ -47,6 +54,9 @@ class PlanTerms(Answer):
     inspect: Number
     contract: bool
     proving: Number
+    canary: tuple[CanaryStep, ...] = ()
+    standby_smoke: Number = 0.0
+    aftermath: Number = 0.0
 
 
 class PlanStep(Answer):
@@ -78,6 +88,7 @@ class Plan(Answer):
     requested_by: str
     migrations: tuple[str, ...]
     supersedes: str
+    judged: tuple[str, ...]
 
 
 class Deployment(Answer):
@@ -112,14 +123,22 @@ class Deployments(Answer):
     cursor: str | None
 
 
+class Split(Answer):
+    """`share` (of 1) of the users meet `colour`, the others the other one: a canary."""
+
+    colour: Colour
+    share: Number
+
+
 class ServiceTraffic(Answer):
-    """Where one service goes."""
+    """Where one service goes. `split`: to both colours, by our own doing; then `colour` is null."""
 
     service: str
     paths: tuple[str, ...]
     dials: tuple[str, ...]
     colour: Colour | None
     generation: int | None
+    split: Split | None = None
 
 
 class Traffic(Answer):
@@ -128,6 +147,7 @@ class Traffic(Answer):
     services: tuple[ServiceTraffic, ...]
     colour: Colour | None
     generation: int | None
+    split: Split | None = None
 
 
 class SignalStatus(Answer):
@@ -151,6 +171,7 @@ class WatchStatus(Answer):
     seconds_left: Number
     way_back: str
     held: str
+    way_back_why: str = ""
 
 
 class Drift(Answer):
@@ -204,6 +225,7 @@ class Status(Answer):
     drift: Drift | None
     schema_fit: SchemaFit | None
     backfill: Backfill | None
+    aftermath: str = ""
 
 
 class Event(Answer):

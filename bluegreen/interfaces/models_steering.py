@@ -12,8 +12,29 @@ class Pause(Answer):
     ended: Paused | None = None
 
 
+class KeyLine(Answer):
+    """What must hold beside the odds: `turns` where it holds no cut back; `value` null: it is off."""
+
+    name: str
+    turns: bool
+    value: Number | None
+    needed: Number
+    text: str
+
+
+class RouteLine(Answer):
+    """Where events came from: one route of one service, and its first bad line."""
+
+    service: str
+    route: str
+    n: int
+    bad: int
+    line: str
+
+
 class SignalLine(Answer):
-    """One signal's arithmetic. `more_bad`: bad events in a row that would cut back now; null where none would."""
+    """One signal's arithmetic. `more_bad`: bad events in a row that would cut back now; null where none would. `state`
+    is ok, bad, undecided or error, empty where an earlier version kept it."""
 
     signal: str
     n: int
@@ -24,6 +45,21 @@ class SignalLine(Answer):
     more_bad: int | None
     missing: int | None
     critical: bool
+    label: str
+    state: str
+    dry_run: bool
+    synthetic: bool
+    source: str
+    trouble: str
+    usual: Number
+    history: int
+    decides: str
+    phi: Number
+    share: Number
+    made_up: int
+    keys: tuple[KeyLine, ...]
+    routes: tuple[RouteLine, ...]
+    where: str
 
 
 class LimitLine(Answer):
@@ -34,6 +70,13 @@ class LimitLine(Answer):
     limit: Number
     samples: int
     broken: bool
+    signal: str
+    text: str
+    dry_run: bool
+    window: Number
+    min_samples: int
+    run: int
+    in_a_row: int
 
 
 class Explanation(Answer):
@@ -56,3 +99,6 @@ class Explanation(Answer):
     way_back: str
     held: str
     paused: str
+    troubles: tuple[str, ...]
+    dry: tuple[SignalLine, ...]
+    side_by_side: bool

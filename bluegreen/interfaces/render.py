@@ -30,6 +30,8 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
         lines += _deployment_now(status.deployment, status)
     if status.watch is not None:
         lines += watch_lines(status.watch)
+    if status.aftermath:
+        lines.append(paragraph("aftermath", status.aftermath))
     if status.backfill is not None:
         lines.append(paragraph("backfill", progress_line(status.backfill)))
     if status.schema_fit is not None:
@@ -79,6 +81,8 @@ def _where(status: Status) -> tuple[str, str]:
     traffic = status.traffic
     if traffic is None:
         return f"nobody knows where the traffic is: {status.traffic_error or 'Caddy was not read'}", mark(text.FAILED)
+    if traffic.split is not None:
+        return f"{strong('users are shared out')}: {traffic.split}", mark(text.RUNNING)
     if traffic.colour is None:
         return f"traffic is on neither colour alone: {_scattered(traffic)}", mark(text.FAILED)
     release = status.releases.get(traffic.colour) or "an unknown release"
@@ -139,7 +143,8 @@ def watch_lines(watch: WatchStatus) -> list[str]:
     lines = [paragraph("verdict", f"{strong(watch.verdict)}{f': {watch.reason}' if watch.reason else ''}")]
     lines += [paragraph("", signal.text) for signal in watch.signals]
     glyph = {"lost": text.FAILED, "degraded": text.WARNING}.get(watch.way_back, text.DONE)
-    lines.append(remark(glyph, "way back", watch.way_back))
+    why_not = f": {watch.way_back_why}" if watch.way_back_why else ""
+    lines.append(remark(glyph, "way back", f"{watch.way_back}{why_not}"))
     return [*lines, remark(text.WARNING, "held", watch.held)] if watch.held else lines
 
 
@@ -171,7 +176,7 @@ def _next_of(status: Status) -> tuple[str, ...]:
         return status.drift.next
     if status.traffic is None:
         return ("systemctl status caddy", "journalctl -u bluegreen -p warning")
-    if status.traffic.colour is None or status.troubles:
+    if (status.traffic.colour is None and status.traffic.split is None) or status.troubles:
         return ("journalctl -u bluegreen -p warning",)
     if status.backfill is not None:
         return todo(status.backfill)
@@ -190,6 +195,7 @@ def plan_lines(plan: Plan, now: datetime) -> list[str]:
         glyph = mark(text.RUNNING) if step.does else text.NOTHING
         line = f"  {glyph} {step.phase:<12} {step.text}"
         lines.append(line if step.does else text.faint(line))
+    lines += [paragraph("judged by" if line == plan.judged[0] else "", line, 15) for line in plan.judged]
     lines += warnings(plan.warnings)
     return [*lines, f"  Good until {text.until(plan.expires_at, now)}, unless something changes before."]
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bluegreen.app.overhearing import in_words
+from bluegreen.domain.aftermath import finding_of
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import BEFORE_SWITCH, Phase
 from bluegreen.domain.plans import Kind, Plan
@@ -42,6 +44,8 @@ def promoted_lines(deployment: Deployment, *, full: bool = False) -> list[str]:
     if full and shown.phase in (Phase.WATCHING, Phase.STANDING_BY):
         kept = "the old colour is kept" if shown.phase is Phase.WATCHING else f"{shown.old} is being stopped"
         first = f"{mark(text.DONE)} {shown.phase} of {shown.id} is over: {kept}"
+    elif shown.phase is Phase.CANARYING and shown.plan.terms.canary:
+        first = f"{mark(text.DONE)} the canary of {shown.id} is over: all users go to {version(shown)} on {shown.new}"
     elif shown.phase is not Phase.AWAITING:
         first = f"{text.NOTHING} {shown.id} was promoted already; it is in {shown.phase}"
     return [first, *commands((f"bluegreen watch {shown.id}", "bluegreen cutback"))]
@@ -81,7 +85,7 @@ def outcome_lines(deployment: Deployment, *, asked: bool = False) -> list[str]:
         f" ({duration((deployment.ended_at - deployment.created_at).total_seconds())})" if deployment.ended_at else ""
     )
     first = f"{mark(glyph)} {strong(deployment.phase)}: {_end(deployment)}{took}"
-    return [first, *why(deployment), *commands(_after(deployment))]
+    return [first, *why(deployment), *noted(deployment), *commands(_after(deployment))]
 
 
 def _end(deployment: Deployment) -> str:
@@ -146,7 +150,7 @@ def deployment_lines(deployment: Deployment, phases: Sequence[str]) -> list[str]
     ]
     if shown.phase.final:
         return lines + warnings(shown.warnings) + outcome_lines(shown)
-    return lines + warnings(shown.warnings) + why(shown) + commands(next_of(shown))
+    return lines + warnings(shown.warnings) + why(shown) + noted(shown) + commands(next_of(shown))
 
 
 # --- phrases
@@ -187,7 +191,15 @@ def why(deployment: Deployment) -> list[str]:
     """The reason of whatever went wrong; nothing where nothing did."""
     if not deployment.reason:
         return []
-    return [paragraph("why", f"{deployment.reason}{f' ({deployment.cause})' if deployment.cause else ''}")]
+    lines = [paragraph("why", f"{deployment.reason}{f' ({deployment.cause})' if deployment.cause else ''}")]
+    finding = finding_of(deployment)
+    return [*lines, paragraph("aftermath", finding)] if finding else lines
+
+
+def noted(deployment: Deployment) -> list[str]:
+    """What the release said of itself that decides nothing: what it uses that is deprecated."""
+    words = in_words(deployment)
+    return [paragraph("noted", words)] if words else []
 
 
 def what(plan: Plan) -> str:

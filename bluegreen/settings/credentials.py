@@ -6,6 +6,7 @@ file NAME in it, or the secret itself as text.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,8 +21,11 @@ from bluegreen.settings.values import NAME
 
 LARGEST = 64 * 1024
 MASK = "**********"
-OPERATORS_TABLES = ("environment", "headers")
+OPERATORS_TABLES = ("environment", "headers", "form", "values")
 """Tables whose values may be secrets and mostly are not."""
+
+FILLED_IN = re.compile(r"\{[a-z][a-z0-9_]*\}")
+"""The name of a value that is put there later is no secret, wherever it stands."""
 
 
 class Secret(SecretStr):
@@ -154,7 +158,7 @@ def confidential(settings: Any) -> dict[tuple[str | int, ...], Secret]:
     return {
         path: value
         for path, value in walk(settings)
-        if isinstance(value, Secret) and (value.credential or not _may_be_plain(path))
+        if isinstance(value, Secret) and (value.credential or not _may_be_plain(path, value))
     }
 
 
@@ -167,8 +171,10 @@ def revealed(settings: Any) -> frozenset[str]:
     return frozenset(texts)
 
 
-def _may_be_plain(path: tuple[str | int, ...]) -> bool:
-    return path[-2] in OPERATORS_TABLES and not SECRET_NAME.search(str(path[-1]))
+def _may_be_plain(path: tuple[str | int, ...], value: Secret) -> bool:
+    if path[-2] not in OPERATORS_TABLES:
+        return False
+    return not SECRET_NAME.search(str(path[-1])) or bool(FILLED_IN.fullmatch(value.get_secret_value()))
 
 
 def _parts(text: str) -> set[str]:

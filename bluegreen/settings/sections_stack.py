@@ -54,7 +54,7 @@ def _version_place(value: str) -> str:
     if kind == "body" and where:
         return _with_regex(value, where)
     raise ValueError(
-        f'{quoted(value)} is no place for a version: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", '
+        f'{quoted(value)} is no place in an answer: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", '
         'for example "json:/version"'
     )
 
@@ -69,6 +69,8 @@ def _with_regex(value: str, regex: str) -> str:
 
 JsonPointer = Annotated[str, AfterValidator(_pointer), Shape("JSON pointer", "/status")]
 JsonValue = Annotated[Any, AfterValidator(_json_value), Shape("JSON value", "ok")]
+VersionPlace = Annotated[str, AfterValidator(_version_place), Shape("place", "json:/version")]
+"""Where something stands in an answer, a version above all."""
 
 
 class Environment(Section):
@@ -98,6 +100,12 @@ class Environment(Section):
         description="Prints the latest log lines of {colour}; they are kept with a deployment that is given up. Not "
         "set: there are none.",
         examples=[["journalctl", "-u", "app@{colour}", "-n", "200"]],
+    )
+    follow: ColourArgv | None = Field(
+        default=None,
+        description="Prints the log lines of {colour} as they are written, from now on, until it is ended; it stays in "
+        "the foreground. For [[watch.log_lines]]. Not set: nobody reads along.",
+        examples=[["journalctl", "-f", "-n", "0", "-o", "cat", "-u", "app@{colour}"]],
     )
     timeout: Period = Field(
         default=as_written("10m"),
@@ -179,6 +187,14 @@ class Service(Section):
         description="Path that is asked through the front door twice a second, always. Not set: `ready.path`.",
         examples=["/healthz"],
     )
+    version: VersionPlace | None = Field(
+        default=None,
+        description="Where the answers to probes tell their version, which must be that of the release: "
+        '"json:/POINTER", "header:NAME", "body" for the whole of it, "body:REGEX" for its first group. An answer of '
+        "another version counts as a bad probe: it comes from a process that should not be there. Not set: not looked "
+        "at.",
+        examples=["header:X-Version"],
+    )
     every_route: bool = Field(
         default=False,
         description="Whether all routes that dial this service are switched. false: exactly one must be found, and "
@@ -218,8 +234,8 @@ class Request(Section):
     body: str = Field(default="", description="Its body. Empty: none.", examples=['{"name": "smoke"}'])
 
 
-class Expectation(Section):
-    """What the answer of a smoke check must be; every condition given must hold."""
+class Answer(Section):
+    """What an answer must be; every condition given must hold."""
 
     status: Statuses = Field(default=(200,), description="Its status, or a list of allowed ones.")
     header: dict[HeaderName, str] = Field(
@@ -235,7 +251,12 @@ class Expectation(Section):
         'with "/": "/checks/0/status".',
         examples=[{"/checks/database": "up"}],
     )
-    version: Annotated[str, AfterValidator(_version_place), Shape("place", "json:/version")] | None = Field(
+
+
+class Expectation(Answer):
+    """What the answer of a smoke check must be; every condition given must hold."""
+
+    version: VersionPlace | None = Field(
         default=None,
         description='Where the answer tells its version, which must be that of the release: "json:/POINTER", '
         '"header:NAME", "body" for the whole of it, "body:REGEX" for its first group. Not set: not checked. It '

@@ -5,6 +5,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bluegreen.settings.section import Section, as_written
+from bluegreen.settings.sections_flows import Flow
+from bluegreen.settings.sections_limits import Limit, Signals
+from bluegreen.settings.sections_log_lines import DEPRECATED, LogLines, PatternOrNone
+from bluegreen.settings.sections_routes import Route
+from bluegreen.settings.sections_signals import Asked, HttpJsonSignal, PrometheusSignal, SqlSignal
 from bluegreen.settings.values import Duration, Period, Share
 
 
@@ -71,6 +76,17 @@ class Watch(Section):
         "release is started. They fare worse than before: a human is called, and the deployment goes no further. "
         '"0s": only the smoke checks are asked.',
     )
+    standby_smoke: Duration = Field(
+        default=as_written("30s"),
+        description="Time between two rounds of the smoke checks against the old colour while there is a way back to "
+        "it. It is asked for readiness every second in any case. Three rounds that fail in a row: there is no way "
+        'back, and a human is called. "0s": not at all.',
+    )
+    aftermath: Duration = Field(
+        default=as_written("2m"),
+        description="How long after a cutback the old colour is compared with what the new one showed before it, to "
+        'tell a worse release from a shared cause. Nothing is moved by it. "0s": not at all.',
+    )
     on_blind: Literal["hold", "cutback"] = Field(
         default="hold",
         description='What to do when a signal that was heard stays silent to the deadline. "hold": stay, page, do '
@@ -88,7 +104,30 @@ class Watch(Section):
         "same.",
     )
     probes: Probes = Field(default=Probes(), description="Our own requests through the front door.")
+    routes: tuple[Route, ...] = Field(default=(), description="Classes of requests that are counted apart.")
+    prometheus: tuple[PrometheusSignal, ...] = Field(default=(), description="Numbers from Prometheus.")
+    sql: tuple[SqlSignal, ...] = Field(default=(), description="Numbers from a shared database.")
+    http_json: tuple[HttpJsonSignal, ...] = Field(default=(), description="Numbers from JSON documents over HTTP.")
+    log_lines: LogLines = Field(default=(), description="Lines of a colour's own log that tell of a worse release.")
+    deprecations: PatternOrNone = Field(
+        default=DEPRECATED,
+        description="Regular expression of the lines in a colour's own log that are counted for each deployment and "
+        'told at its end, and decide nothing. "": none. Without `follow` in [environments] nothing is counted.',
+    )
+    signals: Signals = Field(default=Signals(), description="How the signals that are always there count.")
+    limits: tuple[Limit, ...] = Field(default=(), description="Plain rules beside the verdict.")
+    flows: tuple[Flow, ...] = Field(default=(), description="Requests in order, such as a login.")
+    in_flight: bool = Field(
+        default=True,
+        description="Whether Caddy is asked twice a second how many requests are under way. It shows a colour that "
+        "takes users' requests and answers none, also where probes are answered. It needs caddy.access_log.",
+    )
     advanced: Advanced = Field(default=Advanced(), description="The arithmetic of the verdict.")
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Every number that is asked for."""
+        return (*self.prometheus, *self.sql, *self.http_json)
 
     @model_validator(mode="after")
     def _probes_are_heard(self) -> Self:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bluegreen.app.engine import Engine
+from bluegreen.app.history import Keeping, id_of
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.reconcile import Reconciler
@@ -31,8 +32,9 @@ class Daemon:
         world = outside.world()
         self.news = News(world.journal, world.clock, world.redact)
         self.outbox = Outbox(world.journal, world.notifiers, world.redact)
-        self.watch = Watch(world.clock, world.sources)
+        self.watch = Watch(world.clock, world.sources, lambda: world.terms.signals)
         self.engine = Engine(world, self.news, self.outbox, self.watch)
+        self.history = Keeping(world.journal, world.clock, self.news, self.watch, lambda: id_of(self.engine.run))
         self.reconciler = Reconciler(self.engine)
         self.service = Service(self.engine, self.reconciler)
 
@@ -68,7 +70,9 @@ class Daemon:
 async def running(outside: Outside) -> AsyncIterator[Daemon]:
     """A daemon at work. Leaving it is like killing it: nothing is said good-bye to."""
     daemon = Daemon(outside)
+    await daemon.history.read()
     await daemon.engine.prepare()
+    await daemon.history.take_up()
     jobs = (
         ("signals", daemon.watch.run()),
         ("reconciler", daemon.reconciler.run()),
@@ -76,6 +80,8 @@ async def running(outside: Outside) -> AsyncIterator[Daemon]:
         ("inspections", daemon.engine.end_inspections()),
         ("outbox", daemon.outbox.run()),
         ("schema", daemon.service.schema_watch.run()),
+        ("history", daemon.history.run()),
+        ("aftermath", daemon.service.after_cutback.run()),
     )
     async with side_by_side(*jobs):
         yield daemon

@@ -1,6 +1,7 @@
 """Everything outside a daemon, in memory and in virtual time: it survives the daemon, as Caddy and Postgres do."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bluegreen.domain.errors import JournalUnwritable, ReleaseInvalid
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted
-from bluegreen.domain.traffic import Card, Colour
+from bluegreen.domain.traffic import Card, Colour, Split
 from tests.domain.examples import BLUE, GREEN, SERVICES, terms
 from tests.virtual_time import VirtualClock
 
@@ -38,14 +39,14 @@ async def nobody(what: str) -> None:
 
 
 class Users:
-    """A signal source: `rate` requests a second, served by whoever the balancer dials; `failing` is the share of bad
-    ones by colour. `silent`: the log stands still."""
+    """A signal source: `rate` requests a second, served by whoever the balancer dials, of both colours where users are
+    shared out; `failing` is the share of bad ones by colour. `silent`: the log stands still."""
 
     name = "access_log"
 
     def __init__(self, balancer: MemoryBalancer) -> None:
         self._balancer = balancer
-        self._owed = {"n": 0.0, "bad": 0.0}
+        self._owed: defaultdict[str, float] = defaultdict(float)
         self.rate = 100.0
         self.failing: dict[Colour, float] = {}
         self.silent = False
@@ -81,18 +82,20 @@ class Users:
             if self.silent:
                 continue
             self.heard_at = asyncio.get_running_loop().time()
-            colour = self._colour()
-            n = self._whole("n", self.rate * FLOW)
-            if colour and n:
-                bad = min(n, self._whole("bad", n * self.failing.get(colour, 0.0)))
-                self.got[colour] += n
-                self.got_bad[colour] += bad
-                report(Counted(self.name, "5xx", colour, n, bad))
-                report(Counted(self.name, "auth", colour, n, 0))
+            for colour, share in self._shares().items():
+                n = self._whole(f"n of {colour}", self.rate * FLOW * share)
+                if n:
+                    bad = min(n, self._whole(f"bad of {colour}", n * self.failing.get(colour, 0.0)))
+                    self.got[colour] += n
+                    self.got_bad[colour] += bad
+                    report(Counted(self.name, "5xx", colour, n, bad))
+                    report(Counted(self.name, "auth", colour, n, 0))
 
-    def _colour(self) -> Colour | None:
-        dials = self._balancer.routes["web"].dials
-        return next((colour for colour in Colour if dials == SERVICES["web"].addresses[colour]), None)
+    def _shares(self) -> dict[Colour, float]:
+        route = self._balancer.routes["web"]
+        if route.split is not None:
+            return {route.split.colour: route.split.share, route.split.colour.other: 1.0 - route.split.share}
+        return {colour: 1.0 for colour in Colour if route.dials == SERVICES["web"].addresses[colour]}
 
     def _whole(self, what: str, more: float) -> int:
         self._owed[what] += more + 1e-9
@@ -137,9 +140,13 @@ class Balancer(MemoryBalancer):
         super().__init__(tuple(SERVICES.values()), clock=outside.clock, **rest)
         self._outside = outside
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
         switched = super().switch(colour, generation, expected=expected)
         await self._outside.tell(f"balancer {colour} {generation}", switched)
+
+    async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
+        done = super().split(split, generation, expected=expected)
+        await self._outside.tell(f"balancer {split.colour} {split.share:g} {generation}", done)
 
 
 class Runner(MemoryRunner):
@@ -200,7 +207,7 @@ class Outside:
         """Promises of the architecture that were broken."""
         self.story: Story = nobody
         self.balancer = Balancer(self, snippets=snippets)
-        self.front_door = MemoryFrontDoor(tuple(SERVICES.values()), self._serving)
+        self.front_door = MemoryFrontDoor(tuple(SERVICES.values()), self._answering)
         self.users = Users(self.balancer)
         self.log = MemorySignals(self.clock, "extra")
         self.runners = {BLUE: Runner(self, BLUE, "1.0.0"), GREEN: Runner(self, GREEN)}
@@ -220,6 +227,8 @@ class Outside:
         self.restores_drift = False
         self.with_databases = True
         self.with_smoke = True
+        self.with_shares = True
+        self._asked = 0
 
     async def tell(self, what: str, write: Coroutine[Any, Any, Any]) -> Any:
         """Do a write; whoever follows the story hears of it before and after."""
@@ -256,6 +265,7 @@ class Outside:
             at_boundary=self.at_boundary,
             restores_drift=self.restores_drift,
             keep_deployments=self.keep_deployments,
+            shares=self.balancer if self.with_shares else None,
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:
@@ -271,7 +281,17 @@ class Outside:
 
     def serving(self) -> set[Colour]:
         """The colours that users are on."""
+        if any(route.split is not None for route in self.balancer.routes.values()):
+            return set(Colour)
         return {colour for name in SERVICES if (colour := self._serving(name))}
+
+    def _answering(self, service: str) -> Colour | None:
+        """Who answers a request of our own: where users are shared out, one colour after the other."""
+        route = self.balancer.routes.get(service)
+        if route is None or route.split is None:
+            return self._serving(service)
+        self._asked += 1
+        return route.split.colour if self._asked % 2 else route.split.colour.other
 
     def _serving(self, service: str) -> Colour | None:
         route = self.balancer.routes.get(service)

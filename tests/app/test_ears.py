@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from bluegreen.adapters.signals.memory import MemorySignals
-from bluegreen.app.watch import Standby, Watch
+from bluegreen.app.watch import Watch
 from bluegreen.domain.evidence import Evidence, Judgement
 from bluegreen.domain.signals import Counted, Measured
+from bluegreen.domain.standby import Standby
 from tests.app.outside import side_by_side
 from tests.domain.examples import BLUE, GREEN, plan, terms
 from tests.virtual_time import VirtualClock
@@ -136,9 +137,9 @@ async def test_a_source_is_silent_when_it_was_alive_and_says_nothing_for_so_long
     async with side_by_side(("watch", watch.run())):
         log.emit(Counted("log", "5xx", BLUE, 1, 0))
         await asyncio.sleep(4)
-        assert watch.silent(5.0) == frozenset()
+        assert watch.silent(5.0) == {}
         await asyncio.sleep(2)
-        assert watch.silent(5.0) == {"log"}
+        assert watch.silent(5.0) == {"log": "log has said nothing for 6 s"}
 
 
 async def test_a_trial_goes_on_as_it_was_kept(watch: Watch) -> None:
@@ -170,10 +171,10 @@ async def test_it_is_told_when_a_source_cannot_go_on_where_it_was() -> None:
 async def test_the_old_colour_is_lost_after_three_failed_checks_in_a_row() -> None:
     standby = Standby()
     seen = []
-    for failure in ("no", "no", "", "no", "no", "no", "no", ""):
+    for failure in ("no", "no", "", "no", "no", "no", "no", "", ""):
         standby.checked(failure)
         seen.append(str(standby))
-    assert seen == ["degraded", "degraded", "ready", "degraded", "degraded", "lost", "lost", "ready"]
+    assert seen == ["degraded", "degraded", "ready", "degraded", "degraded", "lost", "lost", "lost", "ready"]
 
 
 async def test_what_a_live_colour_showed_that_was_down_is_no_measure(watch: Watch) -> None:
@@ -190,3 +191,83 @@ async def test_what_a_live_colour_showed_that_was_down_is_no_measure(watch: Watc
     judgement = watch.judge(TERMS)
     assert judgement is not None
     assert judgement.verdict == "regressed"
+
+
+# --- side by side
+
+
+def both(watch: Watch, green: int, blue: int) -> None:
+    """A moment in which green served a tenth of the users; so many of them failed."""
+    watch.report(Counted("access_log", "5xx", BLUE, 900, blue))
+    watch.report(Counted("access_log", "5xx", GREEN, 100, green))
+    watch.tick()
+
+
+async def beside(watch: Watch, green: int, blue: int) -> Judgement:
+    """After ten seconds of both colours; the history of blue is good."""
+    watch.report(Counted("access_log", "5xx", BLUE, 100_000, 100))
+    watch.open(GREEN, PLAN, side_by_side=True)
+    for _ in range(100):
+        await asyncio.sleep(0.1)
+        both(watch, green, blue)
+    return judged(watch)
+
+
+async def test_what_is_bad_on_both_colours_is_no_fault_of_the_new_one(watch: Watch) -> None:
+    """Also where nobody told how users are shared out."""
+    judgement = await beside(watch, green=30, blue=270)
+    assert judgement.odds >= judgement.odds_needed
+    assert judgement.verdict == "undecided"
+    assert "held back: a shared cause (" in judgement.describe()
+
+
+async def test_what_is_bad_on_the_new_colour_alone_cuts(watch: Watch) -> None:
+    assert (await beside(watch, green=30, blue=1)).verdict == "regressed"
+
+
+async def test_a_shared_cause_does_not_cut_either_when_all_users_have_moved(watch: Watch) -> None:
+    await beside(watch, green=30, blue=270)
+    watch.moved(GREEN)
+    watch.all_moved()
+    assert judged(watch).verdict != "regressed"
+    watch.report(Counted("access_log", "5xx", GREEN, 1000, 300))
+    assert judged(watch).verdict == "regressed"
+
+
+async def test_while_both_serve_what_names_no_colour_counts_for_nobody(watch: Watch) -> None:
+    watch.report(Counted("probes", "probe", None, 5, 0))
+    watch.open(GREEN, PLAN, side_by_side=True)
+    watch.report(Counted("probes", "probe", None, 1, 1, key="web"))
+    watch.report(Counted("probes", "probe", GREEN, 1, 0, key="web"))
+    assert (evidence(watch, "probe").n, watch.side_by_side) == (1, True)
+    watch.moved(GREEN)
+    watch.all_moved()
+    watch.report(Counted("probes", "probe", None, 1, 0, key="web"))
+    assert (evidence(watch, "probe").n, watch.side_by_side) == (2, False)
+
+
+async def test_side_by_side_goes_on_after_a_restart(watch: Watch) -> None:
+    await beside(watch, green=30, blue=270)
+    before, kept = judged(watch), watch.to_json()
+    again = Watch(VirtualClock(), ())
+    again.moved(BLUE)
+    assert again.reopen(GREEN, kept)
+    assert again.side_by_side
+    assert judged(again) == before
+    both(again, green=30, blue=270)
+    assert judged(again).verdict == "undecided"
+
+
+# --- which sources cannot be heard
+
+
+async def test_a_source_that_is_behind_or_has_failed_is_told_in_words() -> None:
+    log, other = MemorySignals(VirtualClock(), "access_log"), MemorySignals(VirtualClock(), "queue")
+    watch = Watch(VirtualClock(), (log, other))
+    assert watch.hearing.troubles(5.0) == {}
+    log.lag, other.trouble = 14.2, "queue: connection refused"
+    assert watch.hearing.troubles(5.0) == {
+        "access_log": "access_log is 14 s behind",
+        "queue": "queue: connection refused",
+    }
+    assert watch.silent(5.0) == {"access_log": "access_log is 14 s behind"}

@@ -4,6 +4,7 @@ Whatever the instant, the invariants of RESILIENCE.md hold afterwards.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from bluegreen.app.waiting import until
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import NEXT, Phase
+from bluegreen.domain.plans import CanaryStep
 from tests.app.daemons import ANN, Daemon, outcomes, running
 from tests.app.outside import Dying, Outside
 from tests.domain.examples import BLUE, GREEN
@@ -41,24 +43,39 @@ def expand_fails(outside: Outside) -> None:
     outside.database.failing["0002_b"] = "syntax error"
 
 
+def canary(outside: Outside) -> None:
+    good(outside)
+    outside.terms = replace(outside.terms, canary=(CanaryStep(0.05, 1.0), CanaryStep(0.5, 1.0)))
+
+
+def worse_canary(outside: Outside) -> None:
+    canary(outside)
+    outside.users.failing[GREEN] = 1.0
+
+
 ENDS: dict[str, tuple[Callable[[Outside], None], set[Phase]]] = {
     "good": (good, {P.LIVE, P.REVERTED}),  # killed in the middle of the switch: taken back
     "worse": (worse, {P.REVERTED}),
+    "canary": (canary, {P.LIVE, P.REVERTED}),
+    "worse canary": (worse_canary, {P.REVERTED}),
     "smoke fails": (smoke_fails, {P.ABANDONED}),
     "expand fails": (expand_fails, {P.ABANDONED}),
 }
+
+
+BETWEEN = {"canary": ("before card open", "before card closed"), "worse canary": ("before card open", "")}
+"""From where to where a story is another one than those before it."""
 
 
 @pytest.mark.parametrize("story", ENDS)
 async def test_killed_at_any_write_the_next_daemon_brings_it_to_a_defined_end(story: str) -> None:
     prepare, ends = ENDS[story]
     wrong, where = [], "the beginning"
-    for point in range(1, MANY):
-        outside = Outside()
-        outside.change(window=WINDOW, standby=STANDBY, drain=1.0)
-        prepare(outside)
+    first, last = await _between(prepare, *BETWEEN.get(story, ("", "")))
+    for point in range(first, MANY):
+        outside = _short(prepare)
         dying = Dying(point)
-        if not await _dies(outside, dying):
+        if point > last or not await _dies(outside, dying):
             break
         where = dying.where
         wrong += [f"killed {where} (write {point}): {what}" for what in await _what_is_wrong(outside, ends)]
@@ -66,6 +83,26 @@ async def test_killed_at_any_write_the_next_daemon_brings_it_to_a_defined_end(st
         pytest.fail(f"the story never ended, last at {where}")
     assert point > 40
     assert not wrong, "\n".join(wrong)
+
+
+def _short(prepare: Callable[[Outside], None]) -> Outside:
+    outside = Outside()
+    outside.change(window=WINDOW, standby=STANDBY, drain=1.0)
+    prepare(outside)
+    return outside
+
+
+async def _between(prepare: Callable[[Outside], None], since: str, until: str) -> tuple[int, int]:
+    """The numbers of the writes at which these are first told; the very first and the last of all where "" is."""
+    outside, told = _short(prepare), [""]
+
+    async def listen(what: str) -> None:
+        told.append(what)
+
+    async with running(outside) as daemon:
+        outside.story = listen
+        await _whole_story(daemon)
+    return max(1, told.index(since)), told.index(until) or MANY
 
 
 async def _dies(outside: Outside, dying: Dying) -> bool:

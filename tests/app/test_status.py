@@ -75,7 +75,7 @@ async def test_a_log_that_stands_still_is_a_trouble(outside: Outside) -> None:
         await asyncio.sleep(10)
         outside.users.silent = True
         await asyncio.sleep(10)
-        assert await daemon.service.troubles() == ("signals-silent: access_log",)
+        assert await daemon.service.troubles() == ("signals-silent: access_log has said nothing for 10 s",)
 
 
 async def test_deployments_are_listed_latest_first_and_their_events_can_be_read(outside: Outside) -> None:

@@ -132,7 +132,7 @@ async def test_blind_at_the_end_of_the_window_waits_for_data_and_then_goes_on(ou
         await asyncio.sleep(25)
         status = await daemon.service.status()
         assert status.watch is not None
-        assert status.watch.held == "blind (access_log is silent), waiting for data"
+        assert status.watch.held == "blind (access_log has said nothing for 25 s), waiting for data"
         assert (await daemon.current()).phase is WATCHING
         assert pages(outside) == []
         outside.users.silent = False

@@ -6,6 +6,7 @@ That it keeps its promise about false cuts is shown in test_false_cuts.py. Rando
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from math import isfinite, log
 from statistics import median
 
@@ -13,9 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bluegreen.domain.account import Account, WatchRules
+from bluegreen.domain.account import Account
+from bluegreen.domain.chernoff import divergence
+from bluegreen.domain.clients import Buckets
+from bluegreen.domain.history import Clients
 from bluegreen.domain.rules import SIGNALS, SignalRule
-from bluegreen.domain.tolerance import Tolerance, divergence
+from bluegreen.domain.stakes import Key
+from bluegreen.domain.tolerance import Tolerance
+from bluegreen.domain.watch_rules import WatchRules
 
 FIXED = settings(derandomize=True, database=None, deadline=None, max_examples=100)
 RULES = WatchRules()
@@ -132,7 +138,7 @@ def test_reports_of_one_time_are_one_report() -> None:
     apart.observe("5xx", n=90, bad=0, t_s=40.0)
     apart.observe("5xx", n=10, bad=2, t_s=40.0)
     together.observe("5xx", n=100, bad=2, t_s=40.0)
-    assert apart.rows["5xx"].stakes == pytest.approx(together.rows["5xx"].stakes, rel=1e-12)
+    assert apart.rows["5xx"].bets.settled() == pytest.approx(together.rows["5xx"].bets.settled(), rel=1e-12)
 
 
 def test_an_earlier_time_counts_but_releases_nothing() -> None:
@@ -150,6 +156,72 @@ def test_an_outcome_of_one_signal_leaves_the_other_signals_bets_alone() -> None:
     before = account.rows["auth"].wealth
     account.observe("5xx", n=10, bad=10, t_s=1.0)
     assert account.rows["auth"].wealth == pytest.approx(before)
+
+
+# --- one client, and several signals
+
+KNOWN = {name: replace(tolerance, clients=Clients.KNOWN) for name, tolerance in LONG.items()}
+
+
+def buckets(failed: dict[int, int], good: int = 0) -> tuple[int, int, Buckets]:
+    """(n, bad, by bucket): failures by bucket, and `good` good events spread over all buckets."""
+    bad = [failed.get(bucket, 0) for bucket in range(8)]
+    asked = [each + good // 8 for each in bad]
+    return sum(asked), sum(bad), Buckets(tuple(asked), tuple(bad))
+
+
+def after(account: Account, failed: dict[int, int], good: int = 0, signal: str = "5xx", t_s: float = 1.0) -> Account:
+    n, bad, split = buckets(failed, good)
+    account.observe(signal, n=n, bad=bad, t_s=t_s, buckets=split)
+    return account
+
+
+@pytest.mark.parametrize(
+    ("failed", "held_back"),
+    [
+        pytest.param({3: 50}, (Key.ONE_CLIENT,), id="one client"),
+        pytest.param({1: 1, 5: 1}, (Key.FEW,), id="two failures"),
+        pytest.param({1: 2, 5: 1}, (), id="two clients, three failures"),
+        pytest.param({0: 50, 1: 1, 2: 1}, (), id="one client fails most, others too"),
+    ],
+)
+def test_a_cut_waits_for_a_second_client(failed: dict[int, int], held_back: tuple[Key, ...]) -> None:
+    account = after(Account.open(RULES, KNOWN), failed)
+    assert account.sure
+    assert account.rows["5xx"].held_back(RULES) == held_back
+    assert (account.convicting() is None) is bool(held_back)
+
+
+@pytest.mark.parametrize("clients", [Clients.DOMINATED, Clients.UNKNOWN])
+def test_where_clients_cannot_be_told_apart_one_suffices(clients: Clients) -> None:
+    account = after(Account.open(RULES, {**KNOWN, "5xx": replace(LONG["5xx"], clients=clients)}), {3: 3})
+    assert account.convicting() is account.rows["5xx"]
+    assert account.rows["5xx"].without_one_client is None
+
+
+def test_events_of_nobody_known_are_never_left_out() -> None:
+    account = Account.open(RULES, KNOWN)
+    account.observe("5xx", n=3, bad=3, t_s=1.0)
+    assert account.convicting() is account.rows["5xx"]
+
+
+def test_one_client_on_one_route_does_not_hide_what_is_wrong_on_another() -> None:
+    account = after(Account.open(RULES, KNOWN), {3: 50})
+    assert account.convicting() is None
+    after(account, {1: 2, 4: 2, 6: 2}, signal="auth", t_s=2.0)
+    assert account.convicting() is account.rows["auth"]
+
+
+def test_two_signals_that_are_sure_only_together_convict_by_the_stronger_one() -> None:
+    account = Account.open(RULES, LONG)
+    for signal, wealth in (("5xx", 450.0), ("auth", 600.0)):
+        row = account.rows[signal]
+        row.n, row.bad, row.bets.stakes = 100, 3, [wealth / 7] * 7
+    assert account.convicting() is account.rows["auth"]
+    account.rows["auth"].bad = 2
+    assert account.convicting() is None, "the weaker one is not sure without the other"
+    account.rows["5xx"].bets.stakes = [1_100.0 / 7] * 7
+    assert account.convicting() is account.rows["5xx"]
 
 
 # --- numbers, state, refusals
@@ -175,27 +247,61 @@ def test_stakes_that_have_died_are_healed_by_the_clock() -> None:
     assert account.rows["5xx"].wealth > 0.0
 
 
+Reports = list[tuple[str, list[int], float, float]]
+
+
 @FIXED
 @given(
     st.lists(
-        st.tuples(st.sampled_from(sorted(LONG)), st.integers(0, 5_000), st.floats(0, 1), st.floats(0, 9_000)),
+        st.tuples(
+            st.sampled_from(sorted(KNOWN)),
+            st.lists(st.integers(0, 600), min_size=8, max_size=8),
+            st.floats(0, 1),
+            st.floats(0, 9_000),
+        ),
         max_size=30,
-    )
+    ),
+    st.integers(0, 30),
+    st.booleans(),
 )
-def test_an_account_survives_a_restart_to_the_last_bit(reports: list[tuple[str, int, float, float]]) -> None:
-    account = Account.open(RULES, LONG)
-    for signal, n, rate, t_s in reports:
-        account.observe(signal, n=n, bad=int(n * rate), t_s=t_s)
+def test_an_account_survives_a_restart_to_the_last_bit(reports: Reports, both_until: int, other: bool) -> None:
+    account = Account.open(RULES, KNOWN)
+    if both_until:
+        account.side_by_side(0.1)
+    for number, (signal, asked, rate, t_s) in enumerate(reports):
+        failed = tuple(int(each * rate) for each in asked)
+        split = Buckets(tuple(asked), failed)
+        account.observe(signal, n=sum(asked), bad=sum(failed), t_s=t_s, buckets=split)
+        if other:
+            account.observe_other(signal, n=sum(asked), bad=sum(failed), t_s=t_s)
+        if number == both_until:
+            account.side_by_side(None)
     again = Account.from_dict(json.loads(json.dumps(account.to_dict(), allow_nan=False)))
     assert again == account
     for one in (account, again):
         one.observe("5xx", n=100, bad=3, t_s=9_001.0)
-    assert again.wealth == account.wealth
+        one.observe_other("5xx", n=100, bad=3, t_s=9_002.0)
+    assert again.to_dict() == account.to_dict()
 
 
 def test_own_rules_and_signals_survive_a_restart() -> None:
     account = Account.open(LOOSE, {"5xx": NULL})
     assert Account.from_dict(json.loads(json.dumps(account.to_dict()))).rules == LOOSE
+
+
+def saved_row(**changes: object) -> dict[str, object]:
+    saved = Account.open(LOOSE, {"5xx": NULL}).to_dict()
+    return {**saved, "rows": {"5xx": {**saved["rows"]["5xx"], **changes}}}
+
+
+def test_an_account_that_an_earlier_version_saved_goes_on() -> None:
+    account = Account.open(LOOSE, {"5xx": NULL})
+    account.observe("5xx", n=100, bad=3, t_s=5.0)
+    saved = account.to_dict()
+    row = {key: saved["rows"]["5xx"][key] for key in ("n", "bad", "stakes")}
+    tolerance = {"p": NULL.p, "q0": NULL.q0, "history_n": NULL.history_n, "phi": 1.0}
+    again = Account.from_dict({**saved, "rows": {"5xx": {**row, "tolerance": tolerance}}})
+    assert again == account
 
 
 @pytest.mark.parametrize(
@@ -210,24 +316,15 @@ def test_own_rules_and_signals_survive_a_restart() -> None:
             },
             id="rules of another program",
         ),
-        pytest.param(
-            {
-                **Account.open(LOOSE, {"5xx": NULL}).to_dict(),
-                "rows": {
-                    "5xx": {
-                        "tolerance": {"p": 0, "q0": 0.1, "history_n": 1, "phi": 1},
-                        "n": 0,
-                        "bad": 0,
-                        "stakes": [1],
-                    }
-                },
-            },
-            id="other effect sizes",
-        ),
+        pytest.param(saved_row(stakes=[1]), id="other effect sizes"),
+        pytest.param(saved_row(without=[[0.0] * 7]), id="buckets of clients that are not there"),
+        pytest.param(saved_row(tolerance={"p": 0, "q0": 0.1, "history_n": 1, "clients": "some"}), id="odd clients"),
+        pytest.param(saved_row(control={"stakes": [1.0] * 7}), id="half a comparison"),
+        pytest.param({**Account.open(LOOSE, {"5xx": NULL}).to_dict(), "rows": [1]}, id="rows that are none"),
     ],
 )
 def test_saved_evidence_of_another_shape_is_refused(broken: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"shape|critical|stakes"):
+    with pytest.raises(ValueError, match=r"shape|critical|stakes|buckets|Clients"):
         Account.from_dict(broken)
 
 

@@ -1,21 +1,19 @@
 """From counts to a verdict: who wins over whom, what is missing, and how it is told."""
 
-import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from bluegreen.domain.account import Account, WatchRules
-from bluegreen.domain.evidence import (
-    Evidence,
-    LimitReading,
-    Streak,
-    Verdict,
-    as_odds,
-    judge,
-    keys_agree,
-    percent,
-)
+from bluegreen.domain.clients import Failures
+from bluegreen.domain.evidence import Evidence, State, Verdict, judge
+from bluegreen.domain.figures import as_odds, percent
+from bluegreen.domain.history import Clients
+from bluegreen.domain.limits import LimitReading
+from bluegreen.domain.rules import SIGNALS, GaugeRule, SignalRule
+from bluegreen.domain.signals import Who
+from bluegreen.domain.stakes import Key
 
 RULES = WatchRules()
 LONG = {
@@ -39,36 +37,39 @@ def account(**counts: tuple[int, int]) -> Account:
 
 GOOD = account(errors=(5_000, 5), probe=(5_000, 0))
 OUTAGE = account(errors=(20, 20))
-SILENT = frozenset({"access log"})
+SILENT = {"access_log": "access_log has said nothing for 12 s"}
 
 
 @pytest.mark.parametrize(
     ("of", "limits", "silent", "verdict"),
     [
-        pytest.param(GOOD, (), frozenset(), Verdict.HEALTHY, id="enough of both critical signals"),
-        pytest.param(GOOD, (KEPT,), frozenset(), Verdict.HEALTHY, id="a limit that is kept"),
-        pytest.param(account(), (), frozenset(), Verdict.UNDECIDED, id="nothing seen"),
-        pytest.param(account(errors=(5_000, 5)), (), frozenset(), Verdict.UNDECIDED, id="probes missing"),
-        pytest.param(account(probe=(5_000, 0)), (), frozenset(), Verdict.UNDECIDED, id="users missing"),
+        pytest.param(GOOD, (), {}, Verdict.HEALTHY, id="enough of both critical signals"),
+        pytest.param(GOOD, (KEPT,), {}, Verdict.HEALTHY, id="a limit that is kept"),
+        pytest.param(account(), (), {}, Verdict.UNDECIDED, id="nothing seen"),
+        pytest.param(account(errors=(5_000, 5)), (), {}, Verdict.UNDECIDED, id="probes missing"),
+        pytest.param(account(probe=(5_000, 0)), (), {}, Verdict.UNDECIDED, id="users missing"),
         pytest.param(GOOD, (), SILENT, Verdict.BLIND, id="good so far, then silent"),
         pytest.param(account(), (KEPT,), SILENT, Verdict.BLIND, id="nothing seen and silent"),
-        pytest.param(OUTAGE, (), frozenset(), Verdict.REGRESSED, id="outage"),
+        pytest.param(OUTAGE, (), {}, Verdict.REGRESSED, id="outage"),
         pytest.param(OUTAGE, (), SILENT, Verdict.REGRESSED, id="outage, then silent"),
-        pytest.param(GOOD, (BROKEN,), frozenset(), Verdict.REGRESSED, id="a broken limit cuts by itself"),
+        pytest.param(GOOD, (BROKEN,), {}, Verdict.REGRESSED, id="a broken limit cuts by itself"),
         pytest.param(account(), (KEPT, BROKEN), SILENT, Verdict.REGRESSED, id="a broken limit, half-blind"),
-        pytest.param(account(errors=(2, 2)), (), frozenset(), Verdict.UNDECIDED, id="two bad are too few"),
-        pytest.param(account(errors=(3, 3)), (), frozenset(), Verdict.REGRESSED, id="three bad are enough"),
-        pytest.param(account(auth=(500, 80)), (), frozenset(), Verdict.REGRESSED, id="an uncritical signal cuts"),
+        pytest.param(account(errors=(2, 2)), (), {}, Verdict.UNDECIDED, id="two bad are too few"),
+        pytest.param(account(errors=(3, 3)), (), {}, Verdict.REGRESSED, id="three bad are enough"),
+        pytest.param(account(auth=(500, 80)), (), {}, Verdict.REGRESSED, id="an uncritical signal cuts"),
     ],
 )
-def test_the_verdict(of: Account, limits: tuple[LimitReading, ...], silent: frozenset[str], verdict: Verdict) -> None:
+def test_the_verdict(
+    of: Account, limits: tuple[LimitReading, ...], silent: Mapping[str, str], verdict: Verdict
+) -> None:
     assert judge(of, limits, silent=silent).verdict is verdict
 
 
 def test_two_bad_are_held_back_by_the_key_alone() -> None:
     judged = judge(account(errors=(2, 2)))
     assert judged.odds >= judged.odds_needed
-    assert not keys_agree(judged.signals[0], RULES)
+    assert not judged.signals[0].convicts
+    assert [key.key for key in judged.signals[0].holding] == [Key.FEW]
 
 
 def test_bad_events_scattered_over_signals_do_not_turn_the_key() -> None:
@@ -119,22 +120,36 @@ def test_a_judgement_adds_up_and_puts_the_strongest_evidence_first() -> None:
         pytest.param(
             account(),
             (),
-            frozenset(),
+            {},
             "undecided: 5xx needs 1,525 more; probe needs 1,197 more",
             id="undecided says how many more",
         ),
-        pytest.param(GOOD, (), SILENT | {"probes"}, "blind: access log is silent; probes is silent", id="blind"),
+        pytest.param(
+            GOOD,
+            (),
+            {**SILENT, "probes": "probes is 14 s behind", "queue": "queue: connection refused"},
+            "blind: access_log has said nothing for 12 s; probes is 14 s behind",
+            id="blind tells of every source of a critical signal",
+        ),
+        pytest.param(
+            account(errors=(2, 2), probe=(5_000, 0)),
+            (),
+            {},
+            "undecided: 5xx 2 of 2 (100 %) against tolerated 0.3 %: 2,786:1, held back: few bad events (2, 3 needed); "
+            "5xx needs 1,523 more",
+            id="what holds it back is said",
+        ),
         pytest.param(
             GOOD,
             (KEPT, BROKEN),
-            frozenset(),
+            {},
             "regressed: probe failures in a row: 3, limit 3, 41 samples",
             id="a limit says value, limit and samples",
         ),
         pytest.param(
             OUTAGE,
             (BROKEN,),
-            frozenset(),
+            {},
             "regressed: 5xx 20 of 20 (100 %) against tolerated 0.3 %: over 1,000,000,000:1; "
             "probe failures in a row: 3, limit 3, 41 samples",
             id="account and limit stand side by side",
@@ -142,7 +157,7 @@ def test_a_judgement_adds_up_and_puts_the_strongest_evidence_first() -> None:
     ],
 )
 def test_a_judgement_tells_its_reasons(
-    of: Account, limits: tuple[LimitReading, ...], silent: frozenset[str], text: str
+    of: Account, limits: tuple[LimitReading, ...], silent: Mapping[str, str], text: str
 ) -> None:
     assert judge(of, limits, silent=silent).describe() == text
 
@@ -192,43 +207,150 @@ def test_odds_are_written_as_people_do(wealth: float, text: str) -> None:
     assert as_odds(wealth) == text
 
 
+# --- sources that cannot be heard
+
+
+def test_a_source_of_no_critical_signal_blinds_nobody_and_is_told() -> None:
+    rules = replace(RULES, signals=tuple(replace(rule, source=f"of {rule.name}") for rule in SIGNALS))
+    opened = Account.open(rules, LONG)
+    for signal in ("5xx", "probe"):
+        opened.observe(signal, n=5_000, bad=0, t_s=60.0)
+    judged = judge(opened, silent={"of auth": "it refuses us"})
+    assert (judged.verdict, judged.silent, judged.warnings) == (Verdict.HEALTHY, (), ("it refuses us",))
+    states = {one.signal: (one.state, one.trouble) for one in judged.signals}
+    assert states["auth"] == (State.ERROR, "it refuses us")
+    assert states["5xx"] == (State.OK, "")
+    assert states["slow"] == (State.UNDECIDED, "")
+
+
+def test_what_is_worse_is_bad_even_where_its_source_has_failed_since() -> None:
+    judged = judge(OUTAGE, silent=SILENT)
+    assert (judged.signals[0].state, judged.convicting) == (State.BAD, "5xx")
+
+
+# --- probes in place of users
+
+
 @pytest.mark.parametrize(
-    ("batches", "run", "broken"),
+    ("of", "verdict", "made_up"),
     [
-        pytest.param([], 0, False, id="nothing seen is no failure"),
-        pytest.param([(1, 1), (1, 1)], 2, False, id="two in a row"),
-        pytest.param([(1, 1), (1, 1), (1, 1)], 3, True, id="three in a row"),
-        pytest.param([(3, 3)], 3, True, id="three in one batch"),
-        pytest.param([(1, 1), (1, 1), (1, 0), (1, 1)], 1, False, id="a success ends the run"),
-        pytest.param([(1, 1), (1, 1), (0, 0), (1, 1)], 3, True, id="an empty batch does not"),
-        pytest.param([(1, 1), (1, 1), (4, 3)], 0, False, id="a mixed batch ends it: its order is unknown"),
-        pytest.param([(1, 1)] * 3 + [(1, 0)], 0, False, id="a reading is about now"),
+        pytest.param(account(errors=(1_000, 0), probe=(2_000, 0)), Verdict.HEALTHY, 525, id="they make up the rest"),
+        pytest.param(account(probe=(2_000, 0)), Verdict.HEALTHY, 1_525, id="they make up for no user at all"),
+        pytest.param(account(errors=(100, 0), probe=(1_300, 0)), Verdict.UNDECIDED, 0, id="too few of them"),
+        pytest.param(account(errors=(1_000, 0), probe=(1_000, 0)), Verdict.UNDECIDED, 525, id="they need their own"),
     ],
 )
-def test_a_streak_counts_failures_in_a_row(batches: list[tuple[int, int]], run: int, broken: bool) -> None:
-    streak = Streak("probe", limit=RULES.probe_failures_in_a_row)
-    for n, bad in batches:
-        streak.observe(n=n, bad=bad)
-    reading = streak.reading()
-    assert (reading.value, reading.limit, reading.broken) == (run, 3, broken)
-    assert reading.samples == sum(n for n, _ in batches)
+def test_good_probes_stand_in_for_users_that_do_not_come(of: Account, verdict: Verdict, made_up: int) -> None:
+    judged = judge(of, top_up=True)
+    errors = next(one for one in judged.signals if one.signal == "5xx")
+    assert (judged.verdict, errors.made_up) == (verdict, made_up)
+    assert judge(of).verdict is Verdict.UNDECIDED, "only where the terms say so"
 
 
-def test_a_streak_survives_a_restart() -> None:
-    streak = Streak("probe", limit=3)
-    streak.observe(n=2, bad=2)
-    again = Streak.from_dict(json.loads(json.dumps(streak.to_dict())))
-    assert again == streak
-    again.observe(n=1, bad=1)
-    assert again.reading().broken
+def test_it_is_said_that_probes_stood_in() -> None:
+    judged = judge(account(errors=(1_000, 0), probe=(2_000, 0)), top_up=True)
+    assert any("(525 good probes stand in for users that did not come)" in reason for reason in judged.reasons)
 
 
-def test_a_saved_streak_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="shape"):
-        Streak.from_dict({"name": "probe", "limit": 3, "colour": "blue"})
+def test_probes_do_not_stand_in_for_what_is_no_users() -> None:
+    """A gauge, or a colour's own log, is not asked by a probe."""
+    signals = (SignalRule("5xx", 0.5, critical=True), SignalRule("jobs", 0.3, critical=True, source="queue"))
+    rules = replace(RULES, signals=(*signals, SignalRule("probe", 0.2, synthetic=True, source="probes")))
+    opened = Account.open(rules, {rule.name: RULES.tolerance(n=10_000, bad=10) for rule in rules.signals})
+    opened.observe("probe", n=9_000, bad=0, t_s=60.0)
+    judged = judge(opened, top_up=True)
+    assert [one.signal for one in judged.undecided] == ["jobs"]
+    assert judged.no_traffic
 
 
-@pytest.mark.parametrize(("n", "bad"), [(1, 2), (1, -1)])
-def test_a_streak_refuses_what_is_no_count(n: int, bad: int) -> None:
-    with pytest.raises(ValueError, match="not a count"):
-        Streak("probe", limit=3).observe(n=n, bad=bad)
+# --- dry run
+
+
+def dry(n: int, bad: int) -> Account:
+    rules = replace(RULES, signals=(SignalRule("trial", 1.0, critical=True, dry_run=True),))
+    opened = Account.open(rules, {"trial": RULES.tolerance(n=10_000, bad=10)})
+    opened.observe("trial", n=n, bad=bad, t_s=60.0)
+    return opened
+
+
+def test_a_signal_in_dry_run_is_shown_and_decides_nothing() -> None:
+    judged = judge(GOOD, dry=dry(20, 20))
+    (shown,) = judged.dry
+    assert judged.verdict is Verdict.HEALTHY
+    assert (shown.state, shown.critical, shown.dry_run) == (State.BAD, False, True)
+    assert judged.odds == judge(GOOD).odds
+
+
+def test_a_limit_in_dry_run_decides_nothing() -> None:
+    judged = judge(GOOD, (replace(BROKEN, dry_run=True),))
+    assert (judged.verdict, judged.convicting) == (Verdict.HEALTHY, "")
+
+
+# --- what convicts, and what holds it back
+
+
+def of_one_client(bad: int) -> Account:
+    """Clients are known, and one of them fails."""
+    known = {name: replace(held, clients=Clients.KNOWN) for name, held in LONG.items()}
+    opened, failures = Account.open(RULES, known), Failures()
+    for number in range(bad):
+        who = Who((100,) * 8, (5,))
+        heads = failures.count("5xx", 800, 1, who, 11.0 * number)
+        opened.observe("5xx", n=heads.n, bad=heads.bad, t_s=11.0 * number, buckets=heads.buckets)
+    return opened
+
+
+def test_one_client_that_fails_holds_the_cut_back_and_it_is_said() -> None:
+    opened = of_one_client(1)
+    for _ in range(30):
+        opened.observe(
+            "5xx", n=8, bad=1, t_s=60.0, buckets=Failures().count("5xx", 8, 1, Who((1,) * 8, (5,)), 60.0).buckets
+        )
+    judged = judge(opened)
+    assert judged.odds >= judged.odds_needed
+    assert judged.verdict is Verdict.UNDECIDED
+    (held,) = judged.held_back
+    assert [key.key for key in held.holding] == [Key.ONE_CLIENT]
+    assert "held back: one client (" in judged.describe()
+    assert "20:1 needed)" in judged.describe()
+
+
+def test_another_signal_that_is_sure_by_itself_is_not_hidden_by_it() -> None:
+    opened = of_one_client(1)
+    for _ in range(60):
+        buckets = Failures().count("5xx", 8, 1, Who((1,) * 8, (5,)), 60.0).buckets
+        opened.observe("5xx", n=8, bad=1, t_s=60.0, buckets=buckets)
+    opened.observe("probe", n=4, bad=4, t_s=60.0)
+    judged = judge(opened)
+    assert judged.signals[0].signal == "5xx"
+    assert (judged.verdict, judged.convicting) == (Verdict.REGRESSED, "probe")
+    assert judged.reasons[0].startswith("probe 4 of 4")
+
+
+def test_where_it_came_from_is_asked_only_for_what_convicts() -> None:
+    asked = []
+
+    def where(signal: str) -> str:
+        asked.append(signal)
+        return "mostly POST /login of web (31 of 40)"
+
+    assert judge(GOOD, (KEPT,), where=where).verdict is Verdict.HEALTHY
+    assert asked == []
+    judged = judge(OUTAGE, (replace(BROKEN, signal="5xx"),), where=where)
+    assert judged.describe().count("mostly POST /login of web (31 of 40)") == 1
+
+
+def test_a_limit_alone_tells_where_it_came_from() -> None:
+    judged = judge(account(), (replace(BROKEN, signal="probe"),), where=lambda signal: f"where {signal}")
+    assert judged.reasons == ("probe failures in a row: 3, limit 3, 41 samples, where probe",)
+    assert judged.convicting == "probe"
+
+
+def test_evidence_says_what_it_rests_on() -> None:
+    errors = next(one for one in judge(OUTAGE).signals if one.signal == "5xx")
+    assert (errors.p, errors.history_n, errors.phi, errors.decides, errors.share) == (0.001, 10_000, 1.0, "bound", 0.4)
+    gauge = SignalRule("queue", 0.2, source="queue", gauge=GaugeRule(), label="queue of jobs")
+    rules = replace(RULES, signals=(SignalRule("5xx", 0.8, critical=True), gauge))
+    judged = judge(Account.open(rules, {rule.name: RULES.tolerance(n=100, bad=0) for rule in rules.signals}))
+    queue = next(one for one in judged.signals if one.signal == "queue")
+    assert (queue.source, queue.of_users, queue.describe().split(" nothing")[0]) == ("queue", False, "queue of jobs")

@@ -7,13 +7,18 @@ that the promise itself, not a widened copy of it, is asserted.
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from math import comb
 
 import pytest
 
-from bluegreen.domain.account import Account, Row, WatchRules
+from bluegreen.domain.account import Account
+from bluegreen.domain.bets import Bets, paid, won
+from bluegreen.domain.clients import Buckets
+from bluegreen.domain.history import Clients
 from bluegreen.domain.rules import SignalRule
 from bluegreen.domain.tolerance import Tolerance
+from bluegreen.domain.watch_rules import WatchRules
 
 RULES = WatchRules()
 Q0 = 0.02
@@ -153,10 +158,10 @@ class ReleasedOnBadNews(Account):
     def release(self, t_s: float) -> None:
         pass
 
-    def observe(self, signal: str, *, n: int, bad: int, t_s: float) -> None:
+    def observe(self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None) -> None:
         if bad:
             self._release(self.rules.released(t_s))
-        self.rows[signal].settle(n, bad)
+        self.rows[signal].settle(n, bad, buckets)
 
 
 class ReleasedUpToNow(Account):
@@ -205,7 +210,29 @@ def test_no_bet_gains_on_average_while_the_rate_is_tolerated(q0: float, p: float
     expected = [0.0] * len(RULES.grid)
     for bad in range(n + 1):
         chance = comb(n, bad) * p**bad * (1 - p) ** (n - bad)
-        bet = Row(ONLY[0], Tolerance(p, q0, 1_000, phi), 1.0, RULES.grid, [1.0] * len(RULES.grid))
-        bet.settle(n, bad)
-        expected = [total + chance * stake for total, stake in zip(expected, bet.stakes, strict=True)]
+        bets = Bets(won(RULES.grid, phi), paid(RULES.grid, q0, phi), [1.0] * len(RULES.grid))
+        bets.count(n, bad)
+        expected = [total + chance * stake for total, stake in zip(expected, bets.settled(), strict=True)]
     assert max(expected) <= 1.0 + 1e-9
+
+
+# --- the keys only ever hold back
+
+
+@pytest.mark.parametrize("clients", [Clients.KNOWN, Clients.DOMINATED])
+def test_whoever_asked_the_account_is_sure_at_the_same_moment_and_cuts_no_earlier(clients: Clients) -> None:
+    """Buckets of clients make rows beside the account's own, which they never touch."""
+    for seed in range(30):
+        rng = random.Random(seed)
+        plain = Account.open(LOOSE, {"5xx": NULL})
+        keyed = Account.open(LOOSE, {"5xx": replace(NULL, clients=clients)})
+        for t_s, n, bad in FixedTick(20)(rng):
+            failed = [0] * 8
+            for _ in range(bad):
+                failed[rng.randrange(3)] += 1
+            asked = [each + (n - bad) // 8 for each in failed]
+            asked[7] += n - sum(asked)
+            plain.observe("5xx", n=n, bad=bad, t_s=t_s)
+            keyed.observe("5xx", n=n, bad=bad, t_s=t_s, buckets=Buckets(tuple(asked), tuple(failed)))
+            assert keyed.wealth == plain.wealth
+            assert keyed.convicting() is None or plain.convicting() is not None

@@ -1,20 +1,22 @@
 """The tolerated rate: what the live colour's history says, and what is assumed where it says little."""
 
+import random
+from dataclasses import asdict
 from math import comb, log
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bluegreen.domain.chernoff import divergence, highest_rate
+from bluegreen.domain.history import Clients, Count
 from bluegreen.domain.tolerance import (
     ASSUMED_HISTORY,
-    BLOCK_S,
-    KEPT_S,
-    History,
-    divergence,
-    highest_rate,
+    Term,
+    Tolerance,
     history_needed,
     tolerance,
+    tolerated,
     watch_needed,
 )
 
@@ -115,41 +117,90 @@ def test_equal_rates_are_refused_because_no_history_tells_them_apart() -> None:
 def test_what_is_no_count_is_refused(n: int, bad: int) -> None:
     with pytest.raises(ValueError, match="not a count"):
         tolerance(n=n, bad=bad)
-    with pytest.raises(ValueError, match="not a count"):
-        History().add(n=n, bad=bad, t_s=0.0)
 
 
-def test_a_fresh_history_has_seen_nothing() -> None:
-    assert History().totals() == (0, 0)
+# --- a day of history, block by block
+
+DAY = 8_640
 
 
-def test_a_history_adds_up_and_takes_late_counts() -> None:
-    history = History()
-    for t_s, n, bad in [(5.0, 10, 1), (9.9, 10, 0), (25.0, 7, 7), (12.0, 3, 1)]:
-        history.add(n=n, bad=bad, t_s=t_s)
-    assert history.totals() == (30, 9)
+def day(rps: float, rate: float, seed: int, worse: dict[range, float] | None = None) -> list[Count]:
+    """Blocks 0 to 8,639, even traffic, at `rate` or, in the blocks of `worse`, at its rates."""
+    rng, counts, carry = random.Random(seed), [], 0.0
+    for block in range(DAY):
+        carry += rps * 10
+        n, carry = int(carry + 1e-9), carry - int(carry + 1e-9)
+        now = next((other for blocks, other in (worse or {}).items() if block in blocks), rate)
+        if n:
+            counts.append(Count(block, n, binomial(rng, n, now)))
+    return counts
 
 
-def test_a_history_forgets_what_is_older_than_a_day() -> None:
-    history = History()
-    history.add(n=100, bad=100, t_s=0.0)
-    history.add(n=10, bad=1, t_s=KEPT_S - 1.0)
-    assert history.totals() == (110, 101)
-    history.add(n=1, bad=0, t_s=float(KEPT_S))
-    assert history.totals() == (11, 1)
+def test_the_terms_say_what_decides() -> None:
+    found = {(n, bad): tolerance(n=n, bad=bad).term for n, bad in [(500, 0), (10**6, 10**3), (10**6, 50_000)]}
+    assert found == {(500, 0): Term.BOUND, (10**6, 10**3): Term.PLUS, (10**6, 50_000): Term.REL}
+    assert tolerance(n=10**6, bad=400_000).term is Term.CLIP
 
 
-def test_a_history_stays_small_however_long_it_runs() -> None:
-    history = History()
-    for block in range(3 * KEPT_S // BLOCK_S):
-        history.add(n=1, bad=0, t_s=float(block * BLOCK_S))
-    assert history.totals() == (KEPT_S // BLOCK_S, 0)
+@pytest.mark.parametrize("rate", [0.001, 0.01, 0.05])
+@pytest.mark.parametrize("rps", [0.2, 1.0, 5.0, 50.0])
+def test_an_even_day_is_as_sharp_as_its_average(rps: float, rate: float) -> None:
+    """The worst of hundreds of stretches is bad by chance: it must not make the watch blunt."""
+    for seed in range(2):
+        made = tolerated(day(rps, rate, seed))
+        ideal = tolerance(n=int(DAY * 10 * rps), bad=int(DAY * 10 * rps * rate)).q0
+        assert made.q0 <= 1.35 * ideal
+        assert made.phi == 1.0
 
 
-def test_a_history_does_not_grow_by_counts_that_come_late() -> None:
-    history = History()
-    for _ in range(100):
-        history.add(n=1, bad=0, t_s=500.0)
-        history.add(n=1, bad=1, t_s=5.0)
-    assert history.totals() == (200, 100)
-    assert len(history._blocks) == 1
+def test_one_request_a_minute_allows_what_a_days_1440_events_allow() -> None:
+    made = tolerated(day(1 / 60, 0.0, seed=0))
+    assert (made.history_n, made.term) == (1_440, Term.BOUND)
+    assert made.q0 == pytest.approx(0.00638, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rps", "peak"),
+    [
+        pytest.param(50.0, 0.02, id="2 % at 50 rps"),
+        pytest.param(5.0, 0.01, id="1 % at 5 rps"),
+        pytest.param(0.2, 0.05, id="5 % at 0.2 rps"),
+    ],
+)
+def test_a_daily_peak_is_what_is_usual(rps: float, peak: float) -> None:
+    for seed in range(2):
+        made = tolerated(day(rps, 0.001, seed, {range(2_000, 2_720): peak}))
+        assert made.q0 >= peak
+        assert made.p > 2 * 0.001
+
+
+def test_a_live_colour_that_has_just_become_bad_is_no_reproach_to_the_next_release() -> None:
+    made = tolerated(day(50.0, 0.001, 1, {range(DAY - 6, DAY): 0.05}))
+    assert made.q0 >= 0.05
+
+
+def test_a_peak_of_yesterday_is_forgotten_with_its_blocks() -> None:
+    counts = day(5.0, 0.001, 2, {range(100, 820): 0.05})
+    assert tolerated(counts).q0 > 0.05
+    assert tolerated(counts[900:]).q0 < 0.004
+
+
+def test_two_failures_in_a_day_are_no_worst_stretch() -> None:
+    counts = [Count(block, 1, int(block in (3_000, 3_006))) for block in range(0, DAY, 6)]
+    assert tolerated(counts).p == pytest.approx(2 / 1_440)
+
+
+def test_a_tolerance_of_an_earlier_version_is_read() -> None:
+    earlier = {"p": 0.001, "q0": 0.003, "history_n": 10, "phi": 1.0}
+    assert Tolerance.from_dict(earlier) == Tolerance(0.001, 0.003, 10)
+    made = tolerated([Count(0, 100, 1)], clients=Clients.KNOWN)
+    assert Tolerance.from_dict(asdict(made)) == made
+
+
+def binomial(rng: random.Random, n: int, p: float) -> int:
+    if p == 0.0:
+        return 0
+    bad, at = 0, 0
+    while (at := at + int(log(1.0 - rng.random()) / log(1.0 - p)) + 1) <= n:
+        bad += 1
+    return bad

@@ -22,6 +22,7 @@ from bluegreen.app.requests import (
     Status,
     WatchStatus,
 )
+from bluegreen.app.samples import Sample
 from bluegreen.app.service import Service
 from bluegreen.domain.deployments import Answer, Cause, Deployment
 from bluegreen.domain.errors import BluegreenError, NotFound
@@ -206,6 +207,7 @@ class ScriptedService(Service):
         self.paused: Paused | None = None
         self.explained = an_explanation()
         self.alerts: list[Alert] = []
+        self.recorded: list[Sample] = []
         self.followers = 0
         self._waiting: set[asyncio.Event] = set()
         self._playing: asyncio.TimerHandle | None = None
@@ -309,6 +311,14 @@ class ScriptedService(Service):
         self._called("resume", caller, reason)
         ended, self.paused = self.paused, None
         return ended
+
+    async def samples(self, id: str) -> AsyncIterator[Sample]:
+        await self.deployment(id)
+        return self._all_samples_of()
+
+    async def _all_samples_of(self) -> AsyncIterator[Sample]:
+        for sample in self.recorded:
+            yield sample
 
     async def explain(self, id: str) -> Explanation:
         await self.deployment(id)

@@ -22,10 +22,11 @@ EXAMPLE = (CONFIG / "bluegreen.example.toml").read_text()
 OFF = re.compile(r"^#(?=[\w.]+ = )", re.MULTILINE)
 """A setting that is off; prose has a space after its #."""
 
-OPEN_TABLES = ("environment", "headers", "header", "json", "match")
+OPEN_TABLES = ("environment", "headers", "header", "json", "match", "form", "capture", "values")
 CREDENTIALS = {
     "olympus-dsn": "postgresql://olympus@127.0.0.1/olympus",
     "alertmanager-token": "0123456789abcdef",
+    "probe-user": "a-password",
     "team-chat-webhook": "https://chat.example.org/hooks/1",
 }
 

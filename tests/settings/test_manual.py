@@ -19,7 +19,6 @@ BELONGS_TO_LATER_ISSUES = (
     "caddy.fallback_to_previous",
     "canary",
     "dashboard",
-    "watch.limits",
     "services.role",
     "deadlines.canarying",
     "deadlines.awaiting",

@@ -31,7 +31,7 @@ def texts(path: Path) -> list[str]:
         ('[watch]\nwindw = "3m"', '+1: watch.windw: unknown key "windw"; did you mean "window"?'),
         ('[wach]\nwindow = "3m"', '+0: wach: unknown key "wach"; did you mean "watch"?'),
         ("[smoke2]", '+0: smoke2: unknown key "smoke2"; did you mean "smoke"?'),
-        ('[retire]\nwindow = "3m"', '+1: retire.window: unknown key "window"; it belongs in [watch]'),
+        ('[retire]\nwindow = "3m"', '+1: retire.window: unknown key "window"; it belongs in [watch] or [watch.limits]'),
         (
             '[caddy]\nmode = "pointer"',
             (
@@ -101,7 +101,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one(write: Write, adde
             "watch = 5",
             (
                 '+0: services.watch: unknown key "watch"; the keys here are: name, site, scheme, blue, green, '
-                "ready, probe, every_route"
+                "ready, probe, version, every_route"
             ),
         ),
         (

@@ -142,7 +142,7 @@ SMOKE = '[[smoke]]\nname = "s"\n'
             SMOKE + 'service = "web"\nhttp = {}\nexpect = { version = "json" }',
             "smoke.expect.version",
             (
-                '"json" is no place for a version: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", for '
+                '"json" is no place in an answer: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", for '
                 'example "json:/version"'
             ),
         ),

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bluegreen.domain.errors import AddressInvalid, MovedOutside
-from bluegreen.domain.traffic import Colour, Service, Traffic, normal
+from bluegreen.domain.traffic import Colour, Service, Split, Traffic, normal
 
 
 def colour_of(service: Service, dials: Iterable[str]) -> Colour | None:
@@ -30,12 +30,12 @@ def belongs(service: Service, dials: Iterable[str]) -> bool:
     return bool(seen) and seen <= known
 
 
-def refuse_overtaken(traffic: Traffic, colour: Colour, generation: int, expected: Colour) -> None:
-    """Raise MovedOutside unless all traffic is on `expected`, and nothing was written after this write was decided.
+def refuse_overtaken(traffic: Traffic, colour: Colour, generation: int, expected: Colour | Split) -> None:
+    """Raise MovedOutside unless all traffic is as `expected`, and nothing was written after this write was decided.
 
     A generation as high as ours is a way back (`cutback --offline`) that came while we were held up.
     """
-    if traffic.colour is not expected:
+    if (traffic.split if isinstance(expected, Split) else traffic.colour) != expected:
         raise MovedOutside(
             f"traffic is not all on {expected}, so it is not moved to {colour}: {traffic.describe()}",
             next=("bluegreen status",),

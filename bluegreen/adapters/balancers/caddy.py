@@ -21,7 +21,7 @@ from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_
 from bluegreen.adapters.balancers.endpoint import Endpoint
 from bluegreen.adapters.balancers.snippets import Snippets
 from bluegreen.domain.errors import BalancerError
-from bluegreen.domain.traffic import Card, Colour, Service, Traffic
+from bluegreen.domain.traffic import Card, Colour, Service, Split, Traffic
 from bluegreen.ports import Clock, Timed, untimed
 from bluegreen.processes import CommandFailed, environment, run_command
 
@@ -105,7 +105,7 @@ class CaddyBalancer:
         _, located = await self._look()
         refuse_unfit(located)
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
         """One attempt to send every service to `colour`: one read, then at most one write (see the port)."""
         servers, located = await self._look()
         change = change_to(colour, generation, located, servers.value)

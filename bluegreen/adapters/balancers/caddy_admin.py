@@ -20,6 +20,7 @@ import aiohttp
 import msgspec
 import structlog
 
+from bluegreen.adapters.balancers.caddy_words import message, reason, said
 from bluegreen.adapters.balancers.endpoint import Endpoint, config_path, uid_of
 from bluegreen.domain.errors import (
     BalancerUnreachable,
@@ -35,9 +36,6 @@ log = structlog.get_logger(__name__)
 
 GATEWAY = (502, 503, 504)
 """Caddy's admin API answers nothing of the kind: it is a proxy in between, which may have passed the change on."""
-
-LONGEST_MESSAGE = 400
-"""Characters of Caddy's own message that are kept: its end says what is wrong, its beginning only where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +82,22 @@ class CaddyAdmin:
 
     async def read(self, path: Sequence[str | int]) -> Reading:
         """The configuration at a path, None where there is none. Raises BalancerUnreachable."""
-        self._check_owner()
-        try:
-            async with self._sent("GET", path) as answer:
-                status, etag, body = answer.status, answer.headers.get("ETag"), await answer.read()
-        except (aiohttp.ClientError, OSError) as exc:
-            raise self._unreachable(_reason(exc, self._timeout)) from exc
+        status, etag, body = await self._got(config_path(path))
         if status == 400 and b"invalid traversal path" in body:  # not even the key above it is there
             return Reading(None, etag)
         if status != 200:
-            raise self._unreachable(f"it answered HTTP {status}: {_message(body)}")
+            raise self.unreachable(f"it answered HTTP {status}: {message(body)}")
         try:
             return Reading(msgspec.json.decode(body), etag)
         except msgspec.DecodeError as exc:
-            raise self._unreachable(f"what answers there is no Caddy: {exc}") from exc
+            raise self.unreachable(f"what answers there is no Caddy: {exc}") from exc
+
+    async def get(self, place: str) -> bytes:
+        """What the API answers at another place than the configuration. Raises BalancerUnreachable."""
+        status, _, body = await self._got(place)
+        if status != 200:
+            raise self.unreachable(f"it answered HTTP {status}: {message(body)}")
+        return body
 
     async def replace(self, path: Sequence[str | int], value: Json, etag: str | None) -> None:
         """Replace what is at a path, on the condition that what `etag` was read from is still so.
@@ -113,30 +113,38 @@ class CaddyAdmin:
         self._check_owner()
         headers = {"If-Match": etag, "Content-Type": "application/json"}
         try:
-            async with self._sent("PATCH", path, msgspec.json.encode(value), headers) as answer:
+            async with self._sent("PATCH", config_path(path), msgspec.json.encode(value), headers) as answer:
                 status, body = answer.status, await answer.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as exc:
-            raise self._unreachable(_reason(exc, self._timeout)) from exc
+            raise self.unreachable(reason(exc, self._timeout)) from exc
         except TimeoutError as exc:
             raise ChangeUnknown(
                 f"Caddy did not answer the change within {self._timeout:g} s: it may still take effect",
                 next=(self._endpoint.command,),
             ) from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise ConnectionLost(f"the connection to Caddy was lost before the reply: {_said(exc)}") from exc
+            raise ConnectionLost(f"the connection to Caddy was lost before the reply: {said(exc)}") from exc
         _judge(status, body, self._endpoint.command)
+
+    async def _got(self, place: str) -> tuple[int, str | None, bytes]:
+        self._check_owner()
+        try:
+            async with self._sent("GET", place) as answer:
+                return answer.status, answer.headers.get("ETag"), await answer.read()
+        except (aiohttp.ClientError, OSError) as exc:
+            raise self.unreachable(reason(exc, self._timeout)) from exc
 
     @asynccontextmanager
     async def _sent(
         self,
         method: str,
-        path: Sequence[str | int],
+        place: str,
         data: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("this client of Caddy was not opened")
-        url = self._endpoint.url(config_path(path))
+        url = self._endpoint.url(place)
         began = monotonic()
         try:
             async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
@@ -147,9 +155,10 @@ class CaddyAdmin:
     def _check_owner(self) -> None:
         fault = self._endpoint.fault(self._owners)
         if fault:
-            raise self._unreachable(fault)
+            raise self.unreachable(fault)
 
-    def _unreachable(self, why: str) -> BalancerUnreachable:
+    def unreachable(self, why: str) -> BalancerUnreachable:
+        """What to raise where it cannot be used, and why."""
         return BalancerUnreachable(
             f"Caddy's admin endpoint {self._endpoint.written} cannot be used: {why}",
             next=("systemctl status caddy", self._endpoint.command),
@@ -168,29 +177,7 @@ def _judge(status: int, body: bytes, command: str) -> None:
         )
     if not 200 <= status < 300:
         raise ChangeRefused(
-            f"Caddy refused the change with HTTP {status}: {_message(body)}",
+            f"Caddy refused the change with HTTP {status}: {message(body)}",
             status=status,
             next=("journalctl -u caddy -n 20",),
         )
-
-
-def _message(body: bytes) -> str:
-    try:
-        said = msgspec.json.decode(body)["error"]
-    except (msgspec.DecodeError, TypeError, KeyError):
-        said = body.decode(errors="replace")
-    text = " ".join(str(said).split())
-    return text if len(text) <= LONGEST_MESSAGE else f"... {text[-LONGEST_MESSAGE:]}"
-
-
-def _reason(exc: Exception, timeout: float) -> str:
-    if isinstance(exc, TimeoutError):
-        return f"no answer within {timeout:g} s"
-    cause = exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc
-    if isinstance(cause, PermissionError):
-        return "permission denied; Caddy's socket is 0200 for its own user unless its `admin` ends in a mode, say |0220"
-    return _said(cause)
-
-
-def _said(exc: Exception) -> str:
-    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__

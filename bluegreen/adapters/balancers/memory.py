@@ -7,47 +7,34 @@ was written in between.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bluegreen.adapters.balancers.addresses import belongs, colour_of, refuse_malformed, refuse_overtaken
+from bluegreen.adapters.balancers.memory_faults import Fault as Fault
+from bluegreen.adapters.balancers.memory_faults import meet
 from bluegreen.domain.errors import (
     BalancerError,
     BalancerUnreachable,
-    ChangeRefused,
-    ChangeUnknown,
-    ConnectionLost,
-    ForeignChange,
     RouteNotFound,
 )
-from bluegreen.domain.traffic import Card, Colour, Service, ServiceTraffic, Traffic
+from bluegreen.domain.traffic import Card, Colour, Service, ServiceTraffic, Split, Traffic
 from bluegreen.ports import Clock
-
-
-class Fault(StrEnum):
-    """What happens to one write."""
-
-    UNREACHABLE = "no connection: nothing was sent"
-    LANDS_LATE = "no answer in time; the write stays under way until `land()`"
-    LOST_WITH_EFFECT = "the connection is lost after the write took effect"
-    LOST_WITHOUT_EFFECT = "the connection is lost before the write took effect"
-    REFUSED = "the balancer answers and refuses"
-    FOREIGN_CHANGE = "somebody else changed the configuration meanwhile"
-    NO_EFFECT = "answered with success, and nothing happened"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where one service goes and our stamp on it."""
+    """Where one service goes and our stamp on it. `split`: how users are shared out, where the dials are of both
+    colours by our own doing."""
 
     dials: tuple[str, ...]
     generation: int | None = None
+    split: Split | None = None
 
 
 Routes = dict[str, Route]
 
 
 class MemoryBalancer:
-    """The Balancer port on a dictionary.
+    """The Balancer port on a dictionary, and the Shares port beside it.
 
     Scripted from outside: `faults` are met by the next writes, one each; `reachable` False makes everything
     fail; `point`, `remove` and `forget` are what others do to a balancer. `written` lists what took effect, `reloads`
@@ -59,14 +46,14 @@ class MemoryBalancer:
     ) -> None:
         self._services, self._clock = tuple(services), clock
         self._started_with = serving
-        self._late: list[tuple[Routes, Routes, Colour, int]] = []
+        self._late: list[tuple[Routes, Routes, Colour | Split, int]] = []
         self.routes: Routes = {each.name: Route(each.addresses[serving]) for each in services}
         self.snippets: dict[str, Colour] = {each.name: serving for each in services} if snippets else {}
         self.faults: deque[Fault] = deque()
         self.reachable = True
         self.disk_full = False
         self.reload_fault: str | None = "no command to reload it is configured"
-        self.written: list[tuple[Colour, int]] = []
+        self.written: list[tuple[Colour | Split, int]] = []
         self.reloads = 0
 
     async def observe(self) -> Traffic:
@@ -86,22 +73,36 @@ class MemoryBalancer:
         refuse_malformed(self._services)
         await self.observe()
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
         """One attempt to send every service to `colour`; meets the next scripted fault where it would write."""
+        wanted = {each.name: Route(each.addresses[colour], generation) for each in self._services}
+        await self._write(wanted, colour, generation, expected)
+
+    async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
+        """One attempt to share users out, as `switch` makes its own."""
+        wanted = {
+            each.name: Route(each.addresses[split.colour] + each.addresses[split.colour.other], generation, split)
+            for each in self._services
+        }
+        await self._write(wanted, split, generation, expected)
+
+    async def _write(
+        self, routes: Routes, to: Colour | Split, generation: int, expected: Colour | Split | None
+    ) -> None:
         traffic = await self.observe()
         read = self.routes
-        wanted = read | {each.name: Route(each.addresses[colour], generation) for each in self._services}
+        wanted = read | routes
         if wanted == read:
             return
         if expected is not None:
-            refuse_overtaken(traffic, colour, generation, expected)
+            refuse_overtaken(traffic, to.colour if isinstance(to, Split) else to, generation, expected)
         fault = self.faults.popleft() if self.faults else None
         if fault in (None, Fault.LOST_WITH_EFFECT):
-            self._take_effect(read, wanted, colour, generation)
+            self._take_effect(read, wanted, to, generation)
         if fault is Fault.LANDS_LATE:
-            self._late.append((read, wanted, colour, generation))
+            self._late.append((read, wanted, to, generation))
         if fault is not None:
-            _meet(fault)
+            meet(fault)
 
     async def card(self, colour: Colour, generation: int) -> Card:
         """What the way back needs; `deployment` is empty, it is closed, and the failsafe may act on it."""
@@ -145,8 +146,8 @@ class MemoryBalancer:
         its read.
         """
         late, self._late = self._late, []
-        for read, wanted, colour, generation in late:
-            self._take_effect(read, wanted, colour, generation)
+        for read, wanted, to, generation in late:
+            self._take_effect(read, wanted, to, generation)
 
     def point(self, service: str, *dials: str, generation: int | None = None) -> None:
         """Send one service elsewhere, as somebody else's change would."""
@@ -170,29 +171,14 @@ class MemoryBalancer:
     def _traffic(self, service: Service) -> ServiceTraffic:
         route = self.routes[service.name]
         colour = colour_of(service, route.dials)
-        return ServiceTraffic(service.name, (f"memory/{service.name}",), route.dials, colour, route.generation)
+        paths = (f"memory/{service.name}",)
+        return ServiceTraffic(service.name, paths, route.dials, colour, route.generation, route.split)
 
-    def _take_effect(self, read: Routes, wanted: Routes, colour: Colour, generation: int) -> None:
+    def _take_effect(self, read: Routes, wanted: Routes, to: Colour | Split, generation: int) -> None:
         if self.routes == read:
             self.routes = wanted
-            self.written.append((colour, generation))
+            self.written.append((to, generation))
 
     def _refuse_unreachable(self) -> None:
         if not self.reachable:
             raise BalancerUnreachable
-
-
-def _meet(fault: Fault) -> None:
-    match fault:
-        case Fault.UNREACHABLE:
-            raise BalancerUnreachable
-        case Fault.LANDS_LATE:
-            raise ChangeUnknown
-        case Fault.LOST_WITH_EFFECT | Fault.LOST_WITHOUT_EFFECT:
-            raise ConnectionLost
-        case Fault.REFUSED:
-            raise ChangeRefused
-        case Fault.FOREIGN_CHANGE:
-            raise ForeignChange
-        case Fault.NO_EFFECT:
-            return

@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from bluegreen.adapters.checks.attempts import Finding, until_passed
-from bluegreen.adapters.checks.expectations import Expectations, Reply
+from bluegreen.domain.answers import Expectations, Reply
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.traffic import Service
 

@@ -3,8 +3,8 @@
 from collections.abc import Container
 from pathlib import Path
 
-from bluegreen.adapters.checks.expectations import SUCCESS, Expectations
 from bluegreen.adapters.checks.http import HttpCheck, HttpSpec
+from bluegreen.domain.answers import SUCCESS, Expectations
 from bluegreen.domain.checks import CheckResult, Target
 
 

@@ -7,7 +7,7 @@ is closed when `up` returns, and a restart of the daemon must not end it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bluegreen.domain.errors import RunnerFailed
@@ -40,9 +40,11 @@ class CommandRunner:
         timeout: float = 300.0,
         cwd: Path | None = None,
         output_limit: int = 64 * 1024,
+        started: Callable[[], None] | None = None,
     ) -> None:
         """`environment`: variables of their own; `passed`: names of ours that they see; `timeout`
-        in seconds per command; `output_limit`: bytes of output that are kept, the last ones."""
+        in seconds per command; `output_limit`: bytes of output that are kept, the last ones; `started` is told
+        when `up` has succeeded."""
         self._colour = colour
         self._up = tuple(up)
         self._down = tuple(down)
@@ -52,10 +54,13 @@ class CommandRunner:
         self._timeout = timeout
         self._cwd = cwd
         self._output_limit = output_limit
+        self._started = started
 
     async def up(self, release: Release) -> str:
         """Run `up` with the release's variables in its environment; RunnerFailed also where it may not set one."""
         ran = await self._run("up", self._up, self._variables(release), leave=True, release=release.version)
+        if self._started is not None:
+            self._started()
         return ran.output + HELD if ran.held else ran.output
 
     async def down(self) -> str:

@@ -1,56 +1,31 @@
-"""What one line of Caddy's access log means: whose answer it was, and whether users were well served.
+"""What lines of Caddy's access log mean: whose answers they were, and whether users were well served.
 
-A line is about 1 kB of JSON, of which a few fields count; typed structs skip the rest. Measured with Caddy
-2.11.7: 502s carry the upstream that was tried; a client that gave up is logged as 499; 101 and
+Measured with Caddy 2.11.7: 502s carry the upstream that was tried; a client that gave up is logged as 499; 101 and
 text/event-stream log the duration of the whole stream; an answer that Caddy breaks off (the upstream died in
 the middle of it, `abort`) is logged with the status already sent and *without* its upstream, so nobody can be
 blamed for it.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-import msgspec
-
-from bluegreen.domain.signals import Batch, Counted, Measured
+from bluegreen.adapters.signals.access_clients import Clients
+from bluegreen.adapters.signals.access_counts import NOBODY, Turn
+from bluegreen.adapters.signals.access_fields import Line, decoder
+from bluegreen.adapters.signals.access_routes import Routes
+from bluegreen.domain.signals import Batch
 from bluegreen.domain.traffic import Colour, Service, normal
 
-SOURCE = "access_log"
 GAVE_UP = 499
-DENIED = (401, 403)
-SWITCHED = 101
+LATEST = 9
+"""Lines whose times tell how old lines are when they are read."""
 
 Witness = Callable[[str, Colour, int], None]
 """Told of each answer to a request of our own: its nonce, the colour that gave it, the status."""
 
-
-class Request(msgspec.Struct):
-    """What was asked; the headers are only looked into where our own may be among them."""
-
-    host: str = ""
-    headers: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class ResponseHeaders(msgspec.Struct):
-    """What the answer said of itself."""
-
-    content_type: list[str] = msgspec.field(name="Content-Type", default_factory=list)
-
-
-class Line(msgspec.Struct):
-    """One line: `duration` in seconds, `upstream` as `log_append` adds it."""
-
-    status: int
-    duration: float
-    request: Request
-    upstream: str = ""
-    resp_headers: ResponseHeaders = msgspec.field(default_factory=ResponseHeaders)
-
-    @property
-    def streamed(self) -> bool:
-        """True where the duration says how long a client stayed, not how long it waited."""
-        return self.status == SWITCHED or any("text/event-stream" in kind for kind in self.resp_headers.content_type)
+Answers = Callable[[str, Colour, int], None]
+"""Told once per turn how many answers users got from a service of a colour: what is ignored is not among them."""
 
 
 class Upstreams:
@@ -62,16 +37,20 @@ class Upstreams:
             for colour, addresses in service.addresses.items():
                 for address in addresses:
                     self._owners[normal(address)].append((service, colour))
+        self._only = {
+            dial: (owners[0][0].name, owners[0][1]) for dial, owners in self._owners.items() if len(owners) == 1
+        }
 
     def owner(self, line: Line) -> tuple[str, Colour] | None:
         """The service and colour that were asked; where services share an address, the one of this site."""
+        return self._only.get(line.upstream) or self._among(line)
+
+    def _among(self, line: Line) -> tuple[str, Colour] | None:
         owners = self._owners.get(line.upstream) or self._owners.get(normal(line.upstream))
         if not owners:
             return None
-        if len(owners) > 1:
-            owners = [owner for owner in owners if owner[0].site == line.request.host] or owners
-        service, colour = owners[0]
-        return service.name, colour
+        owners = [owner for owner in owners if owner[0].site == line.request.host] or owners
+        return owners[0][0].name, owners[0][1]
 
 
 @dataclass(slots=True)
@@ -84,68 +63,67 @@ class Seen:
     reason: str = ""
 
 
-@dataclass(slots=True)
-class _Counts:
-    """The lines of one colour in one turn."""
-
-    n: int = 0
-    failed: int = 0
-    denied: int = 0
-    durations: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, service: str, line: Line) -> None:
-        self.n += 1
-        self.failed += line.status >= 500
-        self.denied += line.status in DENIED
-        if not line.streamed:
-            self.durations[service].append(line.duration)
-
-    def batches(self, colour: Colour) -> Iterator[Batch]:
-        yield Counted(SOURCE, "5xx", colour, self.n, self.failed)
-        yield Counted(SOURCE, "auth", colour, self.n, self.denied)
-        for service, durations in self.durations.items():
-            yield Measured(SOURCE, "slow", colour, service, tuple(durations))
-
-
 class AccessLines:
     """Reads lines and adds them up per colour; our own requests go to the witness and nowhere else."""
 
-    def __init__(self, services: Mapping[str, Service], probe_header: str, on_witness: Witness) -> None:
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        probe_header: str,
+        on_witness: Witness,
+        routes: Routes,
+        clients: Clients,
+        on_answers: Answers | None = None,
+    ) -> None:
         self._upstreams = Upstreams(services)
-        self._header = "-".join(part.capitalize() for part in probe_header.split("-"))  # as Go writes it
-        self._quoted = f'"{self._header}"'.encode()
         self._on_witness = on_witness
-        self._lines = msgspec.json.Decoder(Line)
-        self._headers = msgspec.json.Decoder(dict[str, list[str]])
+        self._on_answers = on_answers
+        self._routes = routes
+        self._clients = clients
+        self._lines = decoder("-".join(part.capitalize() for part in probe_header.split("-")))  # as Go writes it
         self.seen = Seen()
+        self.latest: deque[Line] = deque(maxlen=LATEST)
+        """The last lines of the last turn that had any."""
 
     def add_up(self, lines: Sequence[bytes]) -> list[Batch]:
         """The batches that some lines make. A line that cannot be read is counted and costs nobody else."""
-        counts: dict[Colour, _Counts] = {}
-        for line, nonce in self._decoded(lines):
-            owner = self._upstreams.owner(line)
-            if owner is None:
-                self.seen.unattributed += 1
-            elif nonce is not None:
-                self._on_witness(nonce, owner[1], line.status)
-            elif line.status >= 100 and line.status != GAVE_UP:
-                counts.setdefault(owner[1], _Counts()).add(owner[0], line)
-        return [batch for colour, counted in counts.items() for batch in counted.batches(colour)]
-
-    def _decoded(self, lines: Iterable[bytes]) -> Iterator[tuple[Line, str | None]]:
+        turns: dict[Colour, Turn] = {}
+        if lines:
+            self.latest.clear()
         for text in lines:
             try:
                 line = self._lines.decode(text)
-                nonce = self._nonce(line.request.headers)
             except (ValueError, RecursionError) as exc:  # msgspec's own errors and bad UTF-8 are ValueErrors
                 self.seen.undecodable += 1
                 self.seen.reason = str(exc)
-                continue
-            self.seen.taken += 1
-            yield line, nonce
+            else:
+                self.seen.taken += 1
+                self.latest.append(line)
+                self._take(line, turns)
+        self._tell(turns)
+        return [batch for colour, turn in turns.items() for batch in turn.batches(colour)]
 
-    def _nonce(self, headers: msgspec.Raw) -> str | None:
-        if self._quoted not in bytes(headers):
-            return None
-        values = self._headers.decode(headers).get(self._header)
-        return values[0] if values else None
+    def _take(self, line: Line, turns: dict[Colour, Turn]) -> None:
+        owner = self._upstreams.owner(line)
+        if owner is None:
+            self.seen.unattributed += 1
+            return
+        service, colour = owner
+        asked = line.request
+        if asked.headers.nonce:
+            self._on_witness(asked.headers.nonce[0], colour, line.status)
+            return
+        route = self._routes.route(service, asked.method, asked.uri)
+        if route.ignored or line.status < 100 or line.status == GAVE_UP:
+            return
+        address = asked.client_ip or asked.remote_ip
+        turn = turns.get(colour)
+        if turn is None:
+            turn = turns[colour] = Turn()
+        turn.add(route, line, self._clients.number(address) if address else NOBODY)
+
+    def _tell(self, turns: Mapping[Colour, Turn]) -> None:
+        if self._on_answers is not None:
+            for colour, turn in turns.items():
+                for service, n in turn.answers().items():
+                    self._on_answers(service, colour, n)

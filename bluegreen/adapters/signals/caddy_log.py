@@ -7,14 +7,21 @@ Caddy's defaults, and `log_append upstream {http.reverse_proxy.upstream.hostport
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import os
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 
 import structlog
 
-from bluegreen.adapters.signals.access_lines import SOURCE, AccessLines, Seen, Witness
+from bluegreen.adapters.signals.access_clients import Clients
+from bluegreen.adapters.signals.access_counts import SOURCE
+from bluegreen.adapters.signals.access_lines import LATEST, AccessLines, Answers, Seen, Witness
+from bluegreen.adapters.signals.access_routes import RouteClass, Routes
+from bluegreen.adapters.signals.access_sample import Sample, sample
 from bluegreen.adapters.signals.changes import changes_of
-from bluegreen.adapters.signals.log_file import Losses
+from bluegreen.adapters.signals.log_file import Losses, OpenLog
 from bluegreen.adapters.signals.tail import Tail
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.records import Json
@@ -24,6 +31,9 @@ from bluegreen.ports import Clock
 
 RETRY = 1.0
 """Seconds between two tries of a file that cannot be read."""
+
+LATEST_S = 60.0
+"""Seconds for which the age of a line tells how far behind we are."""
 
 log = structlog.get_logger("bluegreen")
 
@@ -40,13 +50,19 @@ class CaddyLog:
         clock: Clock,
         probe_header: str = "X-Bluegreen-Probe",
         inotify: bool = True,
+        routes: Sequence[RouteClass] = (),
+        client_key: bytes = b"",
+        on_answers: Answers | None = None,
     ) -> None:
-        """`inotify` False where the log lies on a network filesystem: it is then looked at every 20 ms."""
+        """`inotify` False where the log lies on a network filesystem: it is then looked at every 20 ms. `routes`: the
+        classes of which auth failures are counted apart. `client_key`: what clients are hashed with."""
         self._path = path
         self._clock = clock
         self._inotify = inotify
+        self._header = probe_header
         self._tail = Tail(path)
-        self._lines = AccessLines(services, probe_header, on_witness)
+        self._lines = AccessLines(services, probe_header, on_witness, Routes(routes), Clients(client_key), on_answers)
+        self._ages: deque[tuple[float, float]] = deque(maxlen=LATEST)
         self._heard_at: float | None = None
         self._caught_up_at: float | None = None
         self._position: Json = None
@@ -69,8 +85,12 @@ class CaddyLog:
 
     @property
     def behind(self) -> float:
-        """0: not measured yet."""
-        return 0.0
+        """Seconds from when a line was written to when it was read: the median of the last few, so that one with a
+        wrong time changes nothing. A log that is buffered shows, and a reader that does not keep up; so does a clock of
+        Caddy's machine that goes wrong, where that is another one. 0 where no line came for a while.
+        """
+        since = self._clock.monotonic() - LATEST_S
+        return max(0.0, median([age for at, age in self._ages if at > since] or [0.0]))
 
     @property
     def seen(self) -> Seen:
@@ -93,9 +113,19 @@ class CaddyLog:
         return resumed
 
     async def check(self) -> None:
-        """Raises SignalFailed where the log cannot be read; that lines come is seen by asking the front door."""
-        if self.problem:
-            raise SignalFailed(self.problem, source=SOURCE)
+        """Raises SignalFailed where the log cannot be read, or none of its lines can; that lines come is seen by asking
+        the front door."""
+        try:
+            await asyncio.to_thread(_opened, self._path)
+        except OSError as exc:
+            raise SignalFailed(self._cannot(exc), source=SOURCE, next=(f"ls -l {self._path}",)) from exc
+        if self.seen.undecodable and not self.seen.taken:
+            problem = f"no line of the access log {self._path} can be read: {self.seen.reason}; is it in JSON?"
+            raise SignalFailed(problem, source=SOURCE, next=(f"tail -n 1 {self._path}",))
+
+    async def sample(self) -> Sample:
+        """What the last lines show of who asks, for people. Raises OSError."""
+        return await asyncio.to_thread(sample, self._path, self._header)
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Report what is written from now on (or from the resumed position), one read turn after the other.
@@ -139,12 +169,29 @@ class CaddyLog:
             report(batch)
         if self.seen.taken > readable:
             self._heard_at = self._clock.monotonic()
+            self._age(self._heard_at)
         if self.seen.undecodable and not unreadable:
             log.warning("access_log.undecodable", path=str(self._path), reason=self.seen.reason)
 
+    def _age(self, now: float) -> None:
+        """Take down how old the lines are that were just read."""
+        wall = self._clock.now().timestamp()
+        for line in self._lines.latest:
+            written = line.written
+            if written is not None:
+                self._ages.append((now, wall - written))
+
     def _failed(self, exc: OSError) -> None:
-        hint = "; give it `mode 0640` in Caddy and put us in its group" if isinstance(exc, PermissionError) else ""
-        problem = f"the access log {self._path} cannot be read: {exc.strerror or exc}{hint}"
+        problem = self._cannot(exc)
         if problem != self.problem:
             log.warning("access_log.unreadable", path=str(self._path), reason=problem)
         self.problem = problem
+
+    def _cannot(self, exc: OSError) -> str:
+        hint = "; give it `mode 0640` in Caddy and put us in its group" if isinstance(exc, PermissionError) else ""
+        return f"the access log {self._path} cannot be read: {exc.strerror or exc}{hint}"
+
+
+def _opened(path: Path) -> None:
+    """Open and close it. Raises OSError."""
+    os.close(OpenLog.at(path, Losses()).fd)

@@ -3,14 +3,18 @@
 Caddy writes a line when an answer is complete, so a colour that hangs is silent in the log; and at night
 there may be no users at all. A probe is a task of its own: one that hangs must not delay the next, or the
 colour that hangs most would be asked least.
+
+An answer belongs to the colour that the access log saw give it; where no line came, to whoever serves. What is asked
+is a path that users ask for (docs/decisions/008), so that what is slow or broken for them is so for a probe.
 """
 
 import asyncio
 import math
 from collections.abc import Callable, Iterable
 
+from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.records import Json
-from bluegreen.domain.signals import Batch, Counted
+from bluegreen.domain.signals import Batch, Counted, Part
 from bluegreen.ports import Clock, FrontDoor
 
 SOURCE = "probes"
@@ -97,19 +101,36 @@ class Probes:
 
     async def _probe(self, service: str, report: Callable[[Batch], None]) -> None:
         sent = self._clock.monotonic()
-        served = await self._served(service)
-        if served is None:
-            return
+        answer = await self._answer(service)
+        if not answer.reached:
+            return  # nobody listens: that is no colour's doing, and we are silent
         self._heard_at = self._clock.monotonic()
-        report(Counted(SOURCE, "probe", None, 1, 0 if served else 1, key=service, since=sent))
+        bad = not answer.served or answer.seconds > self._timeout
+        parts = (Part(service, "", 1, 1, self._line(answer)),) if bad else ()
+        report(
+            Counted(
+                SOURCE,
+                "probe",
+                answer.colour,
+                1,
+                int(bad),
+                key=service,
+                since=sent,
+                parts=parts,
+                version=answer.version,
+            )
+        )
 
-    async def _served(self, service: str) -> bool | None:
-        """Whether it was served in time; None where nobody listens: that is no colour's doing, and we are silent."""
+    async def _answer(self, service: str) -> FrontDoorAnswer:
+        """What a probe got. A front door that does not even say so in time got nothing."""
         try:
             async with asyncio.timeout(self._timeout + PATIENCE):
-                answer = await self._front_door.ask(service)
+                return await self._front_door.ask(service)
         except TimeoutError:
-            return False
-        if not answer.reached:
-            return None
-        return answer.served and answer.seconds <= self._timeout
+            return FrontDoorAnswer(service, None, None, self._timeout, f"no answer within {self._timeout:g} s")
+
+    def _line(self, answer: FrontDoorAnswer) -> str:
+        """A bad answer, for people."""
+        got = f"{answer.status} in {answer.seconds * 1000:.0f} ms" if answer.status is not None else answer.error
+        at = self._clock.now().strftime("%H:%M:%S.%f")[:-3]
+        return f"{at} UTC probe of {answer.service}: {got}"

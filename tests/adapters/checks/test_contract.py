@@ -9,10 +9,10 @@ import pytest
 from aiohttp import web
 
 from bluegreen.adapters.checks.command import CommandCheck
-from bluegreen.adapters.checks.expectations import SUCCESS, Expectations
 from bluegreen.adapters.checks.http import HttpCheck, HttpSpec
 from bluegreen.adapters.checks.memory import MemoryCheck, MemoryReadiness
 from bluegreen.adapters.checks.readiness import HttpReadiness
+from bluegreen.domain.answers import SUCCESS, Expectations
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.ports import Checker, Readiness
 from tests.adapters.checks.colours import BLUE, GREEN, service, serving, target

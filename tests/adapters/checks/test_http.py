@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bluegreen.adapters.checks.expectations import Expectations
 from bluegreen.adapters.checks.http import LONGEST, HttpCheck, HttpSpec
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
+from bluegreen.domain.answers import Expectations
 from bluegreen.domain.checks import CheckResult
 from tests.adapters.checks.colours import GREEN, service, serving, target
 from tests.adapters.waiting import LONG

@@ -150,7 +150,7 @@ class CaddyWorld:
 
     async def silence_log(self) -> None:
         self._silent = True
-        self.door._witness_timeout = 0.2  # nothing comes any more: no reason to be patient
+        self.door._exchange.witness_timeout = 0.2  # nothing comes any more: no reason to be patient
 
     async def close(self) -> None:
         await self.caddy.stop()

@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from bluegreen.domain.signals import Batch, Counted, Measured
 from bluegreen.domain.traffic import Colour, Service
@@ -14,6 +15,26 @@ BLUE, GREEN = Colour.BLUE, Colour.GREEN
 WEB = Service("web", {BLUE: ("127.0.0.1:1001", "127.0.0.1:1002"), GREEN: ("127.0.0.1:2001",)}, site="web.test")
 API = Service("api", {BLUE: ("127.0.0.1:1003",), GREEN: ("127.0.0.1:2003",)}, site="api.test")
 SERVICES = {"web": WEB, "api": API}
+
+
+NOW = 1_795_213_387.5
+"""Seconds since 1970, when a Frozen clock begins."""
+
+
+class Frozen:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.t = 1000.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(NOW + self.t - 1000.0, UTC)
+
+    def monotonic(self) -> float:
+        return self.t
+
+    def suspended(self) -> float:
+        return 0.0
 
 
 class Heard:
@@ -58,23 +79,28 @@ def line(
     host: str = "web.test",
     content_type: str = "text/plain; charset=utf-8",
     agent: str = "curl/7.88.1",
+    uri: str = "/",
+    method: str = "GET",
+    client: str | None = "127.0.0.1",
+    remote: str | None = "127.0.0.1",
+    ts: float | str | None = 1795213387.8989534,
 ) -> bytes:
     """One line of the access log, with its end."""
     probe = {} if nonce is None else {"X-Bluegreen-Probe": [nonce]}
     return _encoded(
         {
             "level": "error" if status >= 500 else "info",
-            "ts": 1795213387.8989534,
+            **({} if ts is None else {"ts": ts}),
             "logger": "http.log.access.log0",
             "msg": "handled request",
             "request": {
-                "remote_ip": "127.0.0.1",
+                **({} if remote is None else {"remote_ip": remote}),
                 "remote_port": "35850",
-                "client_ip": "127.0.0.1",
+                **({} if client is None else {"client_ip": client}),
                 "proto": "HTTP/1.1",
-                "method": "GET",
+                "method": method,
                 "host": host,
-                "uri": "/",
+                "uri": uri,
                 "headers": {"User-Agent": [agent], "Accept": ["*/*"], "Cookie": ["REDACTED"], **probe},
             },
             "bytes_read": 0,

@@ -52,9 +52,17 @@ class Door:
     """A front door that takes `seconds` for an answer of `status`, and `later` until it says so."""
 
     def __init__(
-        self, status: int | None = 200, seconds: float = 0.0, later: float = 0.0, *, reached: bool = True
+        self,
+        status: int | None = 200,
+        seconds: float = 0.0,
+        later: float = 0.0,
+        *,
+        reached: bool = True,
+        colour: Colour | None = None,
+        version: str = "",
     ) -> None:
         self.status, self.seconds, self.later, self.reached = status, seconds, later, reached
+        self.colour, self.version = colour, version
         self.asked: list[tuple[str, float]] = []
         self.at_once = self.most = 0
 
@@ -66,7 +74,9 @@ class Door:
             await asyncio.sleep(self.seconds + self.later)
         finally:
             self.at_once -= 1
-        return FrontDoorAnswer(service, Colour.BLUE, self.status, self.seconds, reached=self.reached)
+        return FrontDoorAnswer(
+            service, self.colour, self.status, self.seconds, reached=self.reached, version=self.version
+        )
 
 
 def listen(runner: asyncio.Runner, door: Door, seconds: float, *services: str) -> tuple[Probes, Heard]:
@@ -89,7 +99,23 @@ def test_every_service_is_asked_twice_a_second(runner: asyncio.Runner) -> None:
         assert [at for name, at in door.asked if name == service] == pytest.approx([n * 0.5 for n in range(21)])
 
 
-def test_an_answer_counts_for_whoever_was_live_since_it_was_asked(runner: asyncio.Runner) -> None:
+def test_an_answer_counts_for_the_colour_that_the_log_saw_and_says_what_it_is(runner: asyncio.Runner) -> None:
+    _, heard = listen(runner, Door(colour=Colour.GREEN, version="1.1.0"), 0.1)
+    (batch,) = heard.batches
+    assert isinstance(batch, Counted)
+    assert (batch.colour, batch.version) == (Colour.GREEN, "1.1.0")
+
+
+def test_a_bad_probe_says_what_it_got(runner: asyncio.Runner) -> None:
+    _, heard = listen(runner, Door(502, seconds=0.012), 0.1)
+    (batch,) = heard.batches
+    assert isinstance(batch, Counted)
+    (part,) = batch.parts
+    assert (part.service, part.n, part.bad) == ("web", 1, 1)
+    assert part.line == "00:16:40.012 UTC probe of web: 502 in 12 ms"
+
+
+def test_where_no_line_came_an_answer_counts_for_whoever_was_live_since_it_was_asked(runner: asyncio.Runner) -> None:
     _, heard = listen(runner, Door(seconds=0.3), 0.4)
     assert heard.batches == [Counted("probes", "probe", None, 1, 0, key="web", since=1000.0)]
 

@@ -1,9 +1,12 @@
 """The reader on the log of a real Caddy: the facts it rests on, and Caddy's own rotation."""
 
 import asyncio
+import json
 import os
+import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,14 +16,19 @@ import pytest
 from aiohttp import web
 
 from bluegreen.adapters.clock import SystemClock
+from bluegreen.adapters.signals.access_clients import Clients
 from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
+from bluegreen.domain.signals import Counted
 from bluegreen.domain.traffic import Service
 from tests.adapters.signals.heard import BLUE, GREEN, Heard, running
 from tests.adapters.waiting import LONG, until
 
 pytestmark = pytest.mark.real
+
+LATE = 0.3
+"""Seconds that a late answer takes."""
 
 SITE = """
 :{door} {{
@@ -57,10 +65,10 @@ class Site:
         dials = {BLUE: (f"127.0.0.1:{self.blue}",), GREEN: (f"127.0.0.1:{self.green}",)}
         self.services = {"web": Service("web", dials)}
 
-    async def start(self, rolling: str = "") -> None:
+    async def start(self, rolling: str = "", options: str = "") -> None:
         caddyfile = self.directory / "Caddyfile"
         site = SITE.format(door=self.door, log=self.log, blue=self.blue, green=self.green, rolling=rolling)
-        caddyfile.write_text("{\n persist_config off\n}\n" + site)
+        caddyfile.write_text(f"{{\n persist_config off\n{options}}}\n" + site)
         await self.caddy.start(caddyfile)
 
     def reader(self, heard: Heard) -> CaddyLog:
@@ -80,13 +88,18 @@ class Site:
 
 
 async def answer(request: web.Request) -> web.StreamResponse:
-    """Blue: answers with the status in the path, streams, or breaks off."""
+    """Blue: answers with the status in the path, late, streams, or breaks off."""
     asked = request.match_info["asked"]
+    if asked == "late":
+        await asyncio.sleep(LATE)
+        return web.Response()
     if asked in ("stream", "break"):
         kind = "text/event-stream" if asked == "stream" else "text/plain"
         response = web.StreamResponse(headers={"Content-Type": kind})
         await response.prepare(request)
         await response.write(b"data: 1\n\n")
+        if asked == "stream":
+            await asyncio.sleep(LATE)
         if asked == "break" and request.transport is not None:
             request.transport.abort()
         return response
@@ -126,6 +139,45 @@ async def test_caddys_lines_say_who_answered_what(site: Site) -> None:
     assert heard.bad == {("5xx", BLUE): 2, ("auth", BLUE): 2, ("5xx", GREEN): 3, ("auth", GREEN): 0}
     assert len(heard.durations[BLUE, "web"]) == 7, "the stream is no slow answer"
     assert (log.seen.undecodable, log.seen.unattributed) == (0, 0)
+
+
+async def test_caddys_lines_say_who_asked_for_what(site: Site) -> None:
+    await site.start()
+    async with running(site.reader(heard := Heard()), heard):
+        await site.ask("/blue/503?token=secret", **{"X-Forwarded-For": "203.0.113.7"})
+        await until(lambda: heard.n["5xx", BLUE])
+    (counted,) = [each for each in heard.batches if isinstance(each, Counted) and each.signal == "5xx"]
+    assert counted.parts[0].route == "GET /blue/:id", "what the client asked for, though the site strips /blue"
+    assert counted.parts[0].line.endswith(f"GET /blue/:id 503 in {_took(counted)} by 127.0.0.1:{site.blue}")
+    assert counted.who is not None
+    assert counted.who.failed == (Clients().number("127.0.0.1"),), "nobody vouches for what a client says of itself"
+
+
+def _took(counted: Counted) -> str:
+    return str(re.findall(r"in (\d+ ms) by", counted.parts[0].line)[0])
+
+
+async def test_a_proxy_before_caddy_vouches_for_its_clients_where_it_is_trusted(site: Site) -> None:
+    await site.start(options=" servers {\n  trusted_proxies static 127.0.0.1/8\n }\n")
+    async with running(site.reader(heard := Heard()), heard):
+        await site.ask("/blue/503", **{"X-Forwarded-For": "203.0.113.7"})
+        await until(lambda: heard.n["5xx", BLUE])
+    (counted,) = [each for each in heard.batches if isinstance(each, Counted) and each.signal == "5xx"]
+    assert counted.who is not None
+    assert counted.who.failed == (Clients().number("203.0.113.7"),)
+
+
+@pytest.mark.parametrize("path", ["/blue/late", "/blue/stream"])
+async def test_caddys_time_of_a_line_is_when_the_answer_was_complete(site: Site, path: str) -> None:
+    """Were it when the request came, each slow answer and each stream would look like a log that lags."""
+    await site.start()
+    async with running(log := site.reader(heard := Heard()), heard):
+        began = time.time()
+        assert await site.ask(path) == 200
+        await until(lambda: log.seen.taken)
+    (line,) = [json.loads(text) for text in site.log.read_bytes().splitlines()]
+    assert line["duration"] >= LATE
+    assert line["ts"] - began >= LATE
 
 
 async def test_caddys_line_of_our_own_request_is_the_witnesss(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""What an answer must be, and a short complaint where it is not, fit to be logged and sent to people.
+"""What an answer over HTTP must be, and a short complaint where it is not, fit to be logged and sent to people.
 
 An answer may hold what nobody should read in a chat: values of headers, and of JSON members, whose names look
 secret are never shown.
@@ -6,11 +6,9 @@ secret are never shown.
 
 import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
-
-import msgspec
 
 from bluegreen.domain.records import Json
 
@@ -41,9 +39,9 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionAt:
-    """Where an answer says which release gave it: a JSON pointer, a header, or a regular expression for the
-    body (its first group, or all that it matches; "" is the whole body)."""
+class Place:
+    """Where something stands in an answer: a JSON pointer, a header, or a regular expression for the body (its first
+    group, or all that it matches; "" is the whole body)."""
 
     source: Literal["json", "header", "body"]
     where: str
@@ -53,6 +51,21 @@ class VersionAt:
         """As the settings write it and have checked it: "json:/POINTER", "header:NAME", "body" or "body:REGEX"."""
         source, _, where = place.partition(":")
         return cls("json" if source == "json" else "header" if source == "header" else "body", where)
+
+    def text(self, reply: Reply) -> str:
+        """What stands there. Raises LookupError saying why there is nothing."""
+        if self.source == "json":
+            return _as_text(at_pointer(reply, self.where))
+        if self.source == "header":
+            if self.where.lower() not in reply.headers:
+                raise LookupError(f"there is no header {self.where}")
+            return reply.headers[self.where.lower()].strip()
+        if not self.where:
+            return reply.text.strip()
+        match = re.search(self.where, reply.text)
+        if match is None:
+            raise LookupError(f"nothing in the body matches {_shown(self.where)}")
+        return str(match[1] if match.re.groups else match[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,59 +81,66 @@ class Expectations:
     header: Mapping[str, str] = field(default_factory=dict)
     body: str | re.Pattern[str] | None = None
     json: Mapping[str, Json] = field(default_factory=dict)
-    version: VersionAt | None = None
+    version: Place | None = None
 
-    def complaint(self, reply: Reply, release: str) -> str:
-        """The first thing that is not as expected: what was expected, what came; "" where all is well."""
+    def complaint(self, reply: Reply, release: str, *, quoting: bool = True) -> str:
+        """The first thing that is not as expected: what was expected, what came; "" where all is well. Without
+        `quoting` nothing is shown of the answer but its status: it may hold a session."""
         if reply.status not in self.status:
-            return f"expected status {_statuses(self.status)}, got {reply.status}{_quoting(reply)}"
-        return (
-            self._header_complaint(reply)
-            or self._body_complaint(reply)
-            or self._json_complaint(reply)
-            or self._version_complaint(reply, release)
-        )
+            said = _quoting(reply) if quoting else ""
+            return f"expected status {_statuses(self.status)}, got {reply.status}{said}"
+        for expected, got in self._differences(reply, release):
+            return f"{expected}, {got}" if quoting else f"{expected}, got something else"
+        return ""
 
-    def _header_complaint(self, reply: Reply) -> str:
+    def _differences(self, reply: Reply, release: str) -> Iterator[tuple[str, str]]:
+        """What was expected, and what came instead."""
+        yield from self._of_headers(reply)
+        yield from self._of_body(reply)
+        yield from self._of_json(reply)
+        yield from self._of_version(reply, release)
+
+    def _of_headers(self, reply: Reply) -> Iterator[tuple[str, str]]:
         for name, wanted in self.header.items():
             got = reply.headers.get(name.lower())
             if got is None:
-                return f"expected header {name}, got none"
-            if wanted not in got:
-                return f"expected header {name} to contain {_shown(wanted, name)}, got {_shown(got, name)}"
-        return ""
+                yield f"expected header {name}", "got none"
+            elif wanted not in got:
+                yield f"expected header {name} to contain {_shown(wanted, name)}", f"got {_shown(got, name)}"
 
-    def _body_complaint(self, reply: Reply) -> str:
+    def _of_body(self, reply: Reply) -> Iterator[tuple[str, str]]:
         if isinstance(self.body, str) and self.body not in reply.text:
-            return f"expected a body with {_shown(self.body)}, got{_quoting(reply)}"
+            yield f"expected a body with {_shown(self.body)}", f"got{_quoting(reply)}"
         if isinstance(self.body, re.Pattern) and not self.body.search(reply.text):
-            return f"expected a body that matches {_shown(self.body.pattern)}, got{_quoting(reply)}"
-        return ""
+            yield f"expected a body that matches {_shown(self.body.pattern)}", f"got{_quoting(reply)}"
 
-    def _json_complaint(self, reply: Reply) -> str:
+    def _of_json(self, reply: Reply) -> Iterator[tuple[str, str]]:
         for pointer, wanted in self.json.items():
+            expected = f"expected {_json(wanted, pointer)} at {pointer}"
             try:
                 got = at_pointer(reply, pointer)
             except LookupError as exc:
-                return f"expected {_json(wanted, pointer)} at {pointer}, but {exc.args[0]}"
-            if not _same(got, wanted):
-                return f"expected {_json(wanted, pointer)} at {pointer}, got {_json(got, pointer)}"
-        return ""
+                yield expected, f"but {exc.args[0]}"
+            else:
+                if not _same(got, wanted):
+                    yield expected, f"got {_json(got, pointer)}"
 
-    def _version_complaint(self, reply: Reply, release: str) -> str:
+    def _of_version(self, reply: Reply, release: str) -> Iterator[tuple[str, str]]:
         if self.version is None or not release:
-            return ""
+            return
         try:
-            got = _version(reply, self.version)
+            got = self.version.text(reply)
         except LookupError as exc:
-            return f"expected release {release}, but {exc.args[0]}"
-        return "" if got == release else f"expected release {release}, got {_shown(got)}"
+            yield f"expected release {release}", f"but {exc.args[0]}"
+        else:
+            if got != release:
+                yield f"expected release {release}", f"got {_shown(got)}"
 
 
 def at_pointer(reply: Reply, pointer: str) -> Any:
     """What stands at a JSON pointer (RFC 6901) in the body. Raises LookupError saying why there is nothing."""
     try:
-        value = msgspec.json.decode(reply.body)
+        value = json.loads(reply.body, parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:
         raise LookupError("the body is not JSON" if reply.whole else "the body is too long to be read") from exc
     if pointer and not pointer.startswith("/"):
@@ -128,6 +148,11 @@ def at_pointer(reply: Reply, pointer: str) -> Any:
     for token in pointer.split("/")[1:]:
         value = _member(value, token.replace("~1", "/").replace("~0", "~"), pointer)
     return value
+
+
+def _no_number(word: str) -> None:
+    """NaN and Infinity are Python's own, and no JSON."""
+    raise ValueError(word)
 
 
 def _member(value: Any, token: str, pointer: str) -> Any:
@@ -138,19 +163,8 @@ def _member(value: Any, token: str, pointer: str) -> Any:
     raise LookupError(f"there is nothing at {pointer}")
 
 
-def _version(reply: Reply, at: VersionAt) -> str:
-    if at.source == "json":
-        return str(at_pointer(reply, at.where))
-    if at.source == "header":
-        if at.where.lower() not in reply.headers:
-            raise LookupError(f"there is no header {at.where}")
-        return reply.headers[at.where.lower()].strip()
-    if not at.where:
-        return reply.text.strip()
-    match = re.search(at.where, reply.text)
-    if match is None:
-        raise LookupError(f"nothing in the body matches {_shown(at.where)}")
-    return str(match[1] if match.re.groups else match[0])
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _same(got: Any, wanted: Any) -> bool:

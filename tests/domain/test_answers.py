@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from bluegreen.adapters.checks.expectations import Expectations, Reply, VersionAt
+from bluegreen.domain.answers import Expectations, Place, Reply
 
 JSON = Reply(
     200,
@@ -29,11 +29,11 @@ PAGE = Reply(200, {}, b"<h1>Sign in</h1>\n<!-- release 1.2.0 -->")
         (Expectations(json={"/version": "1.2.0", "/checks/db": "up", "/checks/a~1b": 1, "/checks/m~0n": 2}), JSON),
         (Expectations(json={"/list/0": 1, "/list/1/x": None, "/list/1": {"x": None}, "/ok": True}), JSON),
         (Expectations(json={"": [1, 2]}), Reply(200, {}, b"[1, 2]")),
-        (Expectations(version=VersionAt("json", "/version")), JSON),
-        (Expectations(version=VersionAt("header", "X-Version")), JSON),
-        (Expectations(version=VersionAt("body", r"release (\S+)")), PAGE),
-        (Expectations(version=VersionAt("body", r"\d+\.\d+\.\d+")), PAGE),
-        (Expectations(version=VersionAt("body", "")), Reply(200, {}, b"1.2.0\n")),
+        (Expectations(version=Place("json", "/version")), JSON),
+        (Expectations(version=Place("header", "X-Version")), JSON),
+        (Expectations(version=Place("body", r"release (\S+)")), PAGE),
+        (Expectations(version=Place("body", r"\d+\.\d+\.\d+")), PAGE),
+        (Expectations(version=Place("body", "")), Reply(200, {}, b"1.2.0\n")),
     ],
     ids=str,
 )
@@ -84,25 +84,25 @@ def test_an_answer_as_expected_is_no_complaint(expected: Expectations, reply: Re
             Expectations(json={"/a": 1}), Reply(200, {}, b"[", whole=False),
             "expected 1 at /a, but the body is too long to be read",
         ),
-        (Expectations(version=VersionAt("json", "/checks/db")), JSON, "expected release 1.2.0, got 'up'"),
+        (Expectations(version=Place("json", "/checks/db")), JSON, "expected release 1.2.0, got 'up'"),
         (
-            Expectations(version=VersionAt("json", "/none")), JSON,
+            Expectations(version=Place("json", "/none")), JSON,
             "expected release 1.2.0, but there is nothing at /none",
         ),
         (
-            Expectations(version=VersionAt("header", "X-None")), JSON,
+            Expectations(version=Place("header", "X-None")), JSON,
             "expected release 1.2.0, but there is no header X-None",
         ),
         (
-            Expectations(version=VersionAt("body", "v=(.)")), PAGE,
+            Expectations(version=Place("body", "v=(.)")), PAGE,
             "expected release 1.2.0, but nothing in the body matches 'v=(.)'",
         ),
         (
-            Expectations(version=VersionAt("body", "")), PAGE,
+            Expectations(version=Place("body", "")), PAGE,
             "expected release 1.2.0, got '<h1>Sign in</h1>\\n<!-- release 1.2.0 -->'",
         ),
         (
-            Expectations(version=VersionAt("body", "")), Reply(200, {}, b"11.2.0"),
+            Expectations(version=Place("body", "")), Reply(200, {}, b"11.2.0"),
             "expected release 1.2.0, got '11.2.0'",
         ),
     ],
@@ -113,7 +113,7 @@ def test_a_complaint_says_what_was_expected_and_what_came(expected: Expectations
 
 
 def test_any_release_will_do_where_none_is_known() -> None:
-    assert Expectations(version=VersionAt("json", "/none")).complaint(JSON, "") == ""
+    assert Expectations(version=Place("json", "/none")).complaint(JSON, "") == ""
 
 
 def test_a_body_made_to_be_slow_is_quoted_at_once() -> None:

@@ -1,0 +1,67 @@
+"""Before a deployment: can every source of signals be heard, and is what the live colour showed enough to judge by?"""
+
+import asyncio
+
+from bluegreen.app.baseline import Baseline
+from bluegreen.app.run import Run
+from bluegreen.domain.errors import SignalFailed, StepFailed
+from bluegreen.domain.plans import Terms
+from bluegreen.domain.tolerance import history_needed
+from bluegreen.ports import SignalSource
+
+CHECK_BUDGET = 10.0
+"""Seconds for one source to show that it can be heard; they are all tried at once."""
+
+
+async def require_heard(run: Run) -> None:
+    """Try every source once. Raises StepFailed where one of a critical signal cannot be heard; others are warnings."""
+    async with asyncio.TaskGroup() as group:
+        tried = {
+            source.name: group.create_task(_deaf(source), name=f"check:{source.name}") for source in run.world.sources
+        }
+    failed = {name: failure for name, task in tried.items() if (failure := task.result()) is not None}
+    needed = {rule.source for rule in run.deployment.plan.terms.signals if rule.critical and not rule.dry_run}
+    for name in failed.keys() - needed:
+        await run.warn(f"a source of signals cannot be heard: {failed[name].detail}")
+    critical = {name: failure for name, failure in failed.items() if name in needed}
+    if critical:
+        raise StepFailed(
+            "; ".join(
+                f"users could not be watched, {name} cannot be heard: {f.detail}" for name, f in critical.items()
+            ),
+            next=tuple(step for failure in critical.values() for step in failure.next) or ("bluegreen doctor",),
+        )
+
+
+def short_history(baseline: Baseline, terms: Terms) -> str:
+    """Where the live colour's history is too short to see the configured effect, signal by signal; empty where it is
+    long enough. Fixed limits and grosser failures then decide."""
+    short = []
+    for rule in terms.signals:
+        if not rule.critical or rule.dry_run or rule.gauge is not None:
+            continue
+        n, bad = baseline.seen(rule.name)
+        if n and n == bad:
+            return f"all {n:,} events of {rule.name} on the live colour were bad: no release could be worse by it"
+        rate = bad / n if n else 0.0
+        needed = history_needed(rate, min(rate + terms.min_effect, 1.0), terms.alpha)
+        if n < needed:
+            short.append(f"{rule.label or rule.name} {n:,} of {needed:,}")
+    if not short:
+        return ""
+    return (
+        f"the live colour's history is short for an effect of {terms.min_effect:.1%} ({', '.join(short)} events): until"
+        " it grows, only grosser failures are seen"
+    )
+
+
+async def _deaf(source: SignalSource) -> SignalFailed | None:
+    """Why a source cannot be heard; None where it can."""
+    try:
+        async with asyncio.timeout(CHECK_BUDGET):
+            await source.check()
+    except TimeoutError:
+        return SignalFailed(f"{source.name} gave no answer within {CHECK_BUDGET:g} s", source=source.name)
+    except SignalFailed as exc:
+        return exc
+    return None

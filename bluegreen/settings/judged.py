@@ -1,0 +1,94 @@
+"""Every signal by which a release is judged, and every plain rule beside: from all sections that name one.
+
+The weights are those that the operator wrote, of all that decide together; what is in dry run has none of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import fsum
+
+from bluegreen.domain.rules import SIGNALS, LimitRule, SignalRule
+from bluegreen.settings.sections_limits import Limit
+from bluegreen.settings.sections_stack import Service
+from bluegreen.settings.sections_watch import Watch
+
+STUCK_WEIGHT = 0.1
+"""Of the signals about requests that nobody answers, together; the four signals of our own have 1."""
+
+STUCK_IN_A_ROW = 4
+"""Samples, two a second, in which requests of a service wait and none is answered, where that was never seen before."""
+
+
+def signal_rules(watch: Watch, services: Sequence[Service]) -> tuple[SignalRule, ...]:
+    """How each signal counts. The weights of those that decide add up to 1, and so do those in dry run."""
+    rules = (*_own(watch), *_operators(watch, services))
+    totals = {dry: fsum(rule.weight for rule in rules if rule.dry_run is dry) for dry in (False, True)}
+    return tuple(replace(rule, weight=rule.weight / totals[rule.dry_run]) for rule in rules)
+
+
+def limit_rules(watch: Watch, services: Sequence[Service]) -> tuple[LimitRule, ...]:
+    """The plain rules beside the account, without the one on probes in a row that is always there."""
+    return (*(_limit(limit) for limit in watch.limits), *_stuck_limits(watch, services))
+
+
+def _own(watch: Watch) -> Iterator[SignalRule]:
+    """The four that are always there; `auth` shares its weight with the classes of routes."""
+    given = {
+        "5xx": watch.signals.errors,
+        "auth": watch.signals.auth,
+        "slow": watch.signals.slow,
+        "probe": watch.signals.probe,
+    }
+    classes = [f"auth:{route.name}" for route in watch.routes if not route.ignore]
+    for rule in SIGNALS:
+        own = given[rule.name]
+        counts = replace(rule, weight=own.weight, critical=own.critical, dry_run=own.dry_run)
+        if rule.name != "auth":
+            yield counts
+            continue
+        shared = replace(counts, weight=own.weight / (1 + len(classes)))
+        yield shared
+        yield from (replace(shared, name=name) for name in classes)
+
+
+def _operators(watch: Watch, services: Sequence[Service]) -> Iterator[SignalRule]:
+    """Those that were configured, each with the weight that was written."""
+    yield from (asked.rule for asked in watch.asked)
+    yield from (line.rule for line in watch.log_lines)
+    yield from (flow.rule for flow in watch.flows)
+    yield from _stuck(watch, services)
+
+
+def _stuck(watch: Watch, services: Sequence[Service]) -> Iterator[SignalRule]:
+    """Requests that nobody answers, of each service: one service with long polls must not hide another."""
+    if watch.in_flight:
+        weight = STUCK_WEIGHT / max(len(services), 1)
+        for service in services:
+            yield SignalRule(f"stuck:{service.name}", weight, synthetic=True, source="in_flight")
+
+
+def _stuck_limits(watch: Watch, services: Sequence[Service]) -> Iterator[LimitRule]:
+    if watch.in_flight:
+        for service in services:
+            yield LimitRule(
+                f"{service.name} answers nobody, samples",
+                f"stuck:{service.name}",
+                0.0,
+                window_s=0.0,
+                in_a_row=STUCK_IN_A_ROW,
+                unless_usual=True,
+            )
+
+
+def _limit(limit: Limit) -> LimitRule:
+    return LimitRule(
+        limit.name,
+        limit.signal,
+        limit.value,
+        direction=limit.direction,
+        window_s=0.0 if limit.bound is None else limit.window,
+        min_samples=limit.enough,
+        in_a_row=limit.in_a_row,
+        each_key=limit.each_service,
+        dry_run=limit.dry_run,
+    )
