@@ -8,10 +8,10 @@ from typing import Protocol
 
 from benchmarks.outcomes import Scenario
 from bluegreen.app.trial import Trial
-from bluegreen.domain.account import WatchRules
 from bluegreen.domain.evidence import Verdict
 from bluegreen.domain.signals import Counted
 from bluegreen.domain.traffic import Colour
+from bluegreen.domain.watch_rules import WatchRules
 
 TICK_S = 0.1
 """How often the daemon lets the trial's time pass (app/watching.py)."""
@@ -41,13 +41,14 @@ class Ours:
         n, bad = scenario.history
         rules = WatchRules()
         nothing = rules.tolerance(n=n, bad=0)
-        tolerances = {"5xx": rules.tolerance(n=n, bad=bad), "auth": nothing, "slow": nothing, "probe": nothing}
+        tolerances = dict.fromkeys([rule.name for rule in rules.signals], nothing)
+        tolerances[scenario.signal] = rules.tolerance(n=n, bad=bad)
         trial = Trial.open(rules, tolerances, {})
         counted = 0
         for end_s, bad_ones in _turns(scenario, seed):
             n = scenario.requests(end_s) - counted
             counted += n
-            if trial.observe(Counted("access_log", "5xx", Colour.GREEN, n, bad_ones)) and _regressed(trial):
+            if trial.observe(Counted("access_log", scenario.signal, Colour.GREEN, n, bad_ones)) and _regressed(trial):
                 return end_s
             if not bad_ones:  # the clock releases stake, never an outcome
                 trial.tick(TICK_S)
@@ -78,19 +79,21 @@ def _turns(scenario: Scenario, seed: int) -> Iterator[tuple[float, int]]:
 
 @dataclass(frozen=True)
 class Threshold:
-    """`share` of bad answers exceeded in `breaches` of the last `of` windows of `window_s`: what alert rules say.
+    """More bad answers than the scenario's `over` in `breaches` of the last `of` windows of `window_s`.
 
-    Windows do not know of the switch: they begin at any moment.
+    `begins`: whether windows begin with the switch, as those of a rollout controller do; those of an alert rule begin
+    at any moment. `later_s`: from the last breach to the way back.
     """
 
     name: str
     window_s: float
     breaches: int
     of: int
-    share: float = 0.02
+    begins: bool = False
+    later_s: float = 0.0
 
     def decides(self, scenario: Scenario, seed: int) -> float | None:
-        first_s = random.Random(seed).uniform(0.0, self.window_s)
+        first_s = self.window_s if self.begins else random.Random(seed).uniform(0.0, self.window_s)
         last: deque[bool] = deque(maxlen=self.of)
         begin_s, bad_times = 0.0, scenario.bad_times(seed)
         coming = next(bad_times)
@@ -99,9 +102,9 @@ class Threshold:
             while coming <= end_s:
                 bad, coming = bad + 1, next(bad_times)
             n = scenario.requests(end_s) - scenario.requests(begin_s)
-            last.append(n > 0 and bad / n > self.share)
+            last.append(n > 0 and bad / n > scenario.over)
             if sum(last) >= self.breaches:
-                return end_s
+                return end_s + self.later_s
             begin_s = end_s
         return None
 
@@ -110,9 +113,16 @@ def _steps(first: float, step: float, end: float) -> Iterable[float]:
     return (first + step * number for number in range(int((end - first) / step) + 1))
 
 
+EVER = 1_000
+"""Windows: breaches are not forgotten."""
+
 DETECTORS: tuple[Detector, ...] = (
     Ours(),
-    Threshold("1 of 1 x 10 s", 10.0, 1, 1),
-    Threshold("3 of 5 x 10 s", 10.0, 3, 5),
-    Threshold("3 of 5 x 60 s", 60.0, 3, 5),
+    Threshold("rule, 10 s", 10.0, 1, 1),
+    Threshold("rule, 60 s", 60.0, 1, 1),
+    Threshold("like Flagger, 10 s x 1", 10.0, 1, EVER, begins=True, later_s=10.0),
+    Threshold("Flagger, 10 s x 2", 10.0, 2, EVER, begins=True, later_s=10.0),
+    Threshold("Argo, 60 s", 60.0, 1, EVER, begins=True),
+    Threshold("CloudWatch, 3 of 5 x 10 s", 10.0, 3, 5, begins=True),
 )
+"""Flagger acts at the check after the one that reached its threshold; 10 s is its shortest interval."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from benchmarks import writer
-from benchmarks.lines import line
+from benchmarks.lines import various
 from benchmarks.stand import Stand, standing
 from benchmarks.stopwatch import Change, Stopwatch
 from benchmarks.table import Table, median, milli, p99
@@ -116,7 +116,7 @@ async def _cutback(stand: Stand, watch: Stopwatch, release: str) -> Cutback:
 
 
 def _append(stand: Stand, colour: Colour, status: int, number: int) -> None:
-    text = line(status, SERVICE, stand.services[SERVICE].addresses[colour][0]) * number
+    text = b"".join(various(number, status, SERVICE, stand.services[SERVICE].addresses[colour][0]))
     file = os.open(stand.log, os.O_WRONLY | os.O_APPEND)
     os.write(file, text)
     os.close(file)

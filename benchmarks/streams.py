@@ -5,8 +5,8 @@ Requests come evenly; each is bad with the probability of its moment. Clients ar
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from math import log1p, sqrt
 
 from bluegreen.app.baseline import Baseline
@@ -19,7 +19,7 @@ from bluegreen.domain.traffic import Colour
 Rate = Callable[[float], float]
 """Share of bad events at a time, in seconds since the switch; history lies before 0."""
 
-HISTORIES = 4
+HISTORIES = 3
 """Days that are made of each stream: further seeds meet the same ones again."""
 
 SWITCH = 1_700_000_000.0
@@ -58,6 +58,10 @@ class Stream:
     share: float = 1.0
     beside: Rate = USUAL
 
+    def before(self) -> "Stream":
+        """The same live colour, whatever the release: the same history."""
+        return replace(self, rate=USUAL, hammer=0.0, share=1.0, beside=USUAL)
+
     def baseline(self, seed: int) -> Baseline:
         """What the live colour showed up to the switch."""
         rng, baseline = random.Random(f"history {seed}"), Baseline()
@@ -87,8 +91,9 @@ class Stream:
 
     def _batch(self, rng: random.Random, n: int, rate: float, colour: Colour, hammered: int = 0) -> Counted:
         first = binomial(rng, n, rate / (1 + self.repeats))
-        failed = [] if not self.clients else [rng.randrange(self.clients) for _ in range(first)] * (1 + self.repeats)
-        failed += [0] * hammered
+        everyone = _clients(self.clients)
+        failed = [rng.choice(everyone) for _ in range(first)] * (1 + self.repeats) if everyone else []
+        failed += everyone[:1] * hammered
         bad = first * (1 + self.repeats) + hammered
         n = max(n + hammered, bad)
         return Counted("access_log", self.signal, colour, n, bad, who=self._who(rng, n - bad, failed))
@@ -96,10 +101,13 @@ class Stream:
     def _who(self, rng: random.Random, good: int, failed: list[int]) -> Who | None:
         if not self.clients:
             return None
-        asked = [good // CLIENT_BUCKETS] * CLIENT_BUCKETS
-        for _ in range(good % CLIENT_BUCKETS):
-            asked[rng.randrange(CLIENT_BUCKETS)] += 1
+        asked = [0] * CLIENT_BUCKETS
         for client in failed:
+            asked[client % CLIENT_BUCKETS] += 1
+        each, rest = divmod(good, self.clients)
+        for bucket, clients in enumerate(_buckets(self.clients)):
+            asked[bucket] += each * clients
+        for client in rng.choices(_clients(self.clients), k=rest):
             asked[client % CLIENT_BUCKETS] += 1
         return Who(tuple(asked), tuple(failed))
 
@@ -121,7 +129,7 @@ def judged(
     `tick_s` is how often lines come and time passes: coarser is faster, and a little later.
     """
     both = stream.share < 1.0
-    trial = Trial.of(terms, _history(stream, seed % HISTORIES), side_by_side=both)
+    trial = Trial.of(terms, _history(stream.before(), seed % HISTORIES), side_by_side=both)
     if both:
         trial.shared(stream.share)
     served = 0
@@ -140,7 +148,22 @@ def judged(
     return None
 
 
-@lru_cache(maxsize=2 * HISTORIES)
+@cache
+def _clients(count: int) -> list[int]:
+    """The hashes of so many clients."""
+    rng = random.Random(count)
+    return [rng.getrandbits(63) for _ in range(count)]
+
+
+@cache
+def _buckets(count: int) -> list[int]:
+    buckets = [0] * CLIENT_BUCKETS
+    for client in _clients(count):
+        buckets[client % CLIENT_BUCKETS] += 1
+    return buckets
+
+
+@lru_cache(maxsize=8 * HISTORIES)
 def _history(stream: Stream, number: int) -> Baseline:
     """Nothing is learnt from a trial: it may be used again."""
     return stream.baseline(number)

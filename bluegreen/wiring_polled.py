@@ -7,8 +7,9 @@ from bluegreen.adapters.postgres.dsn import Dsn
 from bluegreen.adapters.signals.fetching import Fetcher
 from bluegreen.adapters.signals.http_json import Document, JsonQuestions
 from bluegreen.adapters.signals.json_place import JsonPlace
-from bluegreen.adapters.signals.polled import Pace, Polled, Questions
+from bluegreen.adapters.signals.polled import Polled
 from bluegreen.adapters.signals.prometheus import PrometheusQuestions
+from bluegreen.adapters.signals.questions import Pace, Questions
 from bluegreen.adapters.signals.sql import SqlQuestions
 from bluegreen.domain.traffic import Colour, Service
 from bluegreen.ports import Clock, SignalSource

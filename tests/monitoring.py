@@ -78,6 +78,16 @@ class Monitor:
                     pass
                 await asyncio.sleep(0.05)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It accepts connections and does nothing, while this lasts."""
+        assert self._child is not None
+        self._child.pause()
+        try:
+            yield
+        finally:
+            self._child.unpause()
+
     async def stop(self) -> None:
         """End it; harmless when it is down."""
         if self._child is not None:

@@ -23,6 +23,9 @@ from bluegreen.domain.traffic import Colour
 TURN = 0.5
 """Seconds between two looks at what was counted."""
 
+REFUSED = 5.0
+"""Seconds after which a journal that refused is asked again."""
+
 KEEP = 3.0
 """Seconds between two saves of a comparison in progress."""
 
@@ -157,8 +160,8 @@ class AfterCutback:
         words = self._world.redact(in_words(comparing.aftermath, comparing.old, comparing.new))
         if finding is Finding.UNDECIDED:
             words = words.replace("cannot tell yet", f"cannot tell ({interrupted or 'the time is over'})", 1)
+        await self._engine.outbox.post(self._notice(comparing, finding, words))  # once, however often it is tried
         await self._write_down(comparing, finding, words)
-        await self._engine.outbox.post(self._notice(comparing, finding, words))
         self.now = self._watch.after = None
 
     async def _write_down(self, comparing: Comparing, finding: Finding, words: str) -> None:
@@ -169,6 +172,9 @@ class AfterCutback:
             "seconds": round(comparing.lasted, 1),
             "signals": [_numbers(each) for each in comparing.aftermath.comparisons],
         }
+        kept = await journal.fact("quarantine", comparing.release)
+        if kept is not None and kept["deployment"] == comparing.deployment:
+            await journal.keep("quarantine", comparing.release, {**kept, FACT: words})
         deployment = await journal.deployment(comparing.deployment)
         event = self._engine.news.event(
             "aftermath.ended",
@@ -181,9 +187,6 @@ class AfterCutback:
         if deployment is not None:
             told = await journal.save(_with(deployment, fact), event)
             self._engine.news.heard(*told)
-        kept = await journal.fact("quarantine", comparing.release)
-        if kept is not None and kept["deployment"] == comparing.deployment:
-            await journal.keep("quarantine", comparing.release, {**kept, FACT: words})
         await journal.forget(FACT, comparing.deployment)
 
     def _notice(self, comparing: Comparing, finding: Finding, words: str) -> Notice:
@@ -216,6 +219,7 @@ class AfterCutback:
             await work(*arguments)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
+            await asyncio.sleep(REFUSED)
 
 
 def _with(deployment: Deployment, fact: Json) -> Deployment:

@@ -6,6 +6,7 @@ it must survive restarts. Bounded memory.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -13,7 +14,7 @@ from bluegreen.app.recent import percentiles
 from bluegreen.app.rows import blocks, joined
 from bluegreen.domain.account import WatchRules
 from bluegreen.domain.clients import Failures
-from bluegreen.domain.history import History
+from bluegreen.domain.history import Clients, History
 from bluegreen.domain.latency import Durations, worst
 from bluegreen.domain.ranges import Ends, Range
 from bluegreen.domain.records import Json
@@ -88,7 +89,8 @@ class Baseline:
             slow = self._slow(limits) if rule.name == "slow" else None
             if slow is not None:
                 n, above = slow
-                tolerances[rule.name] = rules.tolerance(n=n, bad=max(above, ceil(SLOW_SHARE * n)))
+                held_to = rules.tolerance(n=n, bad=max(above, ceil(SLOW_SHARE * n)))
+                tolerances[rule.name] = replace(held_to, clients=self._clients())
             elif rule.name != "slow" or rule.name in self._histories:
                 tolerances[rule.name] = rules.tolerated(self._histories.get(rule.name) or History())
         return tolerances
@@ -165,6 +167,12 @@ class Baseline:
 
     def _history(self, signal: str) -> History:
         return self._histories.setdefault(signal, History())
+
+    def _clients(self) -> Clients:
+        """Of the requests whose durations are known: one slow client is left out as one that fails is, but how long
+        its answers took always counts."""
+        requests = self._histories.get("5xx")
+        return Clients.BUSY if requests is not None and requests.clients().apart else Clients.UNKNOWN
 
     def _slow(self, limits: Mapping[str, float]) -> tuple[int, int] | None:
         if self.slow is not None:

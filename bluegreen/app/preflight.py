@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bluegreen.app import schema
+from bluegreen.app import planning, schema
 from bluegreen.app.arrival import describe
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
@@ -138,6 +138,19 @@ async def _live_signals(run: Run) -> None:
             "; ".join([f"the front door is not seen to answer from the live colour: {_described(astray)}", *deaf]),
             next=("compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",),
         )
+    await _say_who_answers(run, [task.result() for task in asked])
+
+
+async def _say_who_answers(run: Run, answers: list[FrontDoorAnswer]) -> None:
+    """Warn where the live colour says that it is another release than we know."""
+    known = run.deployment.plan.live_release
+    for answer in answers:
+        if answer.version not in ("", known) and known != planning.UNKNOWN:
+            await run.warn(
+                f"{answer.service} answers as {answer.version}, and {run.deployment.old} is to run {known}: another"
+                " process answers; or [[services]] version is not where a release's own name stands, and then every"
+                " release is cut back for it"
+            )
 
 
 def _described(answers: list[FrontDoorAnswer]) -> str:

@@ -113,7 +113,7 @@ def _unseen(judgement: Judgement, terms: Terms) -> str:
     """Why nobody can tell how users fare; "" where somebody can."""
     if judgement.verdict is Verdict.BLIND:
         return "; ".join(judgement.reasons) or "a signal is silent"
-    if judgement.no_traffic and all(evidence.n == 0 for evidence in judgement.signals):
+    if judgement.unseen:
         return "no sample came at all"
     if judgement.no_traffic and terms.on_no_traffic == "hold":
         return "no user came, only our own probes"

@@ -9,7 +9,8 @@ import msgspec
 from bluegreen.app.desk import Desk
 from bluegreen.app.recording import DEPLOYMENTS, KIND
 from bluegreen.app.samples import Sample
-from bluegreen.domain.errors import NotFound
+from bluegreen.domain.errors import JournalUnreadable, NotFound
+from bluegreen.domain.records import Json
 
 PAGE = 20
 """Chunks that are read at a time."""
@@ -34,8 +35,14 @@ class Recorded(Desk):
         while page := await self._world.journal.chunks(KIND, id, after, PAGE):
             for number, rows in page:
                 after = number
-                for row in rows:
-                    sample = msgspec.convert(row, Sample)
+                for sample in _read(rows):
                     if more and sample.about is not None:
                         sample.about, more = {**sample.about, **more}, {}
                     yield sample
+
+
+def _read(rows: Json) -> list[Sample]:
+    try:
+        return msgspec.convert(rows, list[Sample])
+    except msgspec.ValidationError as exc:
+        raise JournalUnreadable(f"the samples are not of this program's shape: {exc}") from exc

@@ -27,6 +27,9 @@ FEW = 3
 """A colour serves users where it has this share of the events, and not fewer than so many of them: less are streams
 that end late."""
 
+GONE = 200
+"""Events of the new colour without one of the old one after which the old one does not go on, but came back."""
+
 LEAST_SHARE = 0.001
 """A share is taken for no smaller than this, and for no larger than what leaves as much."""
 
@@ -54,14 +57,19 @@ class _Slots:
     def __init__(self) -> None:
         self.served: dict[int, _Served] = defaultdict(_Served)
         self._last_new = -1
+        self._alone = 0
+        self._old_goes_on = False
 
     def take(self, n: int, new: bool, after: float) -> None:
         """Count what came `after` seconds."""
         if new and after >= 0:
             self._last_new = max(self._last_new, int(after // SLOT))
             self.served[self._last_new].new += n
+            if after > LINGER and not self._old_goes_on:
+                self._alone += n
         elif not new and after > LINGER:
             self.served[int(after // SLOT)].old += n
+            self._old_goes_on = True
 
     def shares(self, until: float) -> list[tuple[float, float]]:
         """(seconds after the switch, the new colour's share of the events) at the beginning and wherever it changed."""
@@ -83,7 +91,7 @@ class _Slots:
         """Seconds after the switch until which both served; None where the old one did not go on. What the old colour
         serves after the new one's last event is what came after a way back."""
         rows = sorted((number, served) for number, served in self.served.items() if number <= self._last_new)
-        if not _serves(_first_look(rows)):
+        if self._alone >= GONE or not _serves(_first_look(rows)):
             return None
         for end in range(len(rows) - 1, -1, -1):
             if rows[end][1].old and _serves(_last_look(rows[: end + 1])):

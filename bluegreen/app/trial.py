@@ -51,8 +51,11 @@ def rules_of(terms: Terms, *, dry_run: bool = False) -> WatchRules:
 
 
 def limits_of(terms: Terms) -> tuple[LimitRule, ...]:
-    """The fixed limits that a plan promised: failed probes of one service in a row, and those of the operator."""
-    return (probe_failures(terms.probe_failures), *terms.limits)
+    """The fixed limits that a plan promised: failed probes of one service in a row, and those of the operator. What is
+    about a signal in dry run is in dry run itself."""
+    dry = {rule.name for rule in terms.signals if rule.dry_run}
+    rules = (probe_failures(terms.probe_failures), *terms.limits)
+    return tuple(replace(rule, dry_run=True) if rule.signal in dry else rule for rule in rules)
 
 
 def probe_failures(in_a_row: int) -> LimitRule:

@@ -141,8 +141,7 @@ def why_not_back(run: Run) -> str:
 
 async def _window_passed(run: Run, judgement: Judgement) -> Answer | None:
     terms = run.deployment.plan.terms
-    unseen = judgement.no_traffic and all(evidence.n == 0 for evidence in judgement.signals)
-    if judgement.verdict is Verdict.BLIND or unseen:
+    if judgement.verdict is Verdict.BLIND or judgement.unseen:
         reason = "; ".join(judgement.reasons) if judgement.silent else "no sample came at all"
         return await blind(run, reason, run.seconds_left())
     if judgement.no_traffic and terms.on_no_traffic == "hold":

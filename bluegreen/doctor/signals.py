@@ -14,7 +14,9 @@ from bluegreen.wiring import Outside
 async def signals(settings: Settings, outside: Outside, report: Report) -> Findings:
     """Each of them, asked once, all at the same time."""
     serving, watch = await _serving(outside), settings.watch
-    rules = [each.rule for each in (*watch.asked, *watch.log_lines, *watch.flows)]
+    rules = [asked.rule for asked in watch.asked]
+    rules += [line.rule for line in watch.log_lines]
+    rules += [flow.rule for flow in watch.flows]
     critical = {rule.source for rule in rules if rule.critical}
     for source in outside.asked:
         if isinstance(source, Attentive):

@@ -73,7 +73,7 @@ class Account:
         For a tick that brought no outcome. Never call it *because* an outcome came (see the hazard above).
         """
         if t_s > self.t_s:
-            self._release(self.rules.released(self.t_s))
+            self._release(self.rules.released(self.t_s), whole=int(t_s) > int(self.t_s))
             self.t_s = t_s
 
     def observe(self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None) -> None:
@@ -149,9 +149,9 @@ class Account:
             raise ValueError(f"the saved evidence is not of this program's shape: {exc!r}") from exc
         return account
 
-    def _release(self, share: float) -> None:
+    def _release(self, share: float, *, whole: bool = True) -> None:
         for row in self.rows.values():
-            row.stake(share - self.released)
+            row.stake(share - self.released, whole=whole)
         self.released = share
 
 

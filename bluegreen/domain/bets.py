@@ -43,6 +43,10 @@ class Bets:
 
     def add(self, each: float) -> None:
         """Bet further stake, which meets what is counted from now on."""
+        if self._n and not self._bad:
+            n, self._n = self._n, 0
+            self.stakes = [stake * exp(-n * price) + each for stake, price in zip(self.stakes, self.paid, strict=True)]
+            return
         self._settle()
         self.stakes = [stake + each for stake in self.stakes]
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bluegreen.domain.account import Account
-from bluegreen.domain.figures import as_odds, percent
-from bluegreen.domain.keys import KeyReading, keys_of
+from bluegreen.domain.keys import keys_of
 from bluegreen.domain.limits import Kind, LimitReading
 from bluegreen.domain.rules import PROBES, USERS
 from bluegreen.domain.stakes import Row
+from bluegreen.domain.testimony import Evidence as Evidence
+from bluegreen.domain.testimony import State as State
 
 
 class Verdict(StrEnum):
@@ -26,96 +27,6 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
     REGRESSED = "regressed"
     BLIND = "blind"
-
-
-class State(StrEnum):
-    """What one signal means: fine with enough samples, worse, too few samples, or its source cannot be heard."""
-
-    OK = "ok"
-    BAD = "bad"
-    UNDECIDED = "undecided"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one signal says. `odds` are its part of the account's wealth, of which `share` was bet on it. `missing`:
-    events it still needs before the release may be called good by it (0: it has them; None: no number suffices, since
-    every rate is tolerated); `made_up`: those that good probes stood in for.
-
-    `p` is the live colour's rate in `history_n` events and `phi` their over-dispersion; `decides` is the term that made
-    the tolerated rate of them. `convicts`: it is why the release is worse; `keys` may hold it back. `trouble`:
-    why its source cannot be heard, in words. `of_users`: its events are users' own.
-    """
-
-    signal: str
-    n: int
-    bad: int
-    tolerated: float
-    odds: float
-    missing: int | None
-    critical: bool
-    synthetic: bool
-    p: float = 0.0
-    history_n: int = 0
-    phi: float = 1.0
-    decides: str = ""
-    share: float = 1.0
-    made_up: int = 0
-    keys: tuple[KeyReading, ...] = ()
-    convicts: bool = False
-    trouble: str = ""
-    dry_run: bool = False
-    of_users: bool = True
-    label: str = ""
-    source: str = ""
-    where: str = ""
-
-    @property
-    def name(self) -> str:
-        """How people call the signal."""
-        return self.label or self.signal
-
-    @property
-    def rate(self) -> float | None:
-        """Share of bad events; None where nothing was seen, which is not a rate of 0."""
-        return self.bad / self.n if self.n else None
-
-    @property
-    def state(self) -> State:
-        """What it means by itself."""
-        if self.convicts:
-            return State.BAD
-        if self.trouble:
-            return State.ERROR
-        return State.OK if self.missing == 0 else State.UNDECIDED
-
-    @property
-    def holding(self) -> tuple[KeyReading, ...]:
-        """The keys that do not turn: whatever the odds, it cuts nothing while there is one."""
-        return tuple(key for key in self.keys if not key.turns)
-
-    def describe(self) -> str:
-        """`5xx 38 of 1,204 (3.2 %) against tolerated 0.3 %: 1,840:1`."""
-        if self.rate is None:
-            return f"{self.name} nothing seen, tolerated {percent(self.tolerated)}"
-        seen = f"{self.bad:,} of {self.n:,} ({percent(self.rate)})"
-        return f"{self.name} {seen} against tolerated {percent(self.tolerated)}: {as_odds(self.odds)}"
-
-    def describe_missing(self) -> str:
-        """`5xx needs 312 more`."""
-        if self.missing is None:
-            return f"{self.name} cannot tell: every rate is tolerated"
-        return f"{self.name} needs {self.missing:,} more"
-
-    def describe_good(self) -> str:
-        """`describe`, and how many probes stood in for users."""
-        made_up = f" ({self.made_up:,} good probes stand in for users that did not come)" if self.made_up else ""
-        return f"{self.describe()}{made_up}"
-
-    def describe_held(self) -> str:
-        """`describe`, and what holds it back."""
-        return f"{self.describe()}, held back: {', '.join(key.describe() for key in self.holding)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +51,11 @@ class Judgement:
     def no_traffic(self) -> bool:
         """True where no user was served so far, whatever our own probes saw."""
         return all(evidence.n == 0 for evidence in self.signals if evidence.of_users)
+
+    @property
+    def unseen(self) -> bool:
+        """True where neither a user nor a probe was heard of: whatever else was measured, that is no success."""
+        return all(evidence.n == 0 for evidence in self.signals if evidence.of_people)
 
     @property
     def undecided(self) -> tuple[Evidence, ...]:

@@ -25,7 +25,7 @@ LATE = 6
 FEWEST_ASKED = 50
 """Events with a known client below which nothing is said about clients."""
 
-BUSY = 0.05
+BUSY = 0.02
 """Bad events of one client in 10 s, by chance alone, from which its failures are no longer merged: a few times as many
 would be hidden in part, and a release be judged by half of what is wrong with it."""
 

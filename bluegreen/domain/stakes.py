@@ -38,7 +38,7 @@ class Row:
     """One signal: what was counted, and its bets. `share` is what the signal is given of the stake in all.
 
     `without`: the bets without one bucket of clients, for each of them; empty where clients cannot be told apart.
-    `control`: only while both colours serve.
+    `due`: what each of those stakes is still to get. `control`: only while both colours serve.
     """
 
     rule: SignalRule
@@ -48,6 +48,7 @@ class Row:
     bets: Bets = field(init=False)
     without: tuple[Bets, ...] = field(init=False)
     control: Control | None = None
+    due: float = 0.0
     n: int = 0
     bad: int = 0
 
@@ -87,12 +88,16 @@ class Row:
         """Whether every key agrees to a cut."""
         return not self.held_back(rules)
 
-    def stake(self, share: float) -> None:
-        """Bet a further part of this signal's share; for the time up to now, all outcomes were counted."""
+    def stake(self, share: float, *, whole: bool = True) -> None:
+        """Bet a further part of this signal's share; all outcomes up to now were counted. `whole` False: the bets
+        without a bucket get theirs later. That is work saved, and no matter as long as the clock says when."""
         each = self.share * share / len(self.grid)
         self.bets.add(each)
-        for bets in self.without:
-            bets.add(each)
+        self.due += each
+        if whole:
+            for bets in self.without:
+                bets.add(self.due)
+            self.due = 0.0
         if self.control is not None:
             self.control.add(share)
 
@@ -129,6 +134,7 @@ class Row:
             "bad": self.bad,
             "stakes": list(self.bets.settled()),
             "without": [list(bets.settled()) for bets in self.without],
+            "due": self.due,
         }
         return saved if self.control is None else {**saved, "control": self.control.to_dict()}
 
@@ -136,6 +142,7 @@ class Row:
         """Go on as saved; ValueError where it was bet on other effect sizes, or TypeError or KeyError."""
         self.n, self.bad = saved["n"], saved["bad"]
         self._resume(self.bets, saved["stakes"])
+        self.due = saved.get("due", 0.0)
         kept = saved.get("without", [])
         if len(kept) != len(self.without):
             raise ValueError(f"{self.rule.name}: {len(kept)} buckets of clients saved, {len(self.without)} wanted")

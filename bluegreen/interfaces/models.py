@@ -16,6 +16,7 @@ from bluegreen.domain.plans import Kind
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.models_backfill import Backfill
 from bluegreen.interfaces.models_base import Answer, Number, Time
+from bluegreen.interfaces.models_terms import LimitRule, SignalRule
 
 
 class Release(Answer):
@@ -54,6 +55,8 @@ class PlanTerms(Answer):
     inspect: Number
     contract: bool
     proving: Number
+    signals: tuple[SignalRule, ...] = ()
+    limits: tuple[LimitRule, ...] = ()
     canary: tuple[CanaryStep, ...] = ()
     standby_smoke: Number = 0.0
     aftermath: Number = 0.0

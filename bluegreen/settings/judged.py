@@ -71,7 +71,7 @@ def _stuck_limits(watch: Watch, services: Sequence[Service]) -> Iterator[LimitRu
     if watch.in_flight:
         for service in services:
             yield LimitRule(
-                f"{service.name} answers nobody, samples",
+                f"samples in a row without an answer of {service.name}",
                 f"stuck:{service.name}",
                 0.0,
                 window_s=0.0,

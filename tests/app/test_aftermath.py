@@ -189,6 +189,16 @@ async def test_it_names_the_route_and_the_first_bad_line(compared: Outside) -> N
     assert BLUE in fact["text"]
 
 
+async def test_the_old_colour_answers_as_another_version_and_that_is_right(compared: Outside) -> None:
+    async with running(compared) as daemon:
+        await taken_back_and_deserted(daemon)
+        assert daemon.watch.after is not None
+        daemon.watch.report(Counted("access_log", "5xx", BLUE, 200, 0, version="1.0.0"))
+        await until(lambda: daemon.service.after_cutback.now is None)
+        await asyncio.sleep(0.1)
+        assert (await daemon.current()).facts["aftermath"]["finding"] == "release"
+
+
 async def test_the_daemon_goes_on_where_the_journal_refuses(compared: Outside) -> None:
     async with running(compared) as daemon:
         await taken_back(daemon)

@@ -192,7 +192,9 @@ async def test_traffic_that_others_move_while_users_are_shared_out_ends_it(elsew
         colour = BLUE if elsewhere == "the old colour" else GREEN
         for name, service in SERVICES.items():
             shared.balancer.point(name, *service.addresses[colour])
+        began = shared.clock.monotonic()
         ended = await daemon.end()
+        assert shared.clock.monotonic() - began < 5, "nobody waits for the end of the step"
     assert (ended.phase, ended.cause) == (REVERTED, Cause.MOVED_OUTSIDE)
     assert shared.serving() == {BLUE}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -167,6 +168,17 @@ async def test_a_signal_in_dry_run_decides_nothing_and_is_explained(outside: Out
     assert "jobs" not in [line.signal for line in found.signals]
     assert found.verdict != "regressed"
     assert ended.phase is LIVE
+
+
+async def test_a_limit_on_a_signal_in_dry_run_decides_nothing_either(outside: Outside) -> None:
+    """Also the one that is always there, on probes in a row."""
+    outside.change(signals=tuple(replace(rule, dry_run=rule.name == "probe") for rule in SIGNALS))
+    async with running(outside) as daemon:
+        await watched(daemon)
+        await report(outside, [Counted("probes", "probe", GREEN, 1, 1, key="web")] * 5, 0.01)
+        (limit,) = [line for line in (await daemon.service.explain("current")).limits if "of web" in line.name]
+        assert (limit.broken, limit.dry_run) == (True, True)
+        assert (await daemon.end()).phase is LIVE
 
 
 # --- sources that cannot be heard

@@ -8,10 +8,12 @@ import pytest
 from bluegreen.app.baseline import Baseline
 from bluegreen.app.recorder import MOST, PIECE, Recorder
 from bluegreen.app.recording import KIND
-from bluegreen.app.replay import Outcome, judge_samples
+from bluegreen.app.replay import judge_samples
+from bluegreen.app.replayed import Outcome
 from bluegreen.app.samples import Sample
 from bluegreen.app.survey import Survey
 from bluegreen.app.trial import Trial
+from bluegreen.app.watch import Watch
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import NotFound
 from bluegreen.domain.phases import Phase
@@ -20,7 +22,8 @@ from bluegreen.domain.signals import Counted, Who
 from bluegreen.interfaces.recordings import Recording, line_of
 from tests.app.daemons import Daemon, running
 from tests.app.outside import Outside
-from tests.domain.examples import BLUE, GREEN, terms
+from tests.domain.examples import BLUE, GREEN, plan, terms
+from tests.virtual_time import VirtualClock
 
 P = Phase
 
@@ -212,3 +215,31 @@ def test_without_a_release_on_trial_nothing_is_recorded() -> None:
     recording.cut()
     assert recording.pending == {}
     assert Recorder.from_json(recording.to_json()).pending == {}
+
+
+def test_after_a_restart_what_was_written_beyond_the_kept_trial_is_written_anew() -> None:
+    first, trial = recorder()
+    first.cut()
+    kept = first.to_json()
+    for life in (first, again := Recorder.from_json(kept)):
+        life.take(Counted("access_log", "5xx", GREEN, 5, 1), trial, new=True)
+        life.cut()
+    number = kept["number"]
+    assert number in first.pending, "it was written down, and then the daemon was killed"
+    assert [row.n for row in again.pending[number]] == [5]
+    assert again.pending[number + 1] == again.pending[number + 2] == []
+
+
+async def test_what_was_read_after_a_judgement_is_told_apart_from_what_was_read_before() -> None:
+    watch = Watch(VirtualClock(), ())
+    watch.moved(BLUE)
+    for _ in range(3):
+        watch.report(Counted("access_log", "5xx", BLUE, 1000, 1))
+    watch.open(GREEN, plan(terms=terms()))
+    watch.moved(GREEN)
+    for _ in range(2):
+        watch.report(Counted("access_log", "5xx", GREEN, 9, 9))
+        watch.report(Counted("access_log", "auth", GREEN, 9, 1))
+        await asyncio.sleep(0)
+    moments = [row.t for row in rows(watch.samples)]
+    assert moments[0] == moments[1] < moments[2] == moments[3]

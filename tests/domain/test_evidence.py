@@ -263,6 +263,18 @@ def test_probes_do_not_stand_in_for_what_is_no_users() -> None:
     assert judged.no_traffic
 
 
+@pytest.mark.parametrize(
+    ("signal", "unseen"), [("queue", True), ("probe", False), ("5xx", False)], ids=["a gauge", "a probe", "a user"]
+)
+def test_a_gauge_does_not_hide_that_nobody_was_heard_of(signal: str, unseen: bool) -> None:
+    gauge = SignalRule("queue", 0.2, source="queue", gauge=GaugeRule(), synthetic=True)
+    probe = SignalRule("probe", 0.4, critical=True, synthetic=True, source="probes")
+    rules = replace(RULES, signals=(SignalRule("5xx", 0.4, critical=True, source="access_log"), gauge, probe))
+    opened = Account.open(rules, {rule.name: RULES.tolerance(n=10_000, bad=0) for rule in rules.signals})
+    opened.observe(signal, n=10, bad=0, t_s=1.0)
+    assert judge(opened).unseen is unseen
+
+
 # --- dry run
 
 
@@ -313,6 +325,18 @@ def test_one_client_that_fails_holds_the_cut_back_and_it_is_said() -> None:
     assert [key.key for key in held.holding] == [Key.ONE_CLIENT]
     assert "held back: one client (" in judged.describe()
     assert "20:1 needed)" in judged.describe()
+
+
+def test_what_is_held_back_is_never_called_healthy() -> None:
+    """Enough was seen of every critical signal, and the odds are there: a canary must not go on by that."""
+    opened = of_one_client(1)
+    for _ in range(60):
+        buckets = Failures().count("5xx", 40, 1, Who((5,) * 8, (5,)), 60.0).buckets
+        opened.observe("5xx", n=40, bad=1, t_s=60.0, buckets=buckets)
+    opened.observe("probe", n=5_000, bad=0, t_s=60.0)
+    judged = judge(opened)
+    assert judged.undecided == ()
+    assert (judged.verdict, len(judged.held_back)) == (Verdict.UNDECIDED, 1)
 
 
 def test_another_signal_that_is_sure_by_itself_is_not_hidden_by_it() -> None:

@@ -1,6 +1,7 @@
 """24 hours of the live colour: bounded, kept over restarts, and safe from clocks that are wrong."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def of(*counts: tuple[float, int, int]) -> History:
         pytest.param({"n": 3, "bad": 2, "raw_n": 5, "raw_bad": 1}, id="fewer raw bad ones than counted ones"),
     ],
 )
-def test_what_is_no_count_is_refused(counts: dict[str, int]) -> None:
+def test_what_is_no_count_is_refused(counts: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a count"):
         History().add(**counts, t_s=0.0)
 

@@ -12,7 +12,7 @@ from statistics import median
 
 import pytest
 
-from benchmarks.streams import DAY_S, Stream, judged, steady
+from benchmarks.streams import DAY_S, USUAL, Stream, judged, steady
 from bluegreen.domain.chernoff import divergence
 from bluegreen.domain.plans import Terms
 from bluegreen.settings.watched import terms_of
@@ -88,7 +88,7 @@ def lai(rate: float, tolerated: float, before: float) -> float:
 
 
 def later(rate: float, at_s: float) -> Stream:
-    return Stream(50.0, USUAL, lambda t_s: rate if t_s > at_s else 0.001)
+    return Stream(20.0, USUAL, lambda t_s: rate if t_s > at_s else 0.001)
 
 
 def leak(t_s: float) -> float:
@@ -139,7 +139,7 @@ def test_a_worse_release_is_cut_near_the_limit(stream: Stream, at_most: float, t
     ("rate", "at_most"),
     [
         pytest.param(1.0, 6.0, id="outage"),
-        pytest.param(0.05, 2.2 * lai(0.05, 0.003, 60_000.0), id="5 %"),
+        pytest.param(0.05, 2.2 * lai(0.05, 0.003, 24_000.0), id="5 %"),
     ],
 )
 def test_what_begins_after_twenty_good_minutes_is_cut_near_the_limit(rate: float, at_most: float) -> None:

@@ -24,7 +24,7 @@ PATIENCE = 2.0
 """Seconds after which a user gives up."""
 
 COUNTED = re.compile(r'^bluegreen_signal_events_total\{(?=.*colour="blue").*signal="([^"]+)".*\} (\S+)$', re.MULTILINE)
-SIGNALS = {"answers": "5xx", "probes": "probe", "stuck": "stuck:web"}
+SIGNALS = {"answers": "5xx", "probes": "probe", "stuck": "stuck:web", "flows": "flow:pages"}
 
 CADDYFILE = """\
 {{

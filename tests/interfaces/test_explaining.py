@@ -6,11 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from bluegreen.__main__ import bluegreen
-from bluegreen.app.requests import LimitLine, Paused
+from bluegreen.app.requests import Explanation, KeyLine, LimitLine, Paused
 from bluegreen.domain import errors
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import BluegreenError, DeploymentInProgress
@@ -131,6 +132,60 @@ def test_of_a_verdict_that_cuts_back_only_the_signals_that_speak_against_the_rel
     lines = plain(verdicts.explanation_lines(cut, BEGAN))
     assert lines[2].endswith("all signals together have 3,075:1 (enough)")
     assert [line.endswith("; this cuts back") for line in lines[3:5]] == [True, False]
+
+
+def test_a_signal_says_what_it_rests_on_what_holds_it_back_and_where_it_came_from() -> None:
+    key = KeyLine("one client", False, 3.0, 20.0, "one client (3:1 without it, 20:1 needed)")
+    errors = replace(
+        an_explanation().signals[0],
+        state="undecided",
+        usual=0.001,
+        history=52_000,
+        decides="rel",
+        phi=1.8,
+        share=0.4,
+        keys=(key,),
+        where="mostly POST /login of web (7 of 8)",
+    )
+    queue = replace(errors, signal="queue", label="queue of jobs", state="error", trouble="queue: refused", keys=())
+    dry = replace(errors, signal="jobs", state="bad", dry_run=True, more_bad=0, odds=5_000.0, keys=(), where="")
+    said = "soft (dry run): 5xx 5 % in 30 s"
+    soft = LimitLine("soft", 0.05, 0.02, 80, broken=True, text=said, dry_run=True, window=30.0)
+    usual = "usual 0.1 % (history of 52,000, 1.8 times as unsteady as chance)"
+    rests = f"{usual}; tolerated is a multiple of what was usual; 40 % of the stake"
+    seen = "8 of 1,204 (0.66 %) against tolerated 0.3 %"
+    lines = plain(
+        verdicts.explanation_lines(
+            an_explanation(signals=(errors, queue), dry=(dry,), limits=(soft,), troubles=("queue: refused",)), BEGAN
+        )
+    )
+    assert lines[3:] == [
+        f"  5xx         {seen}: 11:1; 3 more bad in a row would cut back",
+        f"              undecided; {rests}",
+        "              would be held back by: one client (3:1 without it, 20:1 needed)",
+        "              mostly POST /login of web (7 of 8)",
+        f"  queue of jobs  {seen}: 11:1; 3 more bad in a row would cut back",
+        f"              error: queue: refused; {rests}",
+        "              mostly POST /login of web (7 of 8)",
+        f"  jobs        {seen}: 5,000:1; this would cut back (dry run: nothing follows)",
+        f"              bad; {rests}",
+        "  limit       soft (dry run): 5xx 5 % in 30 s: broken, nothing follows",
+        "  ! not heard queue: refused",
+        "  ✔ way back  ready",
+        "  next: bluegreen watch d-1",
+        "    or: bluegreen cutback",
+    ]
+
+
+def test_what_an_earlier_version_kept_still_loads() -> None:
+    kept = msgspec.to_builtins(an_explanation())
+    of_signals = ("signal", "n", "bad", "rate", "tolerated", "odds", "more_bad", "missing", "critical")
+    kept["signals"] = [{key: line[key] for key in of_signals} for line in kept["signals"]]
+    of_limits = ("name", "value", "limit", "samples", "broken")
+    kept["limits"] = [{key: line[key] for key in of_limits} for line in kept["limits"]]
+    for key in ("troubles", "dry", "side_by_side"):
+        del kept[key]
+    assert msgspec.convert(kept, Explanation) == an_explanation()
 
 
 def test_an_old_verdict_says_of_when_it_is() -> None:

@@ -26,7 +26,8 @@ HTTP = '[[watch.http_json]]\nname = "jobs"\nurl = "http://127.0.0.1:1/stats"\nva
 def refused(path: Path) -> str:
     with pytest.raises(ConfigurationError) as caught:
         load(path)
-    (problem,) = caught.value.facts["problems"]  # type: ignore[misc, attr-defined]
+    problems: list[dict[str, str]] = caught.value.facts["problems"]  # type: ignore[assignment]
+    (problem,) = problems
     return f"{problem['key']}: {problem['text']}"
 
 

@@ -19,21 +19,18 @@ def aside(work: Callable[[], T], name: str) -> "asyncio.Future[T]":
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def settle(found: T | None, error: Exception | None) -> None:
-        if error is None:
-            future.set_result(found)  # type: ignore[arg-type] - None only where T is
-        else:
-            future.set_exception(error)
-            future.exception()  # where nobody waits any more, it is nobody's business
+    def fail(error: Exception) -> None:
+        future.set_exception(error)
+        future.exception()  # where nobody waits any more, it is nobody's business
 
     def run() -> None:
-        found, error = None, None
-        try:
-            found = work()
-        except Exception as exc:  # noqa: BLE001 - handed on to whoever waits
-            error = exc
         with suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, found, error)
+            try:
+                found = work()
+            except Exception as exc:  # noqa: BLE001 - handed on to whoever waits
+                loop.call_soon_threadsafe(fail, exc)
+            else:
+                loop.call_soon_threadsafe(future.set_result, found)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future

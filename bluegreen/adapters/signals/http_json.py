@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bluegreen.adapters.signals.fetching import Fetcher
 from bluegreen.adapters.signals.json_place import JsonPlace, decoded
-from bluegreen.adapters.signals.polled import Answer
+from bluegreen.adapters.signals.questions import Answer
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.traffic import Colour
 

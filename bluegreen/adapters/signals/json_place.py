@@ -57,7 +57,7 @@ class JsonPlace:
     async def _by_path(self, document: Any) -> Any:
         try:
             found = await self._looked_up(document)
-        except jsonpath.JSONPathError as exc:
+        except (jsonpath.JSONPathError, RecursionError, LookupError, TypeError, ValueError) as exc:
             raise SignalFailed(f"{self.text} cannot be looked up: {repeated(exc)}") from None
         if not found:
             raise SignalFailed(f"no data: nothing fits {self.text}")

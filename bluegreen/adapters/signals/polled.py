@@ -7,15 +7,14 @@ scrapes a stopped colour is no trouble.
 """
 
 import asyncio
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
 from bluegreen.adapters.signals.increases import Increases
+from bluegreen.adapters.signals.questions import Answer, Pace, Questions, finite, troubles
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted, Gauged
@@ -28,45 +27,12 @@ PATIENCE = 1.0
 log = structlog.get_logger("bluegreen")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one question brought. `colour` None: it is about whoever serves. `trouble`: why there is no value, for
-    people. `total`: `value` counts the bad ones of so many, both since some moment in the past. `place` tells several
-    answers about one colour apart."""
-
-    colour: Colour | None
-    value: float = math.nan
-    total: float | None = None
-    trouble: str = ""
-    place: str = ""
-
-
-class Questions(Protocol):
-    """What is asked in one turn."""
-
-    @property
-    def colours(self) -> tuple[Colour | None, ...]:
-        """Whom it is about: each colour by itself, or (None,) for whoever serves."""
-
-    async def ask(self) -> Sequence[Answer]:
-        """Ask once for everyone, within the budget given. Raises SignalFailed where nobody can be asked."""
-
-
 @dataclass(slots=True)
 class _Hearing:
     """How one colour is heard: failed turns in a row, and why the last of them did."""
 
     failed: int = 0
     trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Seconds between two questions, seconds for one answer, and how many failures in a row are an error."""
-
-    interval: float = 5.0
-    timeout: float = 3.0
-    errors: int = 3
 
 
 @dataclass(slots=True)
@@ -123,11 +89,12 @@ class Polled:
     async def check(self) -> None:
         """Ask once. Raises SignalFailed where a colour that matters has no value (where none is known to matter: where
         none has any)."""
-        troubles = _troubles(await self._answers())
-        for colour, trouble in troubles.items():
-            if trouble and self._matters(colour, {colour for colour, text in troubles.items() if text}):
+        found = troubles(await self._answers())
+        failed = {colour for colour, trouble in found.items() if trouble}
+        for colour in failed:
+            if self._matters(colour, failed):
                 next = (f"bluegreen config docs {self.manual}",)
-                raise SignalFailed(self._words(colour, trouble), next=next, source=self.name)
+                raise SignalFailed(self._words(colour, found[colour]), next=next, source=self.name)
 
     def position(self) -> Json:
         """The last totals of counters; None for a gauge, and before the first look."""
@@ -149,7 +116,7 @@ class Polled:
     async def _turn(self, report: Callable[[Batch], None]) -> None:
         asked = self.clock.monotonic()
         answers = await self._answers()
-        for colour, trouble in _troubles(answers).items():
+        for colour, trouble in troubles(answers).items():
             hearing = self._hearing[colour]
             hearing.trouble, hearing.failed = trouble, hearing.failed + 1 if trouble else 0
         for answer in answers:
@@ -162,7 +129,7 @@ class Polled:
         """What one turn brought; whatever goes wrong is an answer, too."""
         try:
             async with asyncio.timeout(self.pace.timeout + PATIENCE), self._alone:
-                return [_finite(answer) for answer in await self.questions.ask()]
+                return [finite(answer) for answer in await self.questions.ask()]
         except TimeoutError:
             trouble = f"no answer within {self.pace.timeout:g} s"
         except SignalFailed as exc:
@@ -196,23 +163,3 @@ class Polled:
             else:
                 log.info("signal.heard", signal=self.name)
         self._told = problem
-
-
-def _troubles(answers: Sequence[Answer]) -> dict[Colour | None, str]:
-    """Why a colour is not heard; empty where one of its answers has a value."""
-    troubles: dict[Colour | None, str] = {}
-    for answer in answers:
-        troubles[answer.colour] = answer.trouble and troubles.get(answer.colour, answer.trouble)
-    return troubles
-
-
-def _finite(answer: Answer) -> Answer:
-    """The answer, where its numbers are numbers."""
-    for number in (answer.value, answer.total):
-        if not answer.trouble and number is not None and not math.isfinite(number):
-            return Answer(answer.colour, trouble=f"no data: the value is {_named(number)}", place=answer.place)
-    return answer
-
-
-def _named(number: float) -> str:
-    return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bluegreen.adapters.signals.fetching import Fetcher, Page, repeated
-from bluegreen.adapters.signals.polled import Answer
+from bluegreen.adapters.signals.questions import Answer
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.traffic import Colour
 

@@ -18,7 +18,7 @@ import asyncpg
 from bluegreen.adapters.postgres.connections import Access, Connection, describe
 from bluegreen.adapters.postgres.queries import questions
 from bluegreen.adapters.signals.names import Names
-from bluegreen.adapters.signals.polled import Answer
+from bluegreen.adapters.signals.questions import Answer
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.traffic import Colour
 
@@ -116,7 +116,10 @@ class SqlQuestions:
         given = [_like(self.applications[colour])] if PATTERN in sql and colour is not None else []
         statement = await connection.prepare(sql.replace(COLOUR, colour or ""))
         _check([(column.name, column.type.name) for column in statement.get_attributes()])
-        cursor = await statement.cursor(*given)
+        try:
+            cursor = await statement.cursor(*given)
+        except asyncpg.InterfaceError as exc:  # $1 is used as something else than a text, or there is a $2
+            raise SignalFailed(f"the query cannot be asked: {str(exc).splitlines()[0]}") from exc
         return _one(await cursor.fetch(MANY))
 
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterable
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,8 @@ def replaying(terms_of: TermsOf) -> Verb:
 
         if export and _is_file(what):
             shell.fail(f"{what} is a file already", (f"bluegreen replay {what}",), Exit.USAGE)
+        if switched_at is not None and not isfinite(switched_at):
+            raise click.UsageError("--switched-at is no number of seconds")
         fetch = None if _is_file(what) else _fetching(shell, what)
         try:
             with Recording(what, fetch) as recording:

@@ -21,9 +21,10 @@ from bluegreen.adapters.signals.json_place import JsonPlace
 from bluegreen.adapters.signals.log_follow import Follow
 from bluegreen.adapters.signals.log_lines import LogLines
 from bluegreen.adapters.signals.memory import MemorySignals
-from bluegreen.adapters.signals.polled import Pace, Polled, Questions
+from bluegreen.adapters.signals.polled import Polled
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.adapters.signals.prometheus import PrometheusQuestions
+from bluegreen.adapters.signals.questions import Pace, Questions
 from bluegreen.adapters.signals.sql import SqlQuestions
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.flows import Flow, FlowAnswer

@@ -11,7 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bluegreen.adapters.signals.increases import Increases
-from bluegreen.adapters.signals.polled import Answer, Pace, Polled
+from bluegreen.adapters.signals.polled import Polled
+from bluegreen.adapters.signals.questions import Answer, Pace
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.signals import Counted, Gauged
 from tests.adapters.signals.heard import BLUE, GREEN, Heard, running
@@ -120,13 +121,13 @@ def test_only_failures_in_a_row_are_a_problem_and_it_is_logged_when_it_begins_an
 def test_a_source_is_heard_until_so_many_questions_failed_that_it_is_an_error() -> None:
     async def play() -> None:
         source = polled(saying([Answer(None, 1.0)], "gone"), Pace(interval=30.0, timeout=3.0, errors=2))
-        assert source.heard_at is None
+        heard = [source.heard_at]
         async with running(source, Heard()):
-            await asyncio.sleep(45.0)
-            assert source.heard_at == 45.0
-            await asyncio.sleep(30.0)
-            assert source.heard_at == 0.0
+            for seconds in (45.0, 30.0):
+                await asyncio.sleep(seconds)
+                heard.append(source.heard_at)
             assert source.problem
+        assert heard == [None, 45.0, 0.0]
 
     virtually(play())
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bluegreen.adapters.signals.fetching import LONGEST, Fetcher
-from bluegreen.adapters.signals.polled import Answer
 from bluegreen.adapters.signals.prometheus import PrometheusQuestions
+from bluegreen.adapters.signals.questions import Answer
 from tests.adapters.signals.heard import BLUE, GREEN
 from tests.adapters.signals.servers import Asked, Raw, Server, serving, vector
 

@@ -8,8 +8,9 @@ import pytest
 
 from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.signals.fetching import Fetcher
-from bluegreen.adapters.signals.polled import Pace, Polled
+from bluegreen.adapters.signals.polled import Polled
 from bluegreen.adapters.signals.prometheus import PrometheusQuestions
+from bluegreen.adapters.signals.questions import Pace
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.signals import Gauged
 from tests.adapters.signals.heard import BLUE, GREEN, Heard, running
@@ -30,8 +31,9 @@ async def shown(short_directory: Path) -> AsyncIterator[tuple[Monitor, Gauges]]:
 
 
 def source(monitor: Monitor, query: str, total: str | None = None, **pace: Any) -> Polled:
-    questions = PrometheusQuestions(monitor.url, query, Fetcher(4.5), total)
-    return Polled("queue", questions, SystemClock(), Pace(**{"interval": 0.1, "timeout": 5.0} | pace))
+    given = {"interval": 0.1, "timeout": 4.5} | pace
+    questions = PrometheusQuestions(monitor.url, query, Fetcher(given["timeout"]), total)
+    return Polled("queue", questions, SystemClock(), Pace(**given))
 
 
 async def test_each_colours_values_and_counters_are_heard(shown: tuple[Monitor, Gauges]) -> None:
@@ -85,3 +87,15 @@ async def test_a_prometheus_that_goes_and_comes_back_is_heard_again(shown: tuple
         await monitor.start()
         await until(lambda: not asked.problem)
         await until(lambda: len(heard.batches) > before)
+
+
+async def test_a_prometheus_that_is_frozen_costs_its_budget_and_is_heard_again(shown: tuple[Monitor, Gauges]) -> None:
+    monitor, _ = shown
+    asked = source(monitor, QUEUE, errors=2, timeout=0.5)
+    async with running(asked, Heard()) as heard:
+        await until(lambda: heard.batches)
+        with monitor.frozen():
+            await until(lambda: asked.problem)
+            assert "no answer within 0.5 s" in asked.problem
+        before = len(heard.batches)
+        await until(lambda: len(heard.batches) > before and not asked.problem)

@@ -15,7 +15,8 @@ from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.postgres.connections import Access
 from bluegreen.adapters.postgres.dsn import Dsn
 from bluegreen.adapters.signals.names import Names
-from bluegreen.adapters.signals.polled import Answer, Pace, Polled
+from bluegreen.adapters.signals.polled import Polled
+from bluegreen.adapters.signals.questions import Answer, Pace
 from bluegreen.adapters.signals.sql import SqlQuestions
 from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.errors import SignalFailed
@@ -169,6 +170,15 @@ async def test_what_the_server_refuses_is_told_with_its_place(database: str, sql
     with pytest.raises(SignalFailed) as caught:
         await questions(database, sql, timeout=2.0).ask()
     assert caught.value.detail == f"{Dsn.parse(database)}: {words}"
+
+
+async def test_a_parameter_that_cannot_be_filled_in_is_told(database: str) -> None:
+    two, _ = await questions(database, "SELECT 1 WHERE 'a' LIKE $1 AND 'b' LIKE $2").ask()
+    assert two.trouble == (
+        f"{Dsn.parse(database)}: the query cannot be asked: the server expects 2 arguments for this query, 1 was passed"
+    )
+    with pytest.raises(SignalFailed, match=r"invalid input for query argument \$1: 'app-blue%'"):
+        await questions(database, "SELECT $1::int").ask()
 
 
 async def test_no_secret_is_in_what_is_told() -> None:
