@@ -179,9 +179,10 @@ async def _ended_by(run: Run, served: Served, judgement: Judgement) -> Answer | 
     if over:
         said = judgement.describe()
         return Answer(Outcome.DONE, f"{over} ({said})", facts={"verdict": said})
-    if judgement.verdict is Verdict.BLIND and _left(run, served) <= 0:
+    if (judgement.verdict is Verdict.BLIND or judgement.unseen) and _left(run, served) <= 0:
         patience = run.deployment.plan.terms.deadlines.get(Phase.CANARYING, 0.0) + _left(run, served)
-        return await blind(run, "; ".join(judgement.reasons), patience)
+        reason = "; ".join(judgement.reasons) if judgement.silent else "no sample came at all"
+        return await blind(run, reason, patience)
     return None
 
 

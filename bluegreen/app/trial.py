@@ -79,7 +79,7 @@ class Trial:
         self._told: dict[str, str] = {}
         self._side_by_side = False
         self._broken = False
-        self._failures, self._others_failures = Failures(), Failures()
+        self._failures = Failures()
         self._lately = Lately()
         self.breakdown = Breakdown()
         """Where what is bad came from."""
@@ -144,7 +144,8 @@ class Trial:
         for account in self._accounts:
             heads = self._heads(account, self._failures, batch, seen)
             if heads is not None:
-                account.observe(batch.signal, n=heads.n, bad=heads.bad, t_s=account.t_s, buckets=heads.buckets)
+                t_s, buckets, repeats = account.t_s, heads.buckets, heads.repeats
+                account.observe(batch.signal, n=heads.n, bad=heads.bad, t_s=t_s, buckets=buckets, repeats=repeats)
                 self._lately.count(batch.signal, n=heads.n, bad=heads.bad, t_s=self._t_s)
         return seen.bad > 0 or self._broken
 
@@ -164,9 +165,8 @@ class Trial:
             return
         seen = replace(self._yardstick, version="").measure(batch)
         for account in self._accounts:
-            heads = self._heads(account, self._others_failures, batch, seen)
-            if heads is not None:
-                account.observe_other(batch.signal, n=heads.n, bad=heads.bad, t_s=account.t_s)
+            if batch.signal in account.rows and seen.n:  # every failure: one client's do not grow with the traffic
+                account.observe_other(batch.signal, n=seen.n, bad=seen.bad, t_s=account.t_s)
 
     def shared(self, share: float) -> None:
         """Both serve, the colour on trial about `share` (of 1) of the users from now on."""

@@ -76,19 +76,23 @@ class Account:
             self._release(self.rules.released(self.t_s), whole=int(t_s) > int(self.t_s))
             self.t_s = t_s
 
-    def observe(self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None) -> None:
+    def observe(
+        self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None, repeats: int = 0
+    ) -> None:
         """Count `bad` of the `n` events of `signal` that came since the last report; read out at `t_s`.
 
-        `buckets`: the same events by bucket of clients, None where nobody knows who asked. A signal that takes no part
-        raises KeyError. An outcome with an earlier time counts, and releases nothing.
+        `buckets`: the same events by bucket of clients, None where nobody knows who asked. `repeats`: failures of
+        clients beside, which had failed just before; the colours are compared with them, since they are no rarer on
+        one than on the other. A signal that takes no part raises KeyError. An outcome with an earlier time counts, and
+        releases nothing.
         """
         row = self.rows[signal]
         _check(signal, n, bad)
         self.release(t_s)
-        row.settle(n, bad, buckets)
+        row.settle(n, bad, buckets, repeats)
 
     def observe_other(self, signal: str, *, n: int, bad: int, t_s: float) -> None:
-        """Count `bad` of `n` events of the old colour, while both serve; nothing where they do not."""
+        """Count `bad` of `n` events of the old colour, repeats too, while both serve; nothing where they do not."""
         row = self.rows[signal]
         _check(signal, n, bad)
         self.release(t_s)

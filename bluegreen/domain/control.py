@@ -24,8 +24,11 @@ AS_TOLD = 10.0
 REMEMBERED = 10_000.0
 """Requests from which on older ones fade, so that a share that changes is followed."""
 
-MARGIN = 1.0
+MARGIN = 0.5
 """Standard errors by which the new colour's share is taken for larger than it was seen."""
+
+UNHEARD = 50.0
+"""Events of the new colour after which an old one that showed none has none to show."""
 
 
 @dataclass(slots=True)
@@ -33,7 +36,7 @@ class Control:
     """The comparison of one signal. `stakes` are bet from the start and by the clock, as the account's are.
 
     `new`, `old`: requests behind the share; `new_due`, `old_due`: those that came since the last tick. `heard`: events
-    of the old colour so far; without any there is nothing to compare with.
+    of the old colour so far.
     """
 
     grid: tuple[float, ...]
@@ -77,8 +80,8 @@ class Control:
 
     @property
     def odds(self) -> float | None:
-        """The odds against a shared cause; None while nothing was heard of the old colour."""
-        return sum(self.stakes) if self.heard else None
+        """The odds against a shared cause; None where the old colour shows no such events, nor will."""
+        return sum(self.stakes) if self.heard or self.new + self.new_due < UNHEARD else None
 
     @property
     def null(self) -> float:

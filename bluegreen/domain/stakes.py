@@ -101,13 +101,14 @@ class Row:
         if self.control is not None:
             self.control.add(share)
 
-    def settle(self, n: int, bad: int, buckets: Buckets | None = None) -> None:
-        """Let every bet win or lose. Without `buckets` the events are in none of them, and never left out."""
+    def settle(self, n: int, bad: int, buckets: Buckets | None = None, repeats: int = 0) -> None:
+        """Let every bet win or lose. Without `buckets` the events are in none of them, and never left out. `repeats`
+        only tell the colours apart."""
         self.n += n
         self.bad += bad
         self.bets.count(n, bad)
         if self.control is not None:
-            self.control.count(n, bad)
+            self.control.count(n + repeats, bad + repeats)
         if not self.without:
             return
         if buckets is None:

@@ -314,6 +314,15 @@ async def test_when_nobody_can_tell_how_users_fare_the_share_stays(shared: Outsi
     assert ended.phase is LIVE
 
 
+async def test_no_sample_at_all_is_never_a_success(shared: Outside) -> None:
+    async with running(shared) as daemon:
+        daemon.watch.report = lambda batch: None  # type: ignore[method-assign] # whatever comes, nothing is heard
+        await to(daemon)
+        await asyncio.sleep(600)
+        assert shared.balancer.written == [(FIRST, 1)]
+        assert pages(shared) == ["blind"]
+
+
 # --- after a restart
 
 

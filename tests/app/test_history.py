@@ -1,6 +1,7 @@
 """What the live colour showed survives restarts, and what a release showed on trial is usual once it stays."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -221,3 +222,21 @@ async def test_killed_right_after_the_watch_what_it_showed_joins_all_the_same(ou
             await asyncio.sleep(15)
     assert 10_000 < found < 20_000
     assert found == pytest.approx(100 * 100 + 4000 + 1500, rel=0.2)
+
+
+async def test_a_clock_that_was_far_ahead_once_leaves_nothing_that_is_kept_for_ever(
+    journal: MemoryJournal, clock: VirtualClock
+) -> None:
+    life = Life(journal, clock)
+    for days in (0, 400, 0):
+        clock.ahead = timedelta(days=days)
+        life.count(100, 1)
+        await life.keeping.keep()
+        await asyncio.sleep(10)
+    second = await again(journal, clock)
+    assert await chunks(journal) == 1
+    seen = second.watch.baseline.seen("5xx")
+    second.count(100, 1)
+    await second.keeping.keep()
+    third = await again(journal, clock)
+    assert third.watch.baseline.seen("5xx") == (seen[0] + 100, seen[1] + 1)

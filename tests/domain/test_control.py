@@ -108,12 +108,35 @@ def test_the_share_is_that_of_before_the_batch() -> None:
     assert control.null > 0.9
 
 
-def test_where_the_old_colour_was_not_heard_nothing_is_compared() -> None:
+def test_before_the_old_colour_was_heard_its_share_of_the_users_decides() -> None:
+    """Of half of the users, three that fail may be all there were: of a tenth, not."""
+    odds = {}
+    for share in (0.1, 0.5):
+        account = Account.open(RULES, LONG)
+        account.side_by_side(share)
+        account.observe("5xx", n=3, bad=3, t_s=1.0)
+        odds[share] = account.rows["5xx"].not_shared or 0.0
+    assert odds[0.1] >= 20.0 > odds[0.5]
+
+
+def test_an_old_colour_that_shows_no_such_events_is_not_waited_for() -> None:
     account = Account.open(RULES, LONG)
-    account.side_by_side(0.1)
-    account.observe("5xx", n=3, bad=3, t_s=1.0)
+    account.side_by_side(0.5)
+    account.observe("5xx", n=100, bad=10, t_s=1.0)
     assert account.rows["5xx"].not_shared is None
     assert account.convicting() is not None
+
+
+def test_what_one_client_tries_again_is_counted_on_both_sides() -> None:
+    """Merged, 300 clients that all fail would look the same on the colour with a tenth of the users."""
+    account = Account.open(RULES, LONG)
+    account.side_by_side(0.1)
+    for tick in range(1, 300):
+        account.observe("5xx", n=2, bad=2, repeats=0 if tick < 20 else 18, t_s=tick / 10)
+        account.observe_other("5xx", n=180, bad=180, t_s=tick / 10)
+    control = account.rows["5xx"].control
+    assert control is not None
+    assert control.new / (control.new + control.old) == pytest.approx(0.1, abs=0.02)
 
 
 def test_when_all_users_were_moved_a_shared_incident_of_before_does_not_count() -> None:

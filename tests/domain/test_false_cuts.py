@@ -158,7 +158,9 @@ class ReleasedOnBadNews(Account):
     def release(self, t_s: float) -> None:
         pass
 
-    def observe(self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None) -> None:
+    def observe(
+        self, signal: str, *, n: int, bad: int, t_s: float, buckets: Buckets | None = None, repeats: int = 0
+    ) -> None:
         if bad:
             self._release(self.rules.released(t_s))
         self.rows[signal].settle(n, bad, buckets)

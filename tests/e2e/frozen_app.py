@@ -3,9 +3,11 @@
 `python -m tests.e2e.frozen_app DIRECTORY COLOUR PORT [RELEASE]` listens with SO_REUSEPORT, so that a second process may
 stand at the same place. The release that it says it is stands in DIRECTORY/COLOUR, unless it is given; what it does in
 DIRECTORY/COLOUR.mode: "hang" (nothing is answered), "hang-users" (all but the probe's path and the checks), "reset".
+On SIGTERM it makes room: it listens no more, and ends each connection with its next answer.
 """
 
 import asyncio
+import signal
 import socket
 import struct
 import sys
@@ -25,6 +27,7 @@ class Application:
     def __init__(self, directory: Path, colour: str, release: str = "") -> None:
         self._release, self._mode = directory / colour, directory / f"{colour}.mode"
         self._colour, self._given = colour, release
+        self.leaving = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until it ends."""
@@ -56,19 +59,25 @@ class Application:
         release = self._given or (self._release.read_text() if self._release.exists() else "")
         body = f'{{"version": "{release}", "colour": "{self._colour}"}}'.encode()
         says = f"X-Colour: {self._colour}\r\nX-Version: {release}\r\nContent-Type: application/json\r\n"
+        says += "Connection: close\r\n" if self.leaving else ""
         status = "200 OK" if release else "503 Not here"
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{says}\r\n".encode() + body)
         await writer.drain()
-        return True
+        return not self.leaving
 
 
 async def serve(directory: Path, colour: str, port: int, release: str = "") -> None:
-    """Answer until cancelled."""
+    """Answer until killed."""
     application = Application(directory, colour, release)
     server = await asyncio.start_server(application.serve, "127.0.0.1", port, reuse_port=True, backlog=1024)
+
+    def leave() -> None:
+        application.leaving = True
+        server.close()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave)
     (directory / f"{colour}.ready-{release or 'self'}").touch()
-    async with server:
-        await server.serve_forever()
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
