@@ -83,7 +83,7 @@ class Baseline:
         return limits
 
     def tolerances(self, rules: WatchRules, limits: Mapping[str, float]) -> dict[str, Tolerance]:
-        """What each signal is held against. "slow" takes part only where durations were seen."""
+        """What each signal is held against. "slow" takes part where durations were seen, or where it is critical."""
         tolerances = {}
         for rule in rules.signals:
             slow = self._slow(limits) if rule.name == "slow" else None
@@ -91,7 +91,7 @@ class Baseline:
                 n, above = slow
                 held_to = rules.tolerance(n=n, bad=max(above, ceil(SLOW_SHARE * n)))
                 tolerances[rule.name] = replace(held_to, clients=self._clients())
-            elif rule.name != "slow" or rule.name in self._histories:
+            elif rule.name != "slow" or rule.name in self._histories or rule.critical:
                 tolerances[rule.name] = rules.tolerated(self._histories.get(rule.name) or History())
         return tolerances
 

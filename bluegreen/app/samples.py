@@ -20,6 +20,10 @@ MOST = 10**12
 """Events of one sample."""
 
 
+MOST_OF_ONE = 100_000
+"""Bad events of one sample up to which it is looked at who failed: each is an entry of its own."""
+
+
 class Sample(msgspec.Struct, gc=False, omit_defaults=True):
     """`bad` of `n` events of a signal at `t` (seconds, of any origin). `client`: who asked, where all of them were one;
     `asked` and `failed` as Who has them, where they were many. `value`: the signal is a gauge, and n and bad mean
@@ -71,7 +75,7 @@ class Sample(msgspec.Struct, gc=False, omit_defaults=True):
     def _who(self, client: int | None) -> Who | None:
         if self.asked is not None and self.failed is not None:
             return Who(self.asked, self.failed)
-        if client is None:
+        if client is None or self.bad > MOST_OF_ONE:
             return None
         asked = [0] * CLIENT_BUCKETS
         asked[client % CLIENT_BUCKETS] = self.n

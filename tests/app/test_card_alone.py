@@ -9,7 +9,7 @@ import pytest
 from bluegreen.adapters.balancers.memory import Fault, MemoryBalancer
 from bluegreen.adapters.cards.memory import MemoryCards
 from bluegreen.app.card_alone import TRY_FOR, End, Order, Told, go_back, why_not_watched
-from bluegreen.domain.traffic import Card, Colour, Mark
+from bluegreen.domain.traffic import Card, Colour, Mark, Split
 from tests.domain.examples import BLUE, GREEN, SERVICES
 from tests.virtual_time import EPOCH, VirtualClock
 
@@ -76,7 +76,7 @@ async def test_the_mark_is_there_before_the_write_for_a_daemon_that_still_looks(
     seen: list[Mark | None] = []
     switch = scene.balancer.switch
 
-    async def looking(colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def looking(colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
         seen.append(await scene.cards.marked())
         await switch(colour, generation, expected=expected)
 
@@ -135,7 +135,7 @@ async def test_no_generation_is_tried_twice_also_where_caddy_had_seen_more_than_
     tried: list[int] = []
     switch = scene.balancer.switch
 
-    async def noting(colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def noting(colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
         tried.append(generation)
         await switch(colour, generation, expected=expected)
 
