@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+import structlog
+
 from bluegreen.app.engine import Engine
 from bluegreen.app.run import Run
 from bluegreen.app.trial import Trial
@@ -30,6 +32,8 @@ KEEP = 3.0
 """Seconds between two saves of a comparison in progress."""
 
 Work = Callable[..., Awaitable[None]]
+
+log = structlog.get_logger("bluegreen")
 
 SEVERITIES = {Finding.SHARED: "critical", Finding.RELEASE: "info", Finding.UNDECIDED: "info"}
 """A shared cause means that users fare badly now, on the only colour they could be sent back to."""
@@ -127,11 +131,11 @@ class AfterCutback:
             deployment = await self._world.journal.deployment(id)
             latest = await self._world.journal.deployments(1)
             try:
-                if self._engine.run is None and deployment is not None and latest[0].id == id:
+                if self._engine.run is None and deployment is not None and latest[0].id == id and not _told(deployment):
                     self.now = Comparing.from_json(kept["comparing"])
                     self._watch.after, self._looked_at = Trial.from_json(kept["trial"]), self._watch.now
                     continue
-            except (KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError, AttributeError):
                 self.now = self._watch.after = None  # another program kept it: there is nothing to go on from
             await self._world.journal.forget(FACT, id)
 
@@ -214,12 +218,21 @@ class AfterCutback:
         await self._engine.news.tell(name, **about, **facts)
 
     async def _guarded(self, work: Work, *arguments: Any) -> None:
-        """A journal that refuses ends no daemon: what is compared goes on, and is told once it takes writes again."""
+        """A journal that refuses ends no daemon: what is compared goes on, and is told once it takes writes again. Nor
+        does a flaw in the comparison, which is given up then: it moves nothing."""
         try:
             await work(*arguments)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
             await asyncio.sleep(REFUSED)
+        except Exception:  # the supervisor of a comparison
+            log.exception("aftermath.crashed")
+            self.now = self._watch.after = None
+
+
+def _told(deployment: Deployment) -> bool:
+    """Whether the finding is written down: the daemon that did it was killed before it forgot the comparison."""
+    return FACT in deployment.facts
 
 
 def _with(deployment: Deployment, fact: Json) -> Deployment:

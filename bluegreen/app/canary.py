@@ -13,9 +13,18 @@ from bluegreen.app.arrival import PROOF_SECONDS, prove_shared
 from bluegreen.app.boundaries import Boundary
 from bluegreen.app.numbers import ANSWERS
 from bluegreen.app.run import Run
-from bluegreen.app.waiting import until, woken
+from bluegreen.app.smoke import ready_to_move
+from bluegreen.app.waiting import Left, until, woken
 from bluegreen.app.watching import TICK, attended, blind, hold, regressed, why_not_back
-from bluegreen.domain.canary import Served, describe_step, in_words, served_well, shared_cause, split_for
+from bluegreen.domain.canary import (
+    Served,
+    describe_step,
+    in_words,
+    served_well,
+    shared_cause,
+    speaks_for_shared_cause,
+    split_for,
+)
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import StepFailed
 from bluegreen.domain.evidence import Evidence, Judgement, Verdict
@@ -37,6 +46,7 @@ class Incident:
         self._now = now
         self._bad = 0
         self._last = float("-inf")
+        self.told = False
 
     def lasts(self, failing: Evidence | None) -> bool:
         """Whether it still goes on, after this look: the evidence alone stays convinced for hours."""
@@ -53,6 +63,8 @@ async def canary(run: Run) -> Answer:
     skipped = run.orders.why_over(Phase.AWAITING)
     if skipped and run.split is None:
         return Answer(Outcome.DONE, f"no canary: {skipped}")
+    if run.split is None:
+        await ready_to_move(run)
     served = await _take_up(run)
     async with attended(run):
         return await _through(run, served)
@@ -63,6 +75,7 @@ async def _through(run: Run, served: Served | None) -> Answer:
     number = 0 if served is None else served.number
     while True:
         if served is None or number > served.number:
+            run.watch.looked_at = None  # nobody looks at the verdict meanwhile: a regression wakes us
             begun = await until(_begin(run, number), name="canary:share", stop=_stop(run))
             if begun.result is None:
                 return _worse_at_once(run)
@@ -81,7 +94,7 @@ def _stop(run: Run) -> asyncio.Event:
 
 
 def _worse_at_once(run: Run) -> Answer:
-    judgement = run.watch.judge(run.deployment.plan.terms)
+    judgement = run.convicted = run.watch.judge(run.deployment.plan.terms)
     return Answer(Outcome.FAILED, "; ".join(judgement.reasons if judgement else ()), Cause.REGRESSED)
 
 
@@ -90,6 +103,7 @@ async def _take_up(run: Run) -> Served | None:
     if run.split is None:
         return None
     kept = await run.world.journal.fact(FACT, run.deployment.id)
+    run.watch.moved(run.deployment.old)
     run.watch.shared(run.split.share)
     if run.resumed is not None and run.resumed.resume is Resume.PROVE:
         intents = [each for each in await run.world.journal.intents(run.deployment.id) if each.action == SPLIT]
@@ -159,10 +173,11 @@ async def _serve(run: Run, served: Served) -> Answer | None:
         answer = await _ended_by(run, served, judgement)
         if answer is not None:
             return answer
-        await _hold_for(run, incident, judgement)
+        _hold_for(run, incident, judgement)
         if run.held == "" and await _step_is_over(run, served, judgement):
-            await _tell_end(run, served, judgement, before)
-            return None
+            told = await until(_tell_end(run, served, judgement, before), name="canary:told", stop=_stop(run))
+            if told.left is Left.ENDED:
+                return None
         await woken(run.watch.regressed, TICK)
 
 
@@ -186,13 +201,20 @@ async def _ended_by(run: Run, served: Served, judgement: Judgement) -> Answer | 
     return None
 
 
-async def _hold_for(run: Run, incident: Incident, judgement: Judgement) -> None:
+def _hold_for(run: Run, incident: Incident, judgement: Judgement) -> None:
     """No further users meet a new colour while something fails those of both: nobody could tell how it does."""
     failing = shared_cause(judgement)
-    if incident.lasts(failing) and failing is not None:
-        run.held = f"users of both colours fare badly: {failing.describe()}"
+    if not incident.lasts(failing) or failing is None:
+        return
+    if not speaks_for_shared_cause(failing):
+        run.held = f"a shared cause cannot be ruled out yet: {failing.describe()}"
+        return
+    run.held = f"users of both colours fare badly: {failing.describe()}"
+    if run.aside is not None and not incident.told:
+        incident.told = True
         text = f"{run.held}. {run.deployment.new} is not to blame, and the canary goes no further meanwhile"
-        await run.page("shared-cause", text, next="bluegreen explain")
+        page = run.page("shared-cause", text, next="bluegreen explain")
+        run.aside.create_task(page, name="canary:page")  # a journal that hangs must not keep us from looking on
 
 
 async def _step_is_over(run: Run, served: Served, judgement: Judgement) -> bool:
@@ -200,8 +222,8 @@ async def _step_is_over(run: Run, served: Served, judgement: Judgement) -> bool:
     terms, steps = run.deployment.plan.terms, run.deployment.plan.terms.canary
     late = _left(run, served) <= 0
     well = served_well(judgement, served, terms)
-    if not (late or well) or not run.watch.caught_up():
-        return False
+    if judgement.unseen or not (late or well) or not run.watch.caught_up():
+        return False  # whatever else was measured: where neither a user nor a probe was heard of, nothing was served
     if run.pause.active():
         run.held = f"{run.pause.reason}; {describe_step(served.number, steps)} is over"
         return False

@@ -29,9 +29,9 @@ ROUTES = 5
 
 
 def explanation(run: Run) -> Explanation | None:
-    """How the verdict stands now; None where nothing is on trial."""
+    """How the verdict stands now, or which one it was that sends users back; None where nothing is on trial."""
     deployment, trial = run.deployment, run.watch.trial
-    judgement = run.watch.judge(deployment.plan.terms)
+    judgement = run.convicted or run.watch.judge(deployment.plan.terms)
     if judgement is None or trial is None:
         return None
     return Explanation(
@@ -76,7 +76,7 @@ def _signal(evidence: Evidence, trial: Trial) -> SignalLine:
         rate=evidence.rate,
         tolerated=evidence.tolerated,
         odds=min(evidence.odds, MOST_ODDS),
-        more_bad=trial.more_bad_to_cut(evidence.signal),
+        more_bad=0 if evidence.convicts else trial.more_bad_to_cut(evidence.signal),
         missing=evidence.missing,
         critical=evidence.critical,
         label=evidence.label,
@@ -93,7 +93,7 @@ def _signal(evidence: Evidence, trial: Trial) -> SignalLine:
         made_up=evidence.made_up,
         keys=_keys(evidence),
         routes=tuple(RouteLine(part.service, part.route, part.n, part.bad, part.line) for part in bad),
-        where=trial.where(evidence.signal),
+        where=evidence.where or trial.where(evidence.signal),
     )
 
 

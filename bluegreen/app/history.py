@@ -90,12 +90,14 @@ class Keeping:
             await self.keep()
 
     async def keep(self) -> None:
-        """Keep what changed since the last time."""
+        """Keep what changed since the last time. Neither a journal that refuses nor a flaw here ends the daemon."""
         try:
             await self._keep_live()
             await self._keep_candidate()
         except JournalFailed as exc:
             self._news.failed(exc)
+        except Exception:  # the supervisor: what is usual is only known for less long
+            log.exception("history.crashed")
 
     async def _keep_live(self) -> None:
         settled = self._on_trial if self._watch.candidate is None else ""

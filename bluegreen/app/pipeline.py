@@ -32,11 +32,13 @@ log = structlog.get_logger("bluegreen")
 
 async def carry(run: Run) -> Deployment:
     """Carry a deployment through its phases to its end, and return it as it ended."""
-    while not run.deployment.phase.final:
-        await run.reached(Boundary.BEFORE_INTENT)
-        answer = await attempt(run)
-        await run.reached(Boundary.AFTER_OUTCOME)
-        await move_on(run, answer)
+    async with asyncio.TaskGroup() as aside:
+        run.aside = aside
+        while not run.deployment.phase.final:
+            await run.reached(Boundary.BEFORE_INTENT)
+            answer = await attempt(run)
+            await run.reached(Boundary.AFTER_OUTCOME)
+            await move_on(run, answer)
     return run.deployment
 
 

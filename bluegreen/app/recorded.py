@@ -12,8 +12,8 @@ from bluegreen.app.samples import Sample
 from bluegreen.domain.errors import JournalUnreadable, NotFound
 from bluegreen.domain.records import Json
 
-PAGE = 20
-"""Chunks that are read at a time."""
+PAGE = 5
+"""Chunks that are read at a time: more would hold up the event loop while they are unpacked."""
 
 
 class Recorded(Desk):

@@ -17,7 +17,8 @@ from bluegreen.domain.signals import CLIENT_BUCKETS, Batch, Counted, Gauged, Mea
 from bluegreen.domain.traffic import Colour
 
 MOST = 400_000
-"""Samples of one trial that are kept: at 50 a second more than two hours. What comes after is not recorded."""
+"""Samples of one trial that are kept: at 50 a second more than two hours. One that names the clients of many failures
+counts as so many, since each is a number to keep. What comes after is not recorded."""
 
 PIECE = 2_000
 """Rows of the history that lie in one chunk: more would hold up the event loop while they are packed."""
@@ -166,8 +167,9 @@ class Recorder:
 
     def _add(self, new: bool, signal: str, **what: Any) -> None:
         self._rows.append(Sample(self._t, self._colours[new], signal, **what))
-        self._recorded += 1
-        if self._recorded == MOST:
+        before = self._recorded
+        self._recorded += max(1, len(what.get("failed", ())))
+        if before < MOST <= self._recorded:
             self._rows.append(self._about({"cut_off": CUT_OFF}))
 
     def _about(self, what: Json) -> Sample:

@@ -39,8 +39,8 @@ async def take_up_trial(world: World, news: News, watch: Watch, deployment: Depl
         watch.moved(deployment.new)
     try:
         whole = kept is not None and watch.reopen(deployment.new, kept)
-    except (KeyError, TypeError, ValueError) as exc:
-        await news.tell("evidence.unusable", deployment=deployment.id, reason=str(exc), severity="warning")
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:  # another program kept it
+        await news.tell("evidence.unusable", deployment=deployment.id, reason=repr(exc), severity="warning")
         whole = False
     if watch.trial is None:
         watch.open(deployment.new, deployment.plan, **_canary(deployment))

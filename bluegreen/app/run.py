@@ -19,6 +19,7 @@ from bluegreen.app.world import World
 from bluegreen.domain.checks import Target
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError, JournalFailed
+from bluegreen.domain.evidence import Judgement
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Event, Intent, Json, Notice
@@ -65,11 +66,15 @@ class Run:
         self.attempts = Attempts()
         self.doing = ""
         """What the step waits for, in words: the reason of a deadline that passes."""
+        self.convicted: Judgement | None = None
+        """What sent users back: the verdict of that moment, whatever the last answers on their way say."""
         self.held = ""
         """Why the watch does not end by itself, in words; empty where it does."""
         self.way_back = WayBack()
         self.switch_began: float | None = None
         """When the forward write began (monotonic); None before it, and after a restart."""
+        self.aside: asyncio.TaskGroup | None = None
+        """For work that no step, and no way back, waits for; it has ended before the deployment's end is written."""
         self.never = asyncio.Event()
         """Is never set: for waits that nothing may cut short."""
         self._entered = self._now

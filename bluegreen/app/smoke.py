@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from bluegreen.app.run import Run
 from bluegreen.app.world import World
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.errors import StepFailed
@@ -35,6 +36,19 @@ async def require_smoke(world: World, target: Target) -> tuple[CheckResult, ...]
     results = await smoke(world, target)
     _require(results, target, "fails its smoke checks")
     return results
+
+
+async def ready_to_move(run: Run) -> None:
+    """Re-check the new colour, right before users are sent there. Where nobody promoted and somebody paused meanwhile,
+    users stay until `resume`, or until the deadline: traffic never moves forward by itself during a pause."""
+    while True:
+        await require_ready(run.world, run.new_target)
+        await require_smoke(run.world, run.new_target)
+        if run.orders.promoted.is_set() or not run.pause.active():
+            return
+        while run.pause.active():
+            run.note(f"automation is {run.pause.reason}, and nobody promoted it")
+            await asyncio.sleep(1.0)
 
 
 async def _wait_for(readiness: Readiness, target: Target, note: Callable[[str], None]) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import structlog
+
 from bluegreen.app.baseline import Baseline
 from bluegreen.app.run import Run
 from bluegreen.domain.errors import SignalFailed, StepFailed
@@ -11,6 +13,8 @@ from bluegreen.ports import SignalSource
 
 CHECK_BUDGET = 10.0
 """Seconds for one source to show that it can be heard; they are all tried at once."""
+
+log = structlog.get_logger("bluegreen")
 
 
 async def require_heard(run: Run) -> None:
@@ -64,4 +68,7 @@ async def _deaf(source: SignalSource) -> SignalFailed | None:
         return SignalFailed(f"{source.name} gave no answer within {CHECK_BUDGET:g} s", source=source.name)
     except SignalFailed as exc:
         return exc
+    except Exception as exc:  # the supervisor of a check: whether it matters depends on the signals of this source
+        log.exception("source.crashed", source=source.name)
+        return SignalFailed(f"{source.name} crashed: {exc!r}", source=source.name)
     return None

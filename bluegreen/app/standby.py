@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
 from bluegreen.app.switch import refresh_card
@@ -28,6 +30,8 @@ back is to be known soon, and that there is one again."""
 
 SMOKE_BUDGET = 60.0
 """Seconds for one round of smoke checks; one that takes longer has failed."""
+
+log = structlog.get_logger("bluegreen")
 
 
 @asynccontextmanager
@@ -73,6 +77,18 @@ async def _readiness(run: Run) -> str:
 
 
 async def _smoke(run: Run) -> str:
+    """One round. Left in the middle it is broken off, and not waited for: a command may take seconds to end, and the
+    way back, for which it is left, must not."""
+    if run.aside is None:
+        return await _round(run)
+    asked = run.aside.create_task(_round(run), name="standby:round")
+    try:
+        return await asyncio.shield(asked)
+    finally:
+        asked.cancel()
+
+
+async def _round(run: Run) -> str:
     try:
         async with asyncio.timeout(SMOKE_BUDGET):
             await require_smoke(run.world, run.old_target)
@@ -80,6 +96,9 @@ async def _smoke(run: Run) -> str:
         return f"the smoke checks took longer than {SMOKE_BUDGET:g} s"
     except BluegreenError as exc:
         return exc.detail
+    except Exception as exc:  # the supervisor of a round: a bug in a check must not end the deployment
+        log.exception("smoke.crashed", deployment=run.deployment.id)
+        return f"internal error in the smoke checks: {exc!r}"
     return ""
 
 

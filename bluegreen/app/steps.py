@@ -19,7 +19,7 @@ from bluegreen.app import (
 )
 from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
-from bluegreen.app.smoke import require_ready, require_smoke, wait_until_ready
+from bluegreen.app.smoke import ready_to_move, require_smoke, wait_until_ready
 from bluegreen.app.standby import way_back_watched
 from bluegreen.app.waiting import Left, until
 from bluegreen.app.watching import regression_that_counts, watch
@@ -128,27 +128,14 @@ async def switching(run: Run) -> Answer:
     if resumed is not None and resumed.resume is Resume.PROVE:
         work = switch.confirm_resumed(run)
     else:
-        await _ready_to_move(run)
+        await ready_to_move(run)
         work = switch.forward(run)
     async with way_back_watched(run), regression_that_counts(run) as worse:
         ended = await until(work, name="switch", stop=worse)
     if ended.left is Left.ENDED:
         return done(f"{run.deployment.new} serves every service, proved through the front door")
-    judgement = run.watch.judge(run.deployment.plan.terms)
+    judgement = run.convicted = run.watch.judge(run.deployment.plan.terms)
     return Answer(Outcome.FAILED, "; ".join(judgement.reasons if judgement else ()), Cause.REGRESSED)
-
-
-async def _ready_to_move(run: Run) -> None:
-    """Re-check the new colour. Where nobody promoted and somebody paused meanwhile, users stay until `resume`, or until
-    the deadline: traffic never moves forward by itself during a pause."""
-    while True:
-        await require_ready(run.world, run.new_target)
-        await require_smoke(run.world, run.new_target)
-        if run.orders.promoted.is_set() or not run.pause.active():
-            return
-        while run.pause.active():
-            run.note(f"automation is {run.pause.reason}, and nobody promoted it")
-            await asyncio.sleep(1.0)
 
 
 async def watching(run: Run) -> Answer:

@@ -91,7 +91,7 @@ class Watch:
         """Listen to every source until cancelled."""
         async with asyncio.TaskGroup() as group:
             for source in self._sources:
-                group.create_task(source.run(self.report), name=f"signals:{source.name}")
+                group.create_task(self.hearing.listen(source, self.report), name=f"signals:{source.name}")
 
     def moved(self, colour: Colour | None) -> None:
         """Users are sent to `colour` from now on; what was asked before counts for nobody."""

@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from bluegreen.app.attention import Interruption
 from bluegreen.app.recording import keep_evidence
 from bluegreen.app.run import Run
@@ -23,6 +25,8 @@ TICK = 0.1
 
 KEEP = 3.0
 """Seconds between two saves of the evidence and of the sources' positions."""
+
+log = structlog.get_logger("bluegreen")
 
 
 async def watch(run: Run, seconds: float) -> Answer:
@@ -67,7 +71,9 @@ async def regression_that_counts(run: Run) -> AsyncIterator[asyncio.Event]:
 
 async def _wait_for_regression(run: Run, counts: asyncio.Event) -> None:
     while True:
-        await run.watch.regressed.wait()
+        if not await woken(run.watch.regressed, TICK):
+            run.watch.tick()  # users meet the new colour already: what they get has a moment, and fresh bets
+            continue
         if not why_not_back(run):
             counts.set()
             return
@@ -110,6 +116,7 @@ async def regressed(run: Run, judgement: Judgement) -> Answer | None:
     reason = "; ".join(judgement.reasons)
     held = why_not_back(run)
     if not held and not run.pause.active():
+        run.convicted = judgement
         return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": judgement.describe()})
     run.watch.regressed.clear()
     if not held:
@@ -218,3 +225,5 @@ async def _keep_evidence(run: Run) -> None:
             await keep_evidence(run)
         except JournalFailed as exc:
             run.news.failed(exc)
+        except Exception:  # the supervisor: users are not sent back for a flaw in what only a restart would need
+            log.exception("evidence.crashed", deployment=run.deployment.id)

@@ -139,9 +139,11 @@ def _where(bad: list[Part]) -> str:
         return f"all at {_name(most)} ({most.bad:,} of {most.n:,} there)"
     if 2 * most.bad > total:
         return f"mostly {_name(most)} ({most.bad:,} of {total:,})"
-    named = ", ".join(f"{_name(part)} ({part.bad:,})" for part in bad[:LISTED])
+    named = ", ".join(f"{part.bad:,} at {_name(part)}" for part in bad[:LISTED])
     others = len(bad) - LISTED
-    return f"of {total:,} at {named}" + (f" and {others:,} more" if others > 0 else "")
+    if others <= 0:
+        return named
+    return f"{named} and the rest at {others:,} more {'route' if others == 1 else 'routes'}"
 
 
 def _name(part: Part) -> str:

@@ -74,6 +74,12 @@ def shared_cause(judgement: Judgement) -> Evidence | None:
     return None
 
 
+def speaks_for_shared_cause(evidence: Evidence) -> bool:
+    """Whether what is seen speaks for it, and it is not merely too early to rule it out: a release that alone fails its
+    users is, for its first bad answers, a shared cause that nobody can rule out."""
+    return any(key.key is Key.SHARED_CAUSE and key.value is not None and key.value < 1.0 for key in evidence.holding)
+
+
 def in_words(judgement: Judgement, served: Served, terms: Terms) -> str:
     """What the step still lacks; empty where it lacks nothing."""
     lacking = {signal: left for signal, left in missing(judgement, served, terms).items() if left != 0}

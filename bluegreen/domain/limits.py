@@ -67,7 +67,8 @@ class LimitReading:
         """`probe of web failures in a row: 3, limit 3, 41 samples`, `errors: 5xx 3.2 % in 30 s, limit 2 %, 1,204
         samples`."""
         dry = " (dry run)" if self.dry_run else ""
-        return f"{self.name}{dry}: {self.said_value()}, limit {self.said_limit()}, {self.samples:,} samples"
+        seen = f"{self.samples:,} {'sample' if self.samples == 1 else 'samples'}"
+        return f"{self.name}{dry}: {self.said_value()}, limit {self.said_limit()}, {seen}"
 
     def said_value(self) -> str:
         """The value with its unit: `3`, `5xx 3.2 % in 30 s`, `240`; where several in a row are asked for, how many."""

@@ -35,7 +35,8 @@ class _Slot:
 @dataclass(slots=True)
 class Range:
     """The lowest and highest value of the last 24 h, in slots of 10 minutes: at most 145 of them. Time is epoch
-    seconds; a clock that was set back counts in the newest slot."""
+    seconds; a clock that was set back counts in the newest slot, and one that was set back by more than a day begins
+    anew: what it left in its future would else never be forgotten."""
 
     _slots: deque[_Slot] = field(default_factory=deque)
 
@@ -44,6 +45,8 @@ class Range:
         if not isfinite(value):
             return
         number = int(t_s // SLOT_S)
+        if self._slots and number < self._slots[-1].number - KEPT_S // SLOT_S:
+            self._slots.clear()
         if self._slots and number <= self._slots[-1].number:
             newest = self._slots[-1]
             newest.low, newest.high, newest.n = min(newest.low, value), max(newest.high, value), newest.n + 1

@@ -13,6 +13,7 @@ the measure as sharp as it can: one request a minute for a day allows no more th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil, log
 from typing import Any, Self
 
@@ -99,6 +100,7 @@ def history_needed(p0: float, p1: float, alpha: float) -> int:
     return _events(divergence(p0, p1), log(1.0 / alpha), f"rates {p0} and {p1}")
 
 
+@lru_cache(maxsize=256)
 def watch_needed(q0: float, min_effect: float, alpha: float) -> int | None:
     """Events of the new colour from which "not worse by `min_effect`" may be said.
 

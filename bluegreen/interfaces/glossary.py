@@ -1,10 +1,10 @@
-"""What codes mean and what to do: error codes, causes of an end, pages, exit codes. Needs no daemon."""
+"""What codes mean and what to do: error codes, causes, pages, exit codes, verdicts, ways back. Needs no daemon."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bluegreen.interfaces.glossary_codes import ERRORS, EXITS
-from bluegreen.interfaces.glossary_ends import CAUSES, PAGES
+from bluegreen.interfaces.glossary_ends import CAUSES, PAGES, VERDICTS, WAYS_BACK
 from bluegreen.interfaces.text import commands, paragraph, strong
 
 KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -12,6 +12,8 @@ KINDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "cause": CAUSES,
     "page": PAGES,
     "exit code": EXITS,
+    "verdict": VERDICTS,
+    "way back": WAYS_BACK,
 }
 """Each code with what it means and what to do."""
 

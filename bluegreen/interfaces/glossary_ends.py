@@ -80,3 +80,33 @@ PAGES: dict[str, tuple[str, str]] = {
     "restored": ("Traffic was moved to a colour that is stopped, and put back.", "Find out who did it."),
     "unreadable": ("Nobody watches: after a restart Caddy cannot be read.", "systemctl status caddy"),
 }
+
+VERDICTS: dict[str, tuple[str, str]] = {
+    "healthy": (
+        "The release is not worse, and enough was seen to rule out a worsening of [watch] min_effect.",
+        "Nothing: the phase ends when its window has passed.",
+    ),
+    "undecided": (
+        "Nothing speaks against the release, and too little was seen to call it healthy.",
+        "Nothing: the window ends with a warning. bluegreen explain says how much is missing.",
+    ),
+    "regressed": (
+        "Worse than tolerated beyond reasonable doubt, or a limit is broken.",
+        "bluegreen explain shows the arithmetic.",
+    ),
+    "blind": (
+        "A critical signal cannot be heard, so nobody knows how users fare.",
+        "bluegreen status names the source: mend it. If you can tell yourself: promote --full, or cutback.",
+    ),
+}
+"""What a verdict means, and what to do."""
+
+WAYS_BACK: dict[str, tuple[str, str]] = {
+    "ready": ("The old colour could take users back.", "Nothing."),
+    "degraded": ("The old colour failed its last checks.", "bluegreen status says which; look at that colour."),
+    "lost": (
+        "The old colour could not take users back: a regression calls a person, and moves nothing.",
+        "bluegreen status says why. Mend that colour, or bluegreen cutback --force.",
+    ),
+}
+"""What is said of the way back, and what to do."""

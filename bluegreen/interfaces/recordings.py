@@ -15,7 +15,7 @@ import msgspec
 
 from bluegreen.app.baseline import Baseline
 from bluegreen.app.replay import of_stream
-from bluegreen.app.samples import About, Sample
+from bluegreen.app.samples import LATEST, About, Sample
 from bluegreen.app.survey import Survey
 from bluegreen.domain.plans import Terms
 
@@ -127,6 +127,8 @@ class Recording:
                 raise ValueError("this recording says nothing of itself")
             return of_stream(chosen, survey.signals), Baseline()
         told = msgspec.convert(self.about, About)
+        if not abs(told.switched_at) <= LATEST:
+            raise ValueError(f"it was switched at {told.switched_at:g}, which is no moment")
         survey.instruct(told)
         baseline = Baseline()
         try:

@@ -109,9 +109,11 @@ def wrapped(line: str, width: int) -> list[str]:
 
 
 def _text_begins(plain: str) -> int:
-    """The column after glyph, label and time: where the last wide gap near the beginning ends."""
+    """The column after glyph, label and time: where the last wide gap near the beginning ends. A line without a label
+    begins below the text of the one before."""
     gaps = [found.end() for found in re.finditer(r"\S {2,}(?=\S)", plain) if found.end() <= LABELS]
-    return gaps[-1] if gaps else 2
+    begins = len(plain) - len(plain.lstrip())
+    return gaps[-1] if gaps else max(begins if begins <= LABELS else 2, 2)
 
 
 def mark(glyph: str) -> str:

@@ -65,18 +65,23 @@ def _why(signal: SignalLine) -> str:
 
 def _usual(signal: SignalLine) -> str:
     if not signal.history:
-        return f"no history: {percent(signal.tolerated)} is assumed; {percent(signal.share)} of the stake"
+        return f"no history: {percent(signal.tolerated)} is assumed{_stake(signal)}"
     unsteady = f", {signal.phi:.1f} times as unsteady as chance" if signal.phi > 1 else ""
     tolerated = f"tolerated is {DECIDES[signal.decides]}" if signal.decides in DECIDES else "tolerated"
     seen = f"usual {percent(signal.usual)} (history of {signal.history:,}{unsteady})"
-    return f"{seen}; {tolerated}; {percent(signal.share)} of the stake"
+    return f"{seen}; {tolerated}{_stake(signal)}"
+
+
+def _stake(signal: SignalLine) -> str:
+    """What is in dry run has a stake that decides nothing."""
+    return "" if signal.dry_run else f"; {percent(signal.share)} of the stake"
 
 
 DECIDES = {
     "rel": "a multiple of what was usual",
     "plus": "what was usual and a margin",
     "bound": "what a history of this length does not rule out",
-    "clip": "the least or most that ever is",
+    "clip": "the least, or the most, that ever may be",
 }
 """Why so much is tolerated, by the term that decided it."""
 
@@ -112,7 +117,7 @@ def _flip(signal: SignalLine) -> str:
 
 
 def _missing(signal: SignalLine) -> str:
-    if not signal.critical or not signal.missing:
+    if not signal.critical or not signal.missing or signal.state == "bad":
         return ""
     return f"; {signal.missing:,} more until it may be called good"
 
@@ -123,7 +128,8 @@ def _limit(limit: LimitLine) -> str:
         broken = ": broken, nothing follows"
     if limit.text and limit.window:
         return f"{limit.text}{broken}"
-    return f"{limit.name}: {limit.value:g} of {limit.limit:g}, {limit.samples:,} samples{broken}"
+    seen = f"{limit.samples:,} {'sample' if limit.samples == 1 else 'samples'}"
+    return f"{limit.name}: {limit.value:g} of {limit.limit:g}, {seen}{broken}"
 
 
 def _hindrances(shown: Explanation) -> list[str]:

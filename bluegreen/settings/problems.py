@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from bluegreen.domain.records import Json
 from bluegreen.logs import SECRET_NAME
 from bluegreen.settings.places import Keys, Places, nearest
-from bluegreen.settings.section import choices, is_list, is_table, keys, named_tables, section_in, shape
+from bluegreen.settings.section import choices, is_list, is_table, item, keys, named_tables, section_in, shape
 from bluegreen.settings.shown import printable, quoted, written
 
 
@@ -109,8 +109,9 @@ def _text(error: Any, spot: _Spot, model: type[BaseModel]) -> str:
     if kind == "missing":
         return _missing(spot.key, spot.field)
     limit = LIMITS.get(kind)
-    if limit is None and choices(spot.field.annotation):
-        return _no_choice(error["input"], spot.field)
+    annotation = item(spot.field.annotation) if spot.inside else spot.field.annotation
+    if limit is None and choices(annotation):
+        return _no_choice(error["input"], annotation)
     text = limit.format(**error["ctx"]) if limit else _wrong(error["input"], spot.key, _kind(spot.field, spot.inside))
     return f"{text}, {_example(spot.key, spot.field)}"
 
@@ -155,9 +156,9 @@ def _missing(key: str, field: FieldInfo) -> str:
     return f"is missing, {_example(key, field)}. {field.description}"
 
 
-def _no_choice(value: object, field: FieldInfo) -> str:
-    meant = nearest(str(value), choices(field.annotation))
-    return f"{quoted(value)} is not {shape(field.annotation).word}" + (f'; did you mean "{meant}"?' if meant else "")
+def _no_choice(value: object, annotation: Any) -> str:
+    meant = nearest(str(value), choices(annotation))
+    return f"{quoted(value)} is not {shape(annotation).word}" + (f'; did you mean "{meant}"?' if meant else "")
 
 
 def _wrong(value: object, key: str, kind: str) -> str:

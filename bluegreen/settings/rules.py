@@ -110,6 +110,12 @@ def limits_name_a_signal(watch: Watch, services: Sequence[Service]) -> Iterator[
             yield Broken(("watch", "limits", index, "signal"), _unknown(limit.signal, "the signals", list(known)))
         elif not isinstance(limit.bound, str | None if rule.gauge is None else float):
             yield Broken(("watch", "limits", index, "above" if limit.below is None else "below"), _bound(rule))
+        elif rule.gauge is None and limit.below is not None:
+            yield Broken(
+                ("watch", "limits", index, "below"),
+                f"{rule.name} counts bad events: below it is where all is well, and each good release would be cut "
+                f'back; write above = "{limit.below}"',
+            )
 
 
 def something_decides(watch: Watch, services: Sequence[Service]) -> Iterator[Broken]:

@@ -126,6 +126,12 @@ def choices(annotation: Any) -> tuple[str, ...]:
     return get_args(bare) if get_origin(bare) is Literal else ()
 
 
+def item(annotation: Any) -> Any:
+    """What each item of a list is; None where it is no list."""
+    bare = _bare(annotation)
+    return get_args(bare)[0] if get_origin(bare) is tuple else None
+
+
 def walk(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every plain value of loaded settings with the path of its key as it stands in the file."""
     if isinstance(value, BaseModel):

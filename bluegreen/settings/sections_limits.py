@@ -158,6 +158,11 @@ class Limit(Section):
     def _makes_sense(self) -> Self:
         if self.above is not None and self.below is not None:
             raise ValueError("`above` and `below` are two rules: write one table for each")
+        if self.bound is None and "window" not in self.model_fields_set and "in_a_row" not in self.model_fields_set:
+            raise ValueError(
+                'needs `above` or `below`, for example above = "2%", or `in_a_row`, so many bad events after one '
+                "another"
+            )
         if self.bound is None and "window" in self.model_fields_set:
             raise ValueError(
                 "`window` needs `above` or `below`; without them, `in_a_row` bad events after one another cut back"

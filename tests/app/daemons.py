@@ -88,10 +88,12 @@ async def running(outside: Outside) -> AsyncIterator[Daemon]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Return as soon as the condition holds; TimeoutError when it does not come to hold."""
+    """Return as soon as the condition holds, or soon after where it took long; TimeoutError when it does not."""
+    began = asyncio.get_running_loop().time()
     async with asyncio.timeout(FOREVER):
         while not condition():
-            await asyncio.sleep(0.02)
+            waited = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(0.02 if waited < 30.0 else 0.2)
 
 
 def alert(daemon: Daemon, **rest: Any) -> Alert:

@@ -211,3 +211,43 @@ async def test_the_daemon_goes_on_where_the_journal_refuses(compared: Outside) -
         assert (await daemon.service.status()).troubles == ()
     assert fact["finding"] == "release"
     assert len(notices(compared)) == 1
+
+
+async def test_what_another_program_kept_of_it_is_forgotten(compared: Outside) -> None:
+    async with running(compared) as daemon:
+        await taken_back_and_deserted(daemon)
+        await asyncio.sleep(20)
+        id = (await daemon.current()).id
+        kept = await compared.journal.fact("aftermath", id)
+        await compared.journal.keep("aftermath", id, {**kept, "trial": {**kept["trial"], "lately": [1]}})
+    async with running(compared) as daemon:
+        await asyncio.sleep(20)
+        assert daemon.service.after_cutback.now is None
+    assert await compared.journal.facts("aftermath") == {}
+
+
+async def test_a_flaw_in_the_comparison_ends_no_daemon(compared: Outside) -> None:
+    async with running(compared) as daemon:
+        await taken_back_and_deserted(daemon)
+        comparing = daemon.service.after_cutback.now
+        assert comparing is not None
+        comparing.counted["5xx"] = (10**6, 0)  # more than ever were
+        await asyncio.sleep(20)
+        assert (daemon.service.after_cutback.now, daemon.watch.after) == (None, None)
+        assert (await daemon.service.status()).troubles == ()
+
+
+async def test_killed_before_it_is_forgotten_it_is_told_only_once(compared: Outside) -> None:
+    async with running(compared) as daemon:
+        await taken_back_and_deserted(daemon)
+        await asyncio.sleep(20)
+        id = (await daemon.current()).id
+        kept = await compared.journal.fact("aftermath", id)
+        compared.users.rate = 100.0
+        await found(daemon)
+        await compared.journal.keep("aftermath", id, kept)  # the daemon was killed before it forgot that
+    async with running(compared) as daemon:
+        await asyncio.sleep(200)
+        told = [event for event in await daemon.events() if event.name == "aftermath.ended"]
+    assert len(told) == 1
+    assert await compared.journal.facts("aftermath") == {}

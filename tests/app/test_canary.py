@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import LiveColourProtected
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import CanaryStep, Kind
+from bluegreen.domain.rules import SIGNALS, GaugeRule, SignalRule
+from bluegreen.domain.signals import Gauged
 from bluegreen.domain.traffic import Colour, Split
 from tests.app.daemons import ANN, Daemon, alert, pages, running, until
 from tests.app.outside import Outside
@@ -158,6 +161,63 @@ async def test_what_fails_on_both_colours_is_no_fault_of_the_release_and_goes_no
     assert ended.phase is LIVE
 
 
+@pytest.mark.parametrize("bad", [0.05, 1.0])
+async def test_a_release_that_alone_fails_its_users_is_never_called_innocent(bad: float, shared: Outside) -> None:
+    shared.change(canary=(CanaryStep(0.5, 3600.0),))
+    async with running(shared) as daemon:
+        await asyncio.sleep(60)
+        await daemon.deploy()
+        await daemon.reach(CANARYING)
+        await asyncio.sleep(10)
+        shared.users.failing[GREEN] = bad
+        ended = await daemon.end()
+    assert (ended.phase, ended.cause) == (REVERTED, Cause.REGRESSED)
+    assert pages(shared) == []
+
+
+async def test_a_journal_that_hangs_does_not_keep_a_worse_release_on(shared: Outside) -> None:
+    async def hanging(what: str) -> None:
+        if what.startswith("before journal"):
+            await asyncio.sleep(60)
+        if what.startswith("after balancer blue"):
+            back.append(shared.clock.monotonic())
+
+    back: list[float] = []
+    shared.change(canary=(CanaryStep(0.5, 3600.0),))
+    async with running(shared) as daemon:
+        await asyncio.sleep(60)
+        await daemon.deploy()
+        await daemon.reach(CANARYING)
+        await asyncio.sleep(10)
+        shared.story = hanging
+        shared.users.failing = {BLUE: 0.3, GREEN: 0.3}
+        await asyncio.sleep(5)
+        assert daemon.engine.run is not None
+        assert "both colours" in daemon.engine.run.held
+        shared.users.failing = {GREEN: 1.0}
+        began = shared.clock.monotonic()
+        await until(lambda: back)
+    assert back[0] - began < 20, "it has to outweigh the shared cause of before"
+
+
+async def test_a_journal_that_hangs_at_the_end_of_a_step_does_not_either(shared: Outside) -> None:
+    async def hanging(what: str) -> None:
+        if what == "before journal canary.step_ended":
+            hung.append(what)
+            await asyncio.sleep(600)
+
+    hung: list[str] = []
+    shared.story = hanging
+    async with running(shared) as daemon:
+        await to(daemon)
+        await until(lambda: hung)
+        shared.users.failing[GREEN] = 1.0
+        began = shared.clock.monotonic()
+        ended = await daemon.end()
+        assert shared.clock.monotonic() - began < 5
+    assert (ended.phase, ended.cause) == (REVERTED, Cause.REGRESSED)
+
+
 async def give_up(daemon: Daemon) -> None:
     await daemon.service.abort("current", ANN)
 
@@ -223,6 +283,20 @@ async def test_a_write_whose_answer_is_lost_is_settled_by_looking(shared: Outsid
     assert ended.phase is LIVE
 
 
+async def test_a_share_that_is_long_in_being_proved_is_no_daemon_that_hangs(shared: Outside) -> None:
+    kept_up = []
+    shared.at("after balancer green 0.25 2", lambda: setattr(shared.front_door, "logged", False))
+    async with running(shared) as daemon:
+        await to(daemon)
+        await until(lambda: not shared.front_door.logged)
+        for _ in range(9):
+            await asyncio.sleep(1)
+            kept_up.append(daemon.watch.keeps_up())
+        assert daemon.engine.run is not None
+        assert daemon.engine.run.splitting, "it is still being proved"
+    assert all(kept_up)
+
+
 # --- people
 
 
@@ -238,6 +312,32 @@ async def test_a_pause_holds_the_step_and_resume_lets_it_go_on(shared: Outside) 
         await daemon.service.resume(ANN, "back")
         ended = await daemon.end()
     assert ended.phase is LIVE
+
+
+async def test_in_a_pause_no_user_meets_the_new_colour_unless_somebody_promoted_it(shared: Outside) -> None:
+    async with running(shared) as daemon:
+        shared.at("after journal CANARYING", lambda: daemon.service.pause(ANN, "lunch"))
+        await daemon.deploy()
+        await daemon.reach(CANARYING)
+        await asyncio.sleep(300)
+        assert shared.balancer.written == []
+    async with running(shared) as daemon:
+        await asyncio.sleep(300)
+        assert shared.balancer.written == [], "nor after a restart"
+        await daemon.service.resume(ANN, "back")
+        ended = await daemon.end()
+    assert ended.phase is LIVE
+
+
+async def test_a_colour_that_died_while_it_was_waited_for_meets_nobody(shared: Outside) -> None:
+    shared.change(canary=STEPS, auto_promote=False)
+    async with running(shared) as daemon:
+        await daemon.deploy()
+        await daemon.reach(Phase.AWAITING)
+        shared.readiness[0].failures[GREEN] = "connection refused"
+        await daemon.service.promote("current", ANN, "go")
+        ended = await daemon.end()
+    assert (ended.phase, shared.balancer.written) == (REVERTED, [])
 
 
 async def test_in_a_pause_a_worse_release_stays_and_the_status_says_what_would_be_done(shared: Outside) -> None:
@@ -323,6 +423,20 @@ async def test_no_sample_at_all_is_never_a_success(shared: Outside) -> None:
         assert pages(shared) == ["blind"]
 
 
+async def test_a_gauge_alone_serves_no_step_however_many_samples_it_has(shared: Outside) -> None:
+    others = tuple(replace(rule, weight=0.2, critical=False) for rule in SIGNALS if rule.name != "probe")
+    queue = SignalRule("queue", 0.4, True, source="extra", gauge=GaugeRule(high=100.0))
+    shared.change(canary=(CanaryStep(0.05, 3600.0), CanaryStep(0.25, 3600.0)), signals=(*others, queue))
+    async with running(shared) as daemon:
+        hear = daemon.watch.report
+        daemon.watch.report = lambda batch: hear(batch) if isinstance(batch, Gauged) else None  # type: ignore[method-assign]
+        shared.log.emit(*[Gauged("extra", "queue", BLUE, 1.0)] * 20_000)
+        await to(daemon)
+        shared.log.emit(*[Gauged("extra", "queue", GREEN, 1.0)] * 20_000)
+        await asyncio.sleep(600)
+        assert shared.balancer.written == [(FIRST, 1)]
+
+
 # --- after a restart
 
 
@@ -338,6 +452,7 @@ async def test_a_new_daemon_goes_on_with_the_step_and_with_the_same_evidence(sha
         run = daemon.engine.run
         assert run is not None
         assert (run.split, run.deployment.phase, daemon.watch.side_by_side) == (FIRST, CANARYING, True)
+        assert daemon.watch.serving is BLUE, "it is still what is usual"
         again = daemon.watch.trial
         assert again is not None
         assert again.counts()["5xx"][0] >= before - 20, "at most what came since the last save is missing"

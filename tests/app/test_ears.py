@@ -1,13 +1,14 @@
 """The ears of the daemon: what is counted for the trial, what for the history, and what for nobody."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.app.watch import Watch
 from bluegreen.domain.evidence import Evidence, Judgement
-from bluegreen.domain.signals import Counted, Measured
+from bluegreen.domain.signals import Batch, Counted, Measured
 from bluegreen.domain.standby import Standby
 from tests.app.outside import side_by_side
 from tests.domain.examples import BLUE, GREEN, plan, terms
@@ -271,3 +272,33 @@ async def test_a_source_that_is_behind_or_has_failed_is_told_in_words() -> None:
         "queue": "queue: connection refused",
     }
     assert watch.silent(5.0) == {"access_log": "access_log is 14 s behind"}
+
+
+class Crashing(MemorySignals):
+    """A source with a flaw: it crashes on what it hears first."""
+
+    async def run(self, report: Callable[[Batch], None]) -> None:
+        await super().run(report if self.heard_at is not None else _crash)
+
+
+def _crash(batch: Batch) -> None:
+    raise ZeroDivisionError(batch)
+
+
+async def test_a_source_that_crashes_ends_no_other_and_is_begun_again() -> None:
+    clock = VirtualClock()
+    flawed, other = Crashing(clock, "queue"), MemorySignals(clock, "access_log")
+    watch = Watch(clock, (flawed, other))
+    watch.moved(BLUE)
+    async with side_by_side(("signals", watch.run())):
+        flawed.emit(Counted("queue", "jobs", BLUE, 1, 0))
+        await asyncio.sleep(0.5)
+        assert watch.hearing.troubles(5.0)["queue"].startswith("queue crashed: ZeroDivisionError(")
+        flawed._heard_at = clock.monotonic()
+        other.emit(Counted("access_log", "5xx", BLUE, 10, 1))
+        await asyncio.sleep(0.5)
+        assert watch.baseline.seen("5xx") == (10, 1)
+        flawed.emit(Counted("queue", "jobs", BLUE, 2, 1))
+        await asyncio.sleep(40)
+        assert watch.baseline.seen("jobs") == (2, 1)
+        assert "queue" not in watch.hearing.troubles(500.0)

@@ -1,14 +1,17 @@
 """The arithmetic of a verdict: while a release is watched, and long after."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from bluegreen.domain.errors import NotFound
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.signals import Counted
+from bluegreen.domain.traffic import Colour
 from tests.app.daemons import ANN, outcomes, running
 from tests.app.outside import Outside
-from tests.domain.examples import GREEN
+from tests.domain.examples import BLUE, GREEN
 
 P = Phase
 
@@ -45,6 +48,28 @@ async def test_after_the_end_it_is_the_verdict_that_led_to_it(outside: Outside) 
     assert (found.current, found.phase, found.verdict) == (False, P.WATCHING, "regressed")
     assert found.reason == ended.reason
     assert found.signals[0].more_bad == 0
+    assert found.odds >= found.odds_needed
+
+
+async def test_what_is_answered_while_users_go_back_does_not_change_the_verdict_that_is_explained(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = outside.balancer.switch
+
+    async def switch(colour: Colour, generation: int, *, expected: Any = None) -> None:
+        if colour is BLUE:
+            outside.log.emit(Counted("access_log", "5xx", GREEN, 100_000, 0))
+        await back(colour, generation, expected=expected)
+
+    monkeypatch.setattr(outside.balancer, "switch", switch)
+    async with running(outside) as daemon:
+        await asyncio.sleep(60)
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        outside.users.failing[GREEN] = 0.5
+        ended = await daemon.end()
+        found = await daemon.service.explain(ended.id)
+    assert (found.verdict, found.reason) == ("regressed", ended.reason)
     assert found.odds >= found.odds_needed
 
 

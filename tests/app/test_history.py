@@ -240,3 +240,15 @@ async def test_a_clock_that_was_far_ahead_once_leaves_nothing_that_is_kept_for_e
     await second.keeping.keep()
     third = await again(journal, clock)
     assert third.watch.baseline.seen("5xx") == (seen[0] + 100, seen[1] + 1)
+
+
+async def test_a_flaw_in_keeping_it_ends_no_daemon(
+    journal: MemoryJournal, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = Life(journal, clock)
+    life.count(100, 1)
+    with monkeypatch.context() as flawed:
+        flawed.setattr(life.watch.baseline, "take", lambda: 1 // 0)
+        await life.keeping.keep()
+    await life.keeping.keep()
+    assert (await again(journal, clock)).watch.baseline.seen("5xx") == (100, 1)

@@ -211,6 +211,20 @@ async def test_another_one_is_a_warning(outside: Outside) -> None:
     assert pages(outside) == []
 
 
+async def test_a_source_that_crashes_when_it_is_tried_is_one_that_cannot_be_heard(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crash() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(outside.log, "check", crash)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert ended.phase is Phase.LIVE
+    assert "a source of signals cannot be heard: extra crashed: ZeroDivisionError()" in ended.warnings
+
+
 async def test_a_source_that_does_not_answer_is_not_waited_for(
     outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from bluegreen.app.samples import Sample
 from bluegreen.app.survey import Survey
 from bluegreen.app.trial import Trial
 from bluegreen.app.watch import Watch
+from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import NotFound
 from bluegreen.domain.phases import Phase
@@ -68,6 +69,32 @@ async def test_a_deployment_that_was_cut_back_is_cut_again_at_the_same_moment_fo
     assert again.cut.after == pytest.approx(ended.facts["judgement"]["watched"], abs=0.2)
     assert again.until_cut is not None
     assert again.until_cut.bad == next(s["bad"] for s in ended.facts["judgement"]["signals"] if s["signal"] == "5xx")
+
+
+async def test_what_is_cut_back_before_the_switch_is_proved_has_a_moment_too(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = outside.front_door.ask
+
+    async def hanging(service: str) -> FrontDoorAnswer:
+        answer = await ask(service)
+        if answer.colour is GREEN:
+            await asyncio.sleep(0.7)
+            outside.users.failing[GREEN] = 0.5
+            await asyncio.sleep(3.0)
+        return answer
+
+    monkeypatch.setattr(outside.front_door, "ask", hanging)
+    async with running(outside) as daemon:
+        await asyncio.sleep(120)
+        await daemon.deploy()
+        ended = await daemon.end()
+        content = await exported(daemon, ended.id)
+    told, again = ended.facts["judgement"], replayed(content)
+    assert (told["phase"], told["verdict"]) == (P.SWITCHING, "regressed")
+    assert again.cut is not None
+    assert again.cut.reason == ended.reason
+    assert 0.5 < again.cut.after == pytest.approx(told["watched"], abs=0.2)
 
 
 async def test_under_a_laxer_configuration_it_is_not_cut(outside: Outside) -> None:
@@ -197,6 +224,15 @@ def test_the_memory_of_a_trial_is_bounded_and_says_where_it_ends(monkeypatch: py
     assert chunk[-1].about is not None
     assert "samples came" in chunk[-1].about["cut_off"]
     assert MOST == 400_000
+
+
+def test_the_clients_of_an_outage_that_lasts_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bluegreen.app.recorder.MOST", 100)
+    recording, trial = recorder()
+    who = Who((0, 20, 0, 0, 0, 0, 0, 0), (1,) * 20)
+    for _ in range(50):
+        recording.take(Counted("access_log", "5xx", GREEN, 20, 20, who=who), trial, new=True)
+    assert sum(len(row.failed or ()) for row in rows(recording)) == 100
 
 
 def test_a_long_history_goes_in_pieces() -> None:

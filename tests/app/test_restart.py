@@ -274,6 +274,18 @@ async def test_a_trial_that_another_program_kept_is_begun_anew_and_told(outside:
     assert ended.phase is P.LIVE
 
 
+async def test_positions_that_another_program_kept_end_no_daemon(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await watched(daemon, 10)
+        deployment = await daemon.current()
+    kept = await outside.journal.fact("watch", deployment.id)
+    await outside.journal.keep("watch", deployment.id, {**kept, "positions": []})
+    async with running(outside) as daemon:
+        ended = await daemon.end()
+        assert "evidence.unusable" in [event.name for event in await daemon.events()]
+    assert ended.phase is P.LIVE
+
+
 @pytest.mark.parametrize("phase", [P.WATCHING, P.STANDING_BY])
 async def test_users_who_were_moved_back_meanwhile_stay_there(phase: Phase, outside: Outside) -> None:
     async with running(outside) as daemon:

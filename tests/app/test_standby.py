@@ -198,3 +198,35 @@ async def test_a_regression_during_the_switch_does_not_go_back_to_a_colour_that_
         assert (await daemon.current()).phase is WATCHING
         assert smoked.balancer.written == [(GREEN, 1)]
         assert "regressed-held" in pages(smoked)
+
+
+class Stubborn:
+    """A check, as a command that heeds no SIGTERM: broken off, it takes its time to end. `asked` of blue now."""
+
+    name = "stubborn"
+    asked = False
+
+    async def check(self, target: Target) -> CheckResult:
+        if target.colour is BLUE:
+            self.asked = True
+            try:
+                await asyncio.sleep(20)
+            finally:
+                await asyncio.sleep(5)
+        return CheckResult(self.name, True, "", 0.0)
+
+
+async def test_no_way_back_waits_for_a_smoke_check_that_is_slow_to_end(smoked: Outside) -> None:
+    back: list[float] = []
+    stubborn = Stubborn()
+    smoked.smoke = stubborn  # type: ignore[assignment] # a checker like any other
+    smoked.at("after balancer blue 2", lambda: back.append(smoked.clock.monotonic()))
+    async with running(smoked) as daemon:
+        await to(daemon)
+        stubborn.asked = False
+        await until(lambda: stubborn.asked)
+        smoked.users.failing[GREEN] = 1.0
+        began = smoked.clock.monotonic()
+        ended = await daemon.end()
+    assert ended.phase is REVERTED
+    assert back[0] - began < 1.0

@@ -385,3 +385,16 @@ async def test_everyone_gets_one_message_about_what_was_taken_back(outside: Outs
     (notice,) = outcomes(outside)
     assert notice.text.startswith("olympus: 1.1.0 was taken back; users are on blue (5xx ")
     assert notice.facts["cause"] == "regressed"
+
+
+async def test_a_flaw_in_keeping_the_evidence_sends_nobody_back(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crash(run: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("bluegreen.app.watching.keep_evidence", crash)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert ended.phase is LIVE

@@ -32,12 +32,12 @@ def test_the_words_name_the_route_that_most_of_it_came_from_and_the_first_line()
         pytest.param([Part("web", "GET /", 5, 2, "l")], "all at GET / of web (2 of 5 there), first: l", id="one route"),
         pytest.param(
             [Part("web", f"GET /{name}", 9, 3 if name == "b" else 2) for name in "abcde"],
-            "of 11 at GET /b of web (3), GET /a of web (2), GET /c of web (2) and 2 more",
+            "3 at GET /b of web, 2 at GET /a of web, 2 at GET /c of web and the rest at 2 more routes",
             id="no route has most of it",
         ),
         pytest.param([Part("", "", 1, 1, "ERROR: no")], "first: ERROR: no", id="a line without a route"),
         pytest.param([Part("web", "GET /", 4, 2), Part("api", "GET /", 4, 2)],
-                     "of 4 at GET / of api (2), GET / of web (2)", id="services are told apart"),
+                     "2 at GET / of api, 2 at GET / of web", id="services are told apart"),
     ],
 )  # fmt: skip
 def test_the_words(parts: list[Part], words: str) -> None:

@@ -90,3 +90,11 @@ def test_a_gauge_that_is_as_it_was_is_seldom_outside_of_what_was_seen() -> None:
         usual = ranged(*(chance.gauss(0, 1) for _ in range(LEAST))).ends()
         outside += bool(is_bad(chance.gauss(0, 1), rule, usual))
     assert outside / rounds == pytest.approx(2 / (LEAST + 1), abs=0.03)
+
+
+def test_a_clock_that_was_far_ahead_once_leaves_nothing_that_is_never_forgotten() -> None:
+    found = ranged(*[1e6] * LEAST, at=NOON + 30 * KEPT_S)
+    for day in range(3):
+        for _ in range(LEAST):
+            found.add(float(day), NOON + day * KEPT_S)
+    assert found.ends() == (1.0, 2.0)

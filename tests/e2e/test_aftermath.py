@@ -62,7 +62,7 @@ async def compared(stage: Stage, id: str, seconds: float = 60.0) -> Deployment:
 
 async def test_a_release_that_fails_alone_is_to_blame(make_stage: MakeStage) -> None:
     stage = await started(make_stage, LONG)
-    async with crowd(stage) as users:
+    async with crowd(stage, seconds=240.0) as users:
         await baseline(stage, users)
         id = await deploy(stage, "1.1.0-errors-0.5")
         assert (await ended(stage, id)).phase == "REVERTED"
@@ -78,7 +78,7 @@ async def test_without_a_way_back_nobody_is_moved_until_there_is_one_and_a_share
     make_stage: MakeStage,
 ) -> None:
     stage = await started(make_stage, LONG)
-    async with crowd(stage) as users:
+    async with crowd(stage, seconds=240.0) as users:
         await baseline(stage, users)
         id = await deploy(stage, "1.1.0")
         await reached(stage, id, "WATCHING")

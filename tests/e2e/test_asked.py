@@ -1,12 +1,15 @@
 """Numbers that the daemon asks for: one cuts back by itself, one that cannot be told is an error and no bad release."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 
+from bluegreen.app.requests import PlanRequest
 from bluegreen.demo.ports import free_ports
 from bluegreen.demo.scenery import Pace
+from bluegreen.demo.stage import Stage
 from tests.e2e.cast import colours_served, deploy, ended, reached
 from tests.e2e.conftest import MakeStage
 
@@ -42,10 +45,21 @@ async def sessions(dsn: str, name: str, number: int) -> AsyncIterator[None]:
         yield
 
 
+async def usual(stage: Stage, signal: str) -> None:
+    """Wait until the plan knows what is usual of a gauge."""
+    async with asyncio.timeout(30.0), stage.client as client:
+        while any(
+            line.startswith(f"{signal}:") and "not known yet" in line
+            for line in (await client.plan(PlanRequest(release="1.1.0"))).value.judged
+        ):
+            await asyncio.sleep(0.5)
+
+
 async def test_a_release_that_loads_the_database_as_its_forerunner_never_did_is_cut_back(make_stage: MakeStage) -> None:
     stage = make_stage(pace=LONG, extra=SESSIONS + NOBODY.format(port=free_ports(1)[0], critical="false"))
     await stage.set_up()
     await stage.start_daemon()
+    await usual(stage, "sessions")
     id = await deploy(stage, "1.1.0")
     await reached(stage, id, "WATCHING")
     async with sessions(stage.dsn, "green", 40):

@@ -30,7 +30,7 @@ async def _set_up(make_stage: MakeStage, extra: str = WATCHED, window: str = "25
 
 async def test_a_release_that_answers_200_and_logs_errors_is_cut_back_with_the_line(make_stage: MakeStage) -> None:
     stage = await _set_up(make_stage)
-    async with crowd(stage) as users:
+    async with crowd(stage, seconds=240.0) as users:
         await baseline(stage, users, 900)
         back = await ended(stage, await deploy(stage, "1.1.0-noisy-0.5"))
         assert await colours_served(stage) == {"blue"}

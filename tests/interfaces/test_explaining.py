@@ -15,6 +15,7 @@ from bluegreen.app.requests import Explanation, KeyLine, LimitLine, Paused
 from bluegreen.domain import errors
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import BluegreenError, DeploymentInProgress
+from bluegreen.domain.evidence import Verdict
 from bluegreen.domain.phases import Phase
 from bluegreen.interfaces import glossary, pauses, render, verdicts
 from bluegreen.interfaces.cli.exits import Exit
@@ -76,6 +77,13 @@ def test_a_code_is_explained_without_a_daemon() -> None:
     assert "  cause       " in result.stdout
 
 
+@pytest.mark.parametrize("verdict", [str(verdict) for verdict in Verdict])
+def test_every_verdict_is_explained(verdict: str) -> None:
+    result = CliRunner().invoke(bluegreen, ["explain", verdict], env={"BLUEGREEN_SOCKET": "/nowhere"})
+    assert result.exit_code == 0
+    assert "  verdict     " in result.stdout
+
+
 def test_what_is_no_code_is_looked_up_as_a_deployment(served: Served) -> None:
     served.service.play(at(Phase.WATCHING))
     assert invoke(served, "explain", "d-1").stdout.startswith("d-1: 1.1.0 in WATCHING")
@@ -134,6 +142,26 @@ def test_of_a_verdict_that_cuts_back_only_the_signals_that_speak_against_the_rel
     assert [line.endswith("; this cuts back") for line in lines[3:5]] == [True, False]
 
 
+def test_a_signal_that_is_bad_does_not_say_how_many_more_would_make_it_good() -> None:
+    guilty = replace(an_explanation().signals[0], odds=3_075.0, more_bad=0, critical=True, missing=900, state="bad")
+    text = "\n".join(plain(verdicts.explanation_lines(an_explanation(verdict="regressed", signals=(guilty,)), BEGAN)))
+    assert "; this cuts back" in text
+    assert "may be called good" not in text
+
+
+def test_what_is_in_dry_run_has_no_part_of_the_stake() -> None:
+    tried = replace(an_explanation().signals[0], dry_run=True, state="ok", share=1.0, history=500)
+    text = "\n".join(plain(verdicts.explanation_lines(an_explanation(signals=(), dry=(tried,)), BEGAN)))
+    assert "(dry run: nothing follows)" in text
+    assert "of the stake" not in text
+
+
+def test_one_sample_is_one_sample() -> None:
+    limit = LimitLine("probe of web failures in a row", 0.0, 3.0, 1, broken=False)
+    lines = plain(verdicts.explanation_lines(an_explanation(limits=(limit,)), BEGAN))
+    assert "  limit       probe of web failures in a row: 0 of 3, 1 sample" in lines
+
+
 def test_a_signal_says_what_it_rests_on_what_holds_it_back_and_where_it_came_from() -> None:
     key = KeyLine("one client", False, 3.0, 20.0, "one client (3:1 without it, 20:1 needed)")
     errors = replace(
@@ -152,7 +180,8 @@ def test_a_signal_says_what_it_rests_on_what_holds_it_back_and_where_it_came_fro
     said = "soft (dry run): 5xx 5 % in 30 s"
     soft = LimitLine("soft", 0.05, 0.02, 80, broken=True, text=said, dry_run=True, window=30.0)
     usual = "usual 0.1 % (history of 52,000, 1.8 times as unsteady as chance)"
-    rests = f"{usual}; tolerated is a multiple of what was usual; 40 % of the stake"
+    alone = f"{usual}; tolerated is a multiple of what was usual"
+    rests = f"{alone}; 40 % of the stake"
     seen = "8 of 1,204 (0.66 %) against tolerated 0.3 %"
     lines = plain(
         verdicts.explanation_lines(
@@ -168,7 +197,7 @@ def test_a_signal_says_what_it_rests_on_what_holds_it_back_and_where_it_came_fro
         f"              error: queue: refused; {rests}",
         "              mostly POST /login of web (7 of 8)",
         f"  jobs        {seen}: 5,000:1; this would cut back (dry run: nothing follows)",
-        f"              bad; {rests}",
+        f"              bad; {alone}",
         "  limit       soft (dry run): 5xx 5 % in 30 s: broken, nothing follows",
         "  ! not heard queue: refused",
         "  ✔ way back  ready",

@@ -18,6 +18,7 @@ from bluegreen.app.trial import Trial
 from bluegreen.domain.signals import Counted
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.cli.exits import Exit
+from bluegreen.interfaces.recordings import line_of
 from tests.domain.examples import terms
 from tests.interfaces.conftest import Served
 from tests.interfaces.scripts import a_deployment
@@ -211,6 +212,29 @@ def test_what_is_no_text_at_all_is_told(tmp_path: Path, content: bytes) -> None:
     assert result.exception is None or isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_a_file_without_samples_says_how_one_is_written(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "empty.jsonl"
+    file.write_text(content)
+    result = replay(file)
+    assert "has no samples: nothing can be judged" in result.output
+    assert '{"t": 12.5, "colour": "green"' in result.output
+    assert "--new" not in result.output
+
+
+@pytest.mark.parametrize("moment", ["nan", "inf", "1e308", "-1e308"])
+def test_a_switch_at_no_moment_is_refused(worse: Path, moment: str) -> None:
+    result = replay(worse, "--new", "green", "--switched-at", moment)
+    assert result.exit_code == Exit.USAGE
+    assert "--switched-at is no number of seconds" in result.output
+
+
+def test_an_empty_name_is_no_file() -> None:
+    result = replay("")
+    assert "nothing is neither a file nor a deployment" in result.output
+    assert "next: bluegreen history" in result.output
+
+
 def test_neither_a_file_nor_a_deployment_is_told(tmp_path: Path) -> None:
     result = replay(tmp_path / "nothing.jsonl")
     assert result.exit_code == Exit.ERROR
@@ -272,6 +296,31 @@ def test_a_recording_of_another_program_is_told(tmp_path: Path) -> None:
     result = replay(file)
     assert result.exit_code == Exit.ERROR
     assert "was recorded by another program" in result.output
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ({"terms": {"alpha": 0.0}}, "cannot be judged as it says of itself: alpha 0.0"),
+        ({"terms": {"alpha": 1e-320}}, "cannot be judged as it says of itself"),
+        ({"terms": {"window": -5.0}}, "cannot be judged as it says of itself: window_s"),
+        ({"slow": [5, 9]}, "cannot be judged as it says of itself: a history of 9 bad in 5 events"),
+        ({"switched_at": 1e300}, "it was switched at 1e+300, which is no moment"),
+    ],
+)
+def test_a_recording_that_was_changed_by_hand_is_refused_in_words(
+    tmp_path: Path, told: dict[str, Any], says: str
+) -> None:
+    samples = recorded()
+    about = samples[0].about or {}
+    terms_told = {**about["terms"], **told.get("terms", {})}
+    samples[0].about = {**about, **told, "terms": terms_told}
+    file = tmp_path / "changed.jsonl"
+    file.write_bytes(b"".join(line_of(sample) for sample in samples))
+    result = replay(file)
+    assert result.exit_code == Exit.ERROR
+    assert says in result.output
+    assert "next: bluegreen" in result.output
 
 
 def test_a_deployment_that_there_is_not_is_told(served: Served) -> None:

@@ -96,6 +96,8 @@ def test_a_long_line_goes_on_below_where_its_text_began() -> None:
 
 def test_a_line_that_fits_is_left_as_it_is() -> None:
     assert text.wrapped("  why         it is so", 22) == ["  why         it is so"]
+    below = f"{' ' * 14}undecided; usual 0 %"
+    assert text.wrapped(below, 26) == [f"{' ' * 14}undecided;", f"{' ' * 14}usual 0 %"], "no label, and still below"
 
 
 def test_a_word_that_is_too_long_is_not_lost() -> None:

@@ -114,9 +114,9 @@ class SqliteJournal:
         return {key: self._file.decoded(value, Any) for key, value in rows}
 
     async def append(self, kind: str, key: str, number: int, value: Json) -> None:
-        packed = zlib.compress(_pack(value))
-        statement = "INSERT OR REPLACE INTO chunk (kind, key, number, value) VALUES (?, ?, ?, ?)"
-        await self._file.write(lambda db: db.execute(statement, (kind, key, number, packed)).rowcount)
+        packed, statement = _pack(value), "INSERT OR REPLACE INTO chunk (kind, key, number, value) VALUES (?, ?, ?, ?)"
+        # Compressed in the file's thread: it takes tens of milliseconds, and a bad line may come meanwhile.
+        await self._file.write(lambda db: db.execute(statement, (kind, key, number, zlib.compress(packed))).rowcount)
 
     async def chunks(self, kind: str, key: str, after: int = -1, limit: int = 1000) -> tuple[tuple[int, Json], ...]:
         statement = "SELECT number, value FROM chunk WHERE kind = ? AND key = ? AND number > ? ORDER BY number LIMIT ?"

@@ -110,8 +110,9 @@ class AccessLines:
             return
         service, colour = owner
         asked = line.request
-        if asked.headers.nonce:
-            self._on_witness(asked.headers.nonce[0], colour, line.status)
+        nonce = asked.nonce
+        if nonce:
+            self._on_witness(nonce[0], colour, line.status)
             return
         route = self._routes.route(service, asked.method, asked.uri)
         if route.ignored or line.status < 100 or line.status == GAVE_UP:

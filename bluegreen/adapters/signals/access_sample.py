@@ -29,7 +29,11 @@ class _Headers(msgspec.Struct):
 class _Request(msgspec.Struct):
     client_ip: str = ""
     remote_ip: str = ""
-    headers: _Headers = msgspec.field(default_factory=_Headers)
+    headers: _Headers | str | None = None  # a text where a `filter` of the log put one
+
+    @property
+    def forwarded(self) -> bool:
+        return isinstance(self.headers, _Headers) and bool(self.headers.forwarded)
 
 
 class _Line(msgspec.Struct):
@@ -51,7 +55,7 @@ def sample(path: Path, probe_header: str) -> Sample:
     return Sample(
         lines=len(requests),
         nameless=clients.count(""),
-        forwarded=sum(bool(request.headers.forwarded) for request in requests),
+        forwarded=sum(request.forwarded for request in requests),
         clients=len(set(clients) - {""}),
     )
 

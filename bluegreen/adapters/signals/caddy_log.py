@@ -157,8 +157,10 @@ class CaddyLog:
             self._failed(exc)
             return False
         self.problem = ""
-        self._take(lines, report)
-        self._position = self._tail.position()
+        try:
+            self._take(lines, report)
+        finally:  # also where whoever hears it crashes: begun again, we must not count the same lines for ever
+            self._position = self._tail.position()
         if not more:
             self._caught_up_at = self._clock.monotonic()
         return more

@@ -7,6 +7,9 @@ carried over to the next look: none is lost and none counts twice.
 
 from typing import Any
 
+MOST = 10**12
+"""Events between two looks: more is no increase, but another counter."""
+
 
 class Increases:
     """The last totals of each thing that counts by itself (a colour, one of its addresses)."""
@@ -21,7 +24,7 @@ class Increases:
     def count(self, key: str, bad: float, total: float, at: float) -> tuple[int, int] | None:
         """(n, bad) since the last look; None at the first look and after a reset. `at`: monotonic seconds."""
         last = self._last.get(key)
-        if last is None or total < last[1] or bad < last[0]:
+        if last is None or not 0 <= total - last[1] <= MOST or bad < last[0]:
             self._last[key] = bad, total, at
             return None
         n = int(total - last[1])

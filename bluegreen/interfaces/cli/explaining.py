@@ -11,7 +11,7 @@ from bluegreen.interfaces.cli.shell import Shell, verb
 @verb("explain")
 @click.argument("what", metavar="[ID | CODE]", default="current")
 def explain(shell: Shell, what: str) -> None:
-    """Why the verdict of a deployment is what it is; or what an error code, a cause or an exit code means."""
+    """Why the verdict of a deployment is what it is; or what an error code, cause, verdict or exit code means."""
     from bluegreen.interfaces import glossary, verdicts
 
     entry = glossary.find(what)

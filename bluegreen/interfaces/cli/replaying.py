@@ -3,7 +3,6 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
 TermsOf = Callable[[Shell, Path | None], "Terms"]
 """The terms that a configuration file has, or the defaults; ends the verb where the file cannot be used."""
+
+LATEST = 1e11
+"""Seconds: those of samples are not larger either (app/samples.py, which is imported when there are some)."""
 
 FORMAT = '{"t": 12.5, "colour": "green", "signal": "5xx", "n": 1, "bad": 0}'
 
@@ -49,7 +51,7 @@ def replaying(terms_of: TermsOf) -> Verb:
 
         if export and _is_file(what):
             shell.fail(f"{what} is a file already", (f"bluegreen replay {what}",), Exit.USAGE)
-        if switched_at is not None and not isfinite(switched_at):
+        if switched_at is not None and not abs(switched_at) <= LATEST:  # a NaN is no number of seconds either
             raise click.UsageError("--switched-at is no number of seconds")
         fetch = None if _is_file(what) else _fetching(shell, what)
         try:
@@ -67,14 +69,14 @@ def replaying(terms_of: TermsOf) -> Verb:
 
 
 def _is_file(what: str) -> bool:
-    return what == "-" or Path(what).exists()
+    return what == "-" or (what != "" and Path(what).exists())
 
 
 def _fetching(shell: Shell, what: str) -> "Fetch":
     """How the samples of a deployment are had from the daemon."""
     if what != "current" and not what.startswith("d-"):
         commands = ("bluegreen history", "bluegreen replay --help")
-        shell.fail(f"{what} is neither a file nor a deployment", commands, Exit.ERROR)
+        shell.fail(f"{text.clean(what) or 'nothing'} is neither a file nor a deployment", commands, Exit.ERROR)
     id = word_of(what)
     return lambda file: shell.ask(lambda client: client.samples(id, file.write))
 
@@ -97,7 +99,13 @@ def _judge(
     except ValueError as exc:
         shell.fail(f"{recording.name} was recorded by another program: {exc}", ("bluegreen --version",), Exit.ERROR)
     _require_switch(shell, recording, survey)
-    outcome = judge_samples(samples, survey, terms, baseline)
+    try:
+        outcome = judge_samples(samples, survey, terms, baseline)
+    except (ValueError, ArithmeticError) as exc:
+        if recording.about is None:  # terms of a configuration were looked at already: this is a fault of ours
+            raise
+        detail = f"{recording.name} cannot be judged as it says of itself: {exc}"
+        shell.fail(detail, (f"bluegreen replay {recording.name} --config new.toml", "bluegreen --version"), Exit.ERROR)
     if shell.json:
         shell.say_json(replay_lines.outcome_document(survey, outcome))
     else:
@@ -121,6 +129,8 @@ def _require_sound(shell: Shell, recording: "Recording", survey: "Survey") -> No
 def _require_switch(shell: Shell, recording: "Recording", survey: "Survey") -> None:
     if survey.new and survey.switched_at is not None:
         return
-    seen = f"only {survey.old}'s samples" if survey.old else "no samples"
-    commands = (f"bluegreen replay {recording.name} --new {survey.old or 'COLOUR'}",)
-    shell.fail(f"{recording.name} has {seen}: nothing was switched, so nothing can be judged", commands, Exit.ERROR)
+    if not survey.old:
+        detail = f"{recording.name} has no samples: nothing can be judged"
+        shell.fail(detail, (f"write each line like {FORMAT}",), Exit.ERROR)
+    detail = f"{recording.name} has only {survey.old}'s samples: nothing was switched, so nothing can be judged"
+    shell.fail(detail, (f"bluegreen replay {recording.name} --new {survey.old}",), Exit.ERROR)

@@ -5,9 +5,11 @@ import sqlite3
 import stat
 import sys
 import threading
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +28,7 @@ WRITER = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from bluegreen.adapters.journals.sqlite import SqliteJournal
 from bluegreen.domain.records import Event, Intent
 from tests.domain.examples import deployment
@@ -48,6 +51,7 @@ asyncio.run(main())
 LIMITED = """
 import asyncio, resource, sys
 from pathlib import Path
+from types import SimpleNamespace
 from bluegreen.adapters.journals.sqlite import SqliteJournal
 from bluegreen.domain.errors import JournalUnwritable
 from bluegreen.domain.records import Event
@@ -241,3 +245,19 @@ async def test_a_write_that_was_refused_because_the_disk_was_slow_has_no_effect_
     finally:
         slow.set()
         await journal.close()
+
+
+async def test_a_chunk_is_packed_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def compress(data: bytes) -> bytes:
+        threads.append(threading.current_thread())
+        return zlib.compress(data)
+
+    monkeypatch.setattr("bluegreen.adapters.journals.sqlite.zlib", SimpleNamespace(compress=compress))
+    journal = SqliteJournal(tmp_path / "journal")
+    await journal.open()
+    await journal.append("samples", "d-1", 0, list(range(1000)))
+    await journal.close()
+    assert threads != []
+    assert threading.main_thread() not in threads

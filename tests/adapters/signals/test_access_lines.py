@@ -187,3 +187,17 @@ def test_a_time_is_read_as_caddy_may_write_it(ts: float | str | None, seconds: f
 
 def test_a_line_with_a_strange_time_counts_all_the_same() -> None:
     assert of(read(line(500, ts="noon"), line(500, ts=None), line(500, ts=1e300)), "5xx").bad == 3
+
+
+@pytest.mark.parametrize("place", ["request>headers", "resp_headers", "resp_headers>Content-Type"])
+def test_headers_that_a_filter_of_the_log_replaces_by_a_text_cost_no_line(place: str) -> None:
+    told = json.loads(line(500))
+    *above, last = place.split(">")
+    part = told
+    for name in above:
+        part = part.setdefault(name, {})
+    part[last] = "REDACTED"
+    reader = AccessLines(SERVICES, "X-Bluegreen-Probe", lambda *_: None, Routes(()), Clients(b"key"))
+    batches = reader.add_up([json.dumps(told).encode()])
+    assert (of(batches, "5xx").n, of(batches, "5xx").bad, reader.seen.undecodable) == (1, 1, 0)
+    assert len(slow(batches).values) == 1

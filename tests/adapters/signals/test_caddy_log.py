@@ -362,6 +362,29 @@ async def test_a_line_that_cannot_be_read_costs_no_other(path: Path, make: Make,
     assert log.seen.reason
 
 
+async def test_what_crashes_whoever_hears_it_is_never_counted_twice(path: Path, make: Make, heard: Heard) -> None:
+    def crash(batch: Batch) -> None:
+        heard.report(batch)
+        raise ZeroDivisionError
+
+    path.touch()
+    log = make()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(until_it_crashes(log, crash), name="source under test")
+        await opened(log)
+        write(path, line(500))
+    async with running(log, heard):
+        write(path, line(500))
+        await until(lambda: count(heard) == 2)
+        await asleep()
+    assert count(heard) == 2
+
+
+async def until_it_crashes(log: CaddyLog, report: Callable[[Batch], None]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await log.run(report)
+
+
 async def test_a_log_of_another_kind_is_never_heard(path: Path, make: Make, heard: Heard) -> None:
     path.touch()
     log = make()

@@ -293,6 +293,14 @@ def test_counters_lose_nothing_and_count_nothing_twice(
     assert [increases.count("", *look, 0.0) for look in looks] == counted
 
 
+def test_a_counter_that_grows_beyond_all_measure_is_another_one() -> None:
+    increases = Increases()
+    assert increases.count("", 0.0, 1.0, 0.0) is None
+    assert increases.count("", 0.0, 1e300, 1.0) is None
+    assert increases.count("", 2.0, 5.0, 2.0) is None
+    assert increases.count("", 3.0, 9.0, 3.0) == (4, 1)
+
+
 def test_each_thing_that_counts_has_its_own_last_look() -> None:
     increases = Increases()
     assert increases.count("blue a", 0, 10, 1.0) is None
