@@ -93,7 +93,11 @@ down = ["true"]
 
 [promotion]
 auto = true
+
+[watch.advanced]
+slow_floor = "250ms"
 """
+"""`slow_floor`: everything plays on one machine, and its hiccups would count as a slow release."""
 
 SERVICE = """
 [[services]]

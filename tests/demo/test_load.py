@@ -58,8 +58,7 @@ async def test_a_broken_release_shows_and_sessions_survive_it(sample: Path, fron
         group.create_task(load.run(), name="load")
         await _until(load, lambda record: record.session_works is True)
         await colour.up(sample, "blue", "1.0.0", fault="login:1.0")
-        await _until(load, lambda record: record.session_works is False)
-        assert sessions_lost(load.records) != []
+        await _until(load, lambda _: sessions_lost(load.records) != [])
         await colour.up(sample, "blue", "1.0.0")
         await _until(load, lambda _: sessions_lost(load.records) == [])
         load.stop()
