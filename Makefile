@@ -5,8 +5,9 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Three processes, each with whole files, since tests on real parts mostly wait. SIDE_BY_SIDE= for one process.
-SIDE_BY_SIDE ?= -n 3 --dist loadfile
+# Three processes, each with whole files, since tests on real parts mostly wait; in their own order, or the few long
+# ones of files with few tests would come last, one after the other. SIDE_BY_SIDE= for one process.
+SIDE_BY_SIDE ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 bin := .venv/bin
 made := .venv/made
