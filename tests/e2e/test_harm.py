@@ -2,10 +2,11 @@
 
 The colours are played by Caddy's `respond`, so that the machine measures the daemon and not an application; users do
 not wait for each other (benchmarks/open_model.py). What a busy machine adds, it adds to some runs: of three, the best
-one is what the daemon needs.
+one is what the daemon needs. A thousand requests a second need a machine with nothing else to do: BLUEGREEN_HARM=all.
 """
 
 import asyncio
+import os
 from time import monotonic
 
 import pytest
@@ -19,6 +20,9 @@ from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 
+QUIET = pytest.mark.skipif(
+    os.environ.get("BLUEGREEN_HARM") != "all", reason="needs a quiet machine: BLUEGREEN_HARM=all, or make bench"
+)
 RUNS = 3
 GOOD = 1.5
 """Seconds in which the release serves well."""
@@ -47,7 +51,7 @@ async def spell(stand: Stand, how: str, release: str) -> Spell:
     [
         pytest.param(50.0, "out", 10, id="an outage at 50 requests a second"),
         pytest.param(50.0, "some", 12, id="5 % errors at 50 requests a second"),
-        pytest.param(1000.0, "out", 150, id="an outage at 1,000 requests a second"),
+        pytest.param(1000.0, "out", 150, id="an outage at 1,000 requests a second", marks=QUIET),
     ],
 )
 async def test_a_release_that_fails_costs_few_answers(rate: float, how: str, most: int) -> None:
