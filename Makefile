@@ -5,9 +5,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Three processes, each with whole files, since tests on real parts mostly wait; in their own order, or the few long
-# ones of files with few tests would come last, one after the other. SIDE_BY_SIDE= for one process.
-SIDE_BY_SIDE ?= -n 3 --dist loadfile --no-loadscope-reorder
+# Three processes, each with whole files, since tests on real parts mostly wait. SIDE_BY_SIDE= for one process.
+SIDE_BY_SIDE ?= -n 3 --dist loadfile
 
 bin := .venv/bin
 made := .venv/made
