@@ -1,6 +1,7 @@
 """From settings to signals: what is listened to, how each signal counts, and on which terms a release is judged."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from bluegreen.adapters.front_doors.http import HttpFrontDoor
 from bluegreen.adapters.signals.access_clients import key_of
@@ -9,7 +10,6 @@ from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.adapters.signals.in_flight import Answered
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.domain.plans import Terms
-from bluegreen.domain.rules import LimitRule, SignalRule
 from bluegreen.domain.signals import Overheard
 from bluegreen.domain.traffic import Service
 from bluegreen.ports import Clock, SignalSource
@@ -22,34 +22,17 @@ from bluegreen.wiring_polled import polled_sources
 
 def terms(settings: Settings) -> Terms:
     """What the next plan promises: how long each phase may take, and how the release is judged."""
-    watch, advanced = settings.watch, settings.watch.advanced
-    return Terms(
+    watch = settings.watch
+    return replace(
+        judged.terms(watch, settings.services),
         deadlines=settings.phase_deadlines,
         auto_promote=settings.promotion.auto,
-        window=watch.window,
-        standby=watch.standby,
-        on_blind=watch.on_blind,
-        on_no_traffic=watch.on_no_traffic,
-        min_effect=watch.min_effect,
-        alpha=advanced.alpha,
-        min_bad=advanced.min_bad,
-        probe_failures=advanced.probe_failures,
-        slow_factor=advanced.slow_factor,
-        slow_floor=advanced.slow_floor,
-        silent_after=advanced.silent_after,
         drain=settings.retire.drain,
         inspect=settings.retire.inspect,
         proving=watch.proving,
         standby_smoke=watch.standby_smoke,
         aftermath=watch.aftermath,
-        signals=signal_rules(settings),
-        limits=limit_rules(settings),
     )
-
-
-def signal_rules(settings: Settings) -> tuple[SignalRule, ...]:
-    """How each signal counts; the weights add up to 1."""
-    return judged.signal_rules(settings.watch, settings.services)
 
 
 def route_classes(routes: Sequence[Route]) -> tuple[RouteClass, ...]:
@@ -65,11 +48,6 @@ def route_classes(routes: Sequence[Route]) -> tuple[RouteClass, ...]:
         )
         for route in routes
     )
-
-
-def limit_rules(settings: Settings) -> tuple[LimitRule, ...]:
-    """The plain rules beside the account."""
-    return judged.limit_rules(settings.watch, settings.services)
 
 
 def sources(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import fsum
 
+from bluegreen.domain.plans import Terms
 from bluegreen.domain.rules import SIGNALS, LimitRule, SignalRule
 from bluegreen.settings.sections_limits import Limit
 from bluegreen.settings.sections_stack import Service
@@ -17,6 +18,30 @@ STUCK_WEIGHT = 0.1
 
 STUCK_IN_A_ROW = 4
 """Samples, two a second, in which requests of a service wait and none is answered, where that was never seen before."""
+
+
+def terms(watch: Watch, services: Sequence[Service]) -> Terms:
+    """How a release is judged, in the terms of a plan: nothing of how a deployment goes."""
+    advanced = watch.advanced
+    return Terms(
+        deadlines={},
+        auto_promote=False,
+        window=watch.window,
+        standby=watch.standby,
+        on_blind=watch.on_blind,
+        on_no_traffic=watch.on_no_traffic,
+        min_effect=watch.min_effect,
+        alpha=advanced.alpha,
+        min_bad=advanced.min_bad,
+        probe_failures=advanced.probe_failures,
+        slow_factor=advanced.slow_factor,
+        slow_floor=advanced.slow_floor,
+        silent_after=advanced.silent_after,
+        drain=0.0,
+        inspect=0.0,
+        signals=signal_rules(watch, services),
+        limits=limit_rules(watch, services),
+    )
 
 
 def signal_rules(watch: Watch, services: Sequence[Service]) -> tuple[SignalRule, ...]:

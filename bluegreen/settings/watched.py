@@ -1,7 +1,6 @@
 """How a stream of samples is to be judged: by a whole configuration, by a file with a section [watch] alone, or by the
 defaults."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -13,7 +12,6 @@ from bluegreen.settings.documents import Document, Unreadable, read_document
 from bluegreen.settings.loading import load
 from bluegreen.settings.problems import Reading
 from bluegreen.settings.section import Section
-from bluegreen.settings.sections_stack import Service
 from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.values import relative_to
 
@@ -27,15 +25,15 @@ class WatchAlone(Section):
 def terms_of(file: Path | None) -> Terms:
     """What a judge needs of a configuration; None: the defaults. Raises ConfigurationError as `load` does."""
     if file is None:
-        return _terms(Watch(), ())
+        return judged.terms(Watch(), ())
     try:
         document = read_document(file)
     except (FileNotFoundError, Unreadable):
         document = None
     if document is not None and set(document.data) <= {"watch"}:
-        return _terms(_watch_alone(file, document), ())
+        return judged.terms(_watch_alone(file, document), ())
     settings = load(file)
-    return _terms(settings.watch, settings.services)
+    return judged.terms(settings.watch, settings.services)
 
 
 def _watch_alone(file: Path, document: Document) -> Watch:
@@ -47,26 +45,3 @@ def _watch_alone(file: Path, document: Document) -> Watch:
         detail = "\n  ".join(str(problem) for problem in problems)
         shown = [problem.as_json() for problem in problems]
         raise ConfigurationError(detail, next=("bluegreen config docs watch",), file=str(file), problems=shown) from exc
-
-
-def _terms(watch: Watch, services: Sequence[Service]) -> Terms:
-    advanced = watch.advanced
-    return Terms(
-        deadlines={},
-        auto_promote=False,
-        window=watch.window,
-        standby=watch.standby,
-        on_blind=watch.on_blind,
-        on_no_traffic=watch.on_no_traffic,
-        min_effect=watch.min_effect,
-        alpha=advanced.alpha,
-        min_bad=advanced.min_bad,
-        probe_failures=advanced.probe_failures,
-        slow_factor=advanced.slow_factor,
-        slow_floor=advanced.slow_floor,
-        silent_after=advanced.silent_after,
-        drain=0.0,
-        inspect=0.0,
-        signals=judged.signal_rules(watch, services),
-        limits=judged.limit_rules(watch, services),
-    )

@@ -5,7 +5,7 @@ import pytest
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.domain.rules import SIGNALS, Direction, LimitRule
 from bluegreen.settings import Settings, load
-from bluegreen.wiring_signals import limit_rules, signal_rules, terms
+from bluegreen.wiring_signals import terms
 from tests.settings.conftest import Write
 
 QUIET = "[watch]\nin_flight = false\n"
@@ -24,7 +24,7 @@ def settings(write: Write, text: str) -> Settings:
 
 
 def limits(write: Write, text: str, more: str = "") -> tuple[LimitRule, ...]:
-    return limit_rules(settings(write, f"{more}[[watch.limits]]\n{text}"))
+    return terms(settings(write, f"{more}[[watch.limits]]\n{text}")).limits
 
 
 def refused(write: Write, text: str) -> str:
@@ -35,8 +35,8 @@ def refused(write: Write, text: str) -> str:
 
 
 def test_without_a_word_the_signals_are_those_of_the_domain(write: Write) -> None:
-    assert signal_rules(settings(write, "")) == SIGNALS
-    assert limit_rules(settings(write, "")) == ()
+    assert terms(settings(write, "")).signals == SIGNALS
+    assert terms(settings(write, "")).limits == ()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_two_limits_need_two_names(write: Write) -> None:
 
 
 def test_weights_are_shared_by_what_decides_and_apart_by_what_is_in_dry_run(write: Write) -> None:
-    rules = signal_rules(settings(write, f"{QUEUE}weight = 0.5\n[watch.signals]\nslow = {{ dry_run = true }}\n"))
+    rules = terms(settings(write, f"{QUEUE}weight = 0.5\n[watch.signals]\nslow = {{ dry_run = true }}\n")).signals
     weights = {rule.name: rule.weight for rule in rules}
     assert weights == pytest.approx(
         {"5xx": 0.4 / 1.3, "auth": 0.2 / 1.3, "slow": 1.0, "probe": 0.2 / 1.3, "queue": 0.5 / 1.3}
@@ -112,7 +112,7 @@ def test_weights_are_shared_by_what_decides_and_apart_by_what_is_in_dry_run(writ
 
 
 def test_a_part_of_a_signal_may_be_written_alone(write: Write) -> None:
-    rules = signal_rules(settings(write, "[watch.signals]\n5xx.weight = 0.8\nauth.critical = true\n"))
+    rules = terms(settings(write, "[watch.signals]\n5xx.weight = 0.8\nauth.critical = true\n")).signals
     assert {rule.name: (round(rule.weight, 3), rule.critical) for rule in rules} == {
         "5xx": (0.571, True),
         "auth": (0.143, True),
@@ -124,7 +124,7 @@ def test_a_part_of_a_signal_may_be_written_alone(write: Write) -> None:
 def test_classes_of_routes_share_the_weight_of_auth(write: Write) -> None:
     login, other = '[[watch.routes]]\nname = "login"\npaths = ["/login"]\n', '[[watch.routes]]\nname = "x"\n'
     text = f'{login}{other}paths = ["/x"]\nignore = true'
-    rules = {rule.name: rule for rule in signal_rules(settings(write, text))}
+    rules = {rule.name: rule for rule in terms(settings(write, text)).signals}
     assert rules["auth:login"].weight == pytest.approx(rules["auth"].weight) == pytest.approx(0.1)
     assert "auth:x" not in rules
 

@@ -12,7 +12,7 @@ from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.domain.errors import ConfigurationError
 from bluegreen.domain.traffic import Service as Routed
 from bluegreen.settings import load
-from bluegreen.wiring_signals import route_classes, signal_rules, sources
+from bluegreen.wiring_signals import route_classes, sources, terms
 from tests.adapters.signals.heard import BLUE, Heard, line, running
 from tests.adapters.waiting import until
 from tests.settings.conftest import Write
@@ -46,12 +46,12 @@ def test_classes_become_what_the_reader_needs(write: Write) -> None:
 
 
 def test_without_classes_all_auth_failures_are_one_signal(write: Write) -> None:
-    assert [rule.name for rule in signal_rules(load(write())) if rule.name.startswith("auth")] == ["auth"]
+    assert [rule.name for rule in terms(load(write())).signals if rule.name.startswith("auth")] == ["auth"]
 
 
 def test_classes_share_the_weight_of_auth_and_what_is_ignored_has_none(write: Write) -> None:
-    plain = {rule.name: rule.weight for rule in signal_rules(load(write()))}
-    rules = {rule.name: rule for rule in signal_rules(load(write(LOGIN + HEALTH)))}
+    plain = {rule.name: rule.weight for rule in terms(load(write())).signals}
+    rules = {rule.name: rule for rule in terms(load(write(LOGIN + HEALTH))).signals}
     assert rules.keys() - plain.keys() == {"auth:login"}
     assert rules["auth"].weight == rules["auth:login"].weight == pytest.approx(plain["auth"] / 2)
     assert rules["auth:login"].source == "access_log"
