@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bluegreen.adapters.signals.moment import OfTheMoment
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.flows import Flow, FlowAnswer
-from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted, Part
 from bluegreen.ports import Clock, FlowDoor
 
@@ -29,11 +29,12 @@ class Repeated:
     every: float
 
 
-class Flows:
+class Flows(OfTheMoment):
     """The SignalSource port on flows: one signal each, `flow:<name>`."""
 
     def __init__(self, door: FlowDoor, flows: Mapping[str, Repeated], *, clock: Clock) -> None:
-        self._door, self._flows, self._clock = door, flows, clock
+        super().__init__(clock)
+        self._door, self._flows = door, flows
         self._heard_at: float | None = None
         self._failures: dict[str, str] = {}
         self._longest = max((each.every + each.flow.timeout + PATIENCE for each in flows.values()), default=0.0)
@@ -49,16 +50,6 @@ class Flows:
         if self._heard_at is None or self._clock.monotonic() - self._heard_at > self._longest:
             return self._heard_at
         return self._clock.monotonic()
-
-    @property
-    def caught_up_at(self) -> float | None:
-        """Now: a run that has not ended waits for nobody."""
-        return self._clock.monotonic()
-
-    @property
-    def behind(self) -> float:
-        """0: an answer is heard when it comes."""
-        return 0.0
 
     @property
     def problem(self) -> str:
@@ -79,14 +70,6 @@ class Flows:
         if broken:
             steps = tuple(f"bluegreen config docs watch.flows.{key}" for key in ("steps", "values"))
             raise SignalFailed("; ".join(broken), source=SOURCE, next=steps)
-
-    def position(self) -> Json:
-        """None: what was not asked cannot be asked later."""
-        return None
-
-    def resume(self, position: Json) -> bool:
-        """True: nothing that could be had is missing."""
-        return True
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Walk every flow again and again and report each run, until cancelled."""
@@ -122,5 +105,4 @@ class Flows:
             return FlowAnswer(flow.name, failure, frozenset(), flow.timeout)
 
     def _line(self, answer: FlowAnswer) -> str:
-        at = self._clock.now().strftime("%H:%M:%S.%f")[:-3]
-        return f"{at} UTC flow {answer.flow}: {answer.failure}"
+        return f"{self._time_of_day()} flow {answer.flow}: {answer.failure}"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from bluegreen.adapters.signals.moment import OfTheMoment
 from bluegreen.domain.errors import BalancerError, SignalFailed
-from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted, Part
 from bluegreen.domain.traffic import Colour, Service, normal
 from bluegreen.ports import Clock, InFlight, SignalSource
@@ -51,7 +51,7 @@ class Answered:
         return self._counts.get(key, 0)
 
 
-class InFlightSource:
+class InFlightSource(OfTheMoment):
     """The SignalSource port on what a balancer has under way; one signal per service, `stuck:<service>`."""
 
     def __init__(
@@ -66,13 +66,14 @@ class InFlightSource:
     ) -> None:
         """`log` is the source that `answered` is counted by: while it cannot be heard, nothing is said here either.
         `interval` in seconds."""
+        super().__init__(clock)
         self._counts, self._answered, self._log = counts, answered, log
         self._dials = {
             (service.name, colour): tuple(normal(dial) for dial in dials)
             for service in services.values()
             for colour, dials in service.addresses.items()
         }
-        self._clock, self._interval = clock, interval
+        self._interval = interval
         self._heard_at: float | None = None
         self._asked_at: float | None = None
         self._before: dict[Key, int] = {}
@@ -90,16 +91,6 @@ class InFlightSource:
         return self._heard_at
 
     @property
-    def caught_up_at(self) -> float | None:
-        """Now: what was not asked for cannot be reported."""
-        return self._clock.monotonic()
-
-    @property
-    def behind(self) -> float:
-        """0: the numbers are those of the moment."""
-        return 0.0
-
-    @property
     def problem(self) -> str:
         """Why the balancer did not tell its numbers; empty where it did."""
         return self._problem
@@ -113,14 +104,6 @@ class InFlightSource:
             raise SignalFailed(
                 f"how many requests are under way cannot be told: {exc}", source=SOURCE, next=exc.next
             ) from exc
-
-    def position(self) -> Json:
-        """None: what was not asked cannot be asked later."""
-        return None
-
-    def resume(self, position: Json) -> bool:
-        """True: nothing that could be had is missing."""
-        return True
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Ask every interval and report a sample of each service and colour that is dialled, until cancelled.
@@ -161,7 +144,6 @@ class InFlightSource:
     def _sample(self, key: Key, waiting: int, answers: int, since: float | None) -> Counted:
         service, colour = key
         bad = answers == 0 and waiting >= STUCK
-        at = self._clock.now().strftime("%H:%M:%S.%f")[:-3]
-        line = f"{at} UTC {waiting} requests of {service} wait at {colour}, and none was answered"
+        line = f"{self._time_of_day()} {waiting} requests of {service} wait at {colour}, and none was answered"
         parts = (Part(service, "", 1, 1, line),) if bad else ()
         return Counted(SOURCE, f"{SIGNAL}:{service}", colour, 1, int(bad), key=service, since=since, parts=parts)

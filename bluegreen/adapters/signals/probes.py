@@ -12,8 +12,8 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable
 
+from bluegreen.adapters.signals.moment import OfTheMoment
 from bluegreen.domain.checks import FrontDoorAnswer
-from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted, Part
 from bluegreen.ports import Clock, FrontDoor
 
@@ -24,7 +24,7 @@ PATIENCE = 1.0
 a log that is late must not make an answer look bad."""
 
 
-class Probes:
+class Probes(OfTheMoment):
     """The SignalSource port on the front door: one request per service and interval."""
 
     def __init__(
@@ -37,9 +37,9 @@ class Probes:
         timeout: float = 1.0,
     ) -> None:
         """`interval` and `timeout` in seconds: a probe that is answered later, or never, was not served."""
+        super().__init__(clock)
         self._front_door = front_door
         self._services = tuple(services)
-        self._clock = clock
         self._interval = interval
         self._timeout = timeout
         self._heard_at: float | None = None
@@ -55,30 +55,12 @@ class Probes:
         return self._heard_at
 
     @property
-    def caught_up_at(self) -> float | None:
-        """Now: nothing that was not asked waits to be reported."""
-        return self._clock.monotonic()
-
-    @property
-    def behind(self) -> float:
-        """0: an answer is heard when it comes."""
-        return 0.0
-
-    @property
     def problem(self) -> str:
         """Empty: a front door that does not answer is what probes are there to see."""
         return ""
 
     async def check(self) -> None:
         """Nothing: that the front door answers from the live colour is looked at beside."""
-
-    def position(self) -> Json:
-        """None: what was not asked cannot be asked later."""
-        return None
-
-    def resume(self, position: Json) -> bool:
-        """True: nothing that could be had is missing."""
-        return True
 
     async def run(self, report: Callable[[Batch], None]) -> None:
         """Ask for every service every interval and report each answer, until cancelled."""
@@ -132,5 +114,4 @@ class Probes:
     def _line(self, answer: FrontDoorAnswer) -> str:
         """A bad answer, for people."""
         got = f"{answer.status} in {answer.seconds * 1000:.0f} ms" if answer.status is not None else answer.error
-        at = self._clock.now().strftime("%H:%M:%S.%f")[:-3]
-        return f"{at} UTC probe of {answer.service}: {got}"
+        return f"{self._time_of_day()} probe of {answer.service}: {got}"
