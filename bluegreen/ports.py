@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from bluegreen.domain.checks import CheckResult, FrontDoorAnswer, Target
+from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.flows import Flow, FlowAnswer
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Notice, Record
 from bluegreen.domain.signals import Batch
-from bluegreen.domain.traffic import Card, Colour, Mark, Split, Traffic
+from bluegreen.domain.traffic import Card, Colour, Mark
 
 Timed = Callable[[str, float], None]
 """Is told of each exchange with the outside: which operation, and how many seconds it took, also where it failed."""
@@ -39,78 +38,6 @@ class Clock(Protocol):
         """Seconds in which the machine was suspended, since some moment in the past: only differences mean anything."""
 
 
-class Balancer(Protocol):
-    """Sends users to one colour or the other: all services in one change."""
-
-    async def observe(self) -> Traffic:
-        """Read where every service goes now. Changes nothing.
-
-        Raises BalancerUnreachable, RouteNotFound, RouteAmbiguous (both name the paths and the keys to correct).
-        """
-
-    async def validate(self) -> None:
-        """Refuse addresses that the balancer would accept and then fail to dial: bad ports, unresolvable hosts,
-        a scheme that does not fit the route's transport, one address in both colours. Raises AddressInvalid."""
-
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
-        """Make one attempt to send every service to `colour`, stamped with `generation`, in one conditional write.
-
-        With `expected`, MovedOutside is raised before the write unless that colour (or split) serves every service now,
-        and under no generation as high as this one: a way back that came meanwhile is not overtaken.
-        Without it (the way back, a fence) any present state is overwritten. Already there under this very
-        generation: nothing is written. Raises BalancerUnreachable (nothing sent), ChangeRefused (no effect),
-        ForeignChange (no effect: read again), ChangeUnknown (may land late: a fence must follow), ConnectionLost.
-        """
-
-    async def card(self, colour: Colour, generation: int) -> Card:
-        """What the way back to `colour` needs, read from the balancer as it is now (`deployment` left empty)."""
-
-    def persisted(self) -> Colour | None:
-        """The colour in the snippet files that a restarted balancer would read; None where no snippet is kept.
-        Raises BalancerError where the files disagree or cannot be read."""
-
-    async def persist(self, colour: Colour) -> None:
-        """Bring the snippet files that exist to `colour`, each replaced as a whole. Raises BalancerError."""
-
-    async def reload(self) -> str:
-        """Make the balancer read its own configuration files again, and so the snippets, past us: by the configured
-        command, within 5 s. Returns what it said. Harmless twice. Raises BalancerError where no command is configured
-        or it fails."""
-
-
-class Shares(Protocol):
-    """Sends a share of the users to the new colour, for a canary; one user always meets the same colour, in every
-    service, and whoever met the new one in a step meets it in the next ones too."""
-
-    async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
-        """Make one attempt to send users to both colours as `split` says, every service in one conditional write,
-        stamped with `generation`. Already so under this very generation: nothing is written. Raises as Balancer.switch
-        does; `Balancer.observe` then shows the split, and `Balancer.switch` ends it."""
-
-
-class FrontDoor(Protocol):
-    """The way users come in: the balancer's real listener."""
-
-    async def ask(self, service: str) -> FrontDoorAnswer:
-        """Send one request for a service and learn which colour served it. Never raises for a bad answer."""
-
-
-class FlowDoor(Protocol):
-    """The way users come in, for several requests that belong together."""
-
-    async def walk(self, flow: Flow) -> FlowAnswer:
-        """Make the requests of a flow in order, up to the first that fails, within the flow's timeout. Never raises for
-        a bad answer. What a flow writes, it writes: each run is one more."""
-
-
-class InFlight(Protocol):
-    """What is under way now, as the balancer counts it."""
-
-    async def in_flight(self) -> Mapping[str, int]:
-        """How many requests each dial has taken and not yet answered, long streams among them. A dial that nobody was
-        sent to is not in it. Raises BalancerUnreachable."""
-
-
 class Runner(Protocol):
     """Starts and stops one colour. Called only through `app.environments`, which protects the live colour."""
 
@@ -118,7 +45,14 @@ class Runner(Protocol):
         """Ensure the colour runs this release; returns once started, with the kept output. Raises RunnerFailed."""
 
     async def down(self) -> str:
-        """Ensure the colour is stopped. Raises RunnerFailed."""
+        """Ensure the colour is stopped, all of it. Raises RunnerFailed."""
+
+    @property
+    def slices(self) -> int:
+        """In how many slices the colour can be stopped one after the other, before `down`; 0: only as a whole."""
+
+    async def stop_slice(self, number: int) -> str:
+        """Ensure one slice, from 0, is stopped; the others serve on. Returns the kept output. Raises RunnerFailed."""
 
     async def logs(self, lines: int) -> str:
         """The last lines of the colour's own log; a text that says so where none is configured."""

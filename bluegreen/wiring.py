@@ -32,18 +32,9 @@ from bluegreen.domain.traffic import Card, Colour, Service
 from bluegreen.interfaces.hooks import HookRules
 from bluegreen.interfaces.peers import Access
 from bluegreen.logs import Masking
-from bluegreen.ports import (
-    Balancer,
-    Cards,
-    Clock,
-    FrontDoor,
-    Notifier,
-    Runner,
-    SignalSource,
-    Timed,
-    untimed,
-)
+from bluegreen.ports import Cards, Clock, Notifier, Runner, SignalSource, Timed, untimed
 from bluegreen.ports_database import Database
+from bluegreen.ports_traffic import Balancer, FrontDoor
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings

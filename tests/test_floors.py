@@ -44,7 +44,7 @@ FOR_PEOPLE = frozenset({"rich", "click"})
 top of them."""
 
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
-PORTS_DATABASE = "bluegreen.ports_database"
+PORTS_DATABASE, PORTS_TRAFFIC = "bluegreen.ports_database", "bluegreen.ports_traffic"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
 SYSTEMD = "bluegreen.systemd"
@@ -54,18 +54,21 @@ AT_THE_DOOR = "bluegreen.wiring_front_door"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
+EVERY_PORT = (PORTS, PORTS_DATABASE, PORTS_TRAFFIC)
+
 FLOORS = {
     BASE: Floor((), frozenset()),
     DOMAIN: Floor((DOMAIN,), PURE),
     PORTS: Floor((DOMAIN,), PURE | {"contextlib"}),
     PORTS_DATABASE: Floor((PORTS, DOMAIN), PURE | {"contextlib"}),
+    PORTS_TRAFFIC: Floor((DOMAIN,), PURE),
     PROCESSES: Floor((DOMAIN,), STDLIB),
     FINISHING: Floor((DOMAIN,), STDLIB),
     LOGS: Floor((), STDLIB | {"structlog"}),
     SYSTEMD: Floor((DOMAIN,), STDLIB),
     SETTINGS: Floor((SETTINGS, DOMAIN, PROCESSES, LOGS), never=FOR_PEOPLE | {"aiohttp", "asyncpg"}),
-    ADAPTERS: Floor((PORTS, PORTS_DATABASE, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
-    APP: Floor((APP, DOMAIN, PORTS, PORTS_DATABASE, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
+    ADAPTERS: Floor((*EVERY_PORT, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
+    APP: Floor((APP, DOMAIN, *EVERY_PORT, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
     CHECKS: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_DATABASE, SETTINGS), never=FOR_PEOPLE),
     POLLED: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
@@ -75,17 +78,30 @@ FLOORS = {
     WIRING: Floor(
         (
             *(CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
-            *(APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS),
+            *(APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS, LOGS),
         ),
         never=FOR_PEOPLE,
     ),
     DAEMON: Floor((WIRING, APP, DOMAIN, INTERFACES, SETTINGS, LOGS, SYSTEMD), never=FOR_PEOPLE),
     DEMO: Floor((DEMO, DOMAIN, PORTS, PROCESSES, INTERFACES, SETTINGS, LOGS, DAEMON), never=frozenset({"rich"})),
     DOCTOR: Floor(
-        (DOCTOR, WIRING, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS, LOGS, SYSTEMD, PROCESSES),
+        (
+            DOCTOR,
+            WIRING,
+            APP,
+            DOMAIN,
+            PORTS,
+            PORTS_DATABASE,
+            PORTS_TRAFFIC,
+            INTERFACES,
+            SETTINGS,
+            LOGS,
+            SYSTEMD,
+            PROCESSES,
+        ),
         never=FOR_PEOPLE,
     ),
-    OFFLINE: Floor((WIRING, APP, DOMAIN, PORTS, PORTS_DATABASE, INTERFACES, SETTINGS), never=FOR_PEOPLE),
+    OFFLINE: Floor((WIRING, APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS), never=FOR_PEOPLE),
     "bluegreen.__main__": Floor(
         (DEMO, DAEMON, OFFLINE, DOCTOR, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
     ),

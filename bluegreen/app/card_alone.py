@@ -12,7 +12,8 @@ from enum import StrEnum
 from bluegreen.app.waiting import delays
 from bluegreen.domain.errors import BalancerError, ChangeUnknown, ConnectionLost, JournalFailed
 from bluegreen.domain.traffic import Card, Mark, Traffic
-from bluegreen.ports import Balancer, Cards, Clock
+from bluegreen.ports import Cards, Clock
+from bluegreen.ports_traffic import Balancer
 
 TRY_FOR = 20.0
 """Seconds after which no further attempt begins."""

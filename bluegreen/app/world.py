@@ -10,20 +10,9 @@ from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service
-from bluegreen.ports import (
-    Balancer,
-    Cards,
-    Checker,
-    Clock,
-    FrontDoor,
-    Journal,
-    Notifier,
-    Readiness,
-    Runner,
-    Shares,
-    SignalSource,
-)
+from bluegreen.ports import Cards, Checker, Clock, Journal, Notifier, Readiness, Runner, SignalSource
 from bluegreen.ports_database import Database
+from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, InFlight, PointerDoor, Shares
 
 
 @dataclass(frozen=True)
@@ -38,6 +27,8 @@ class World:
     `at_boundary` is told of the moments between which a crash must be harmless (boundaries.py);
     `migrates` the database of each source of SQL files, by its name; `turn` is whose turn it is at the databases;
     `filling` the backfill of now; `shares` splits users between the colours, None where nothing here can;
+    `arming` sets the balancer up for `mode = "pointer"`, None in any other, and `pointer_door`
+    asks what it sees of its file; `in_flight` counts what is under way there;
     `overhearing` what the colours say in their own logs beside what is judged;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
@@ -68,6 +59,9 @@ class World:
     turn: Turn = field(default_factory=Turn)
     filling: Filling = field(default_factory=Filling)
     shares: Shares | None = None
+    arming: Arming | None = None
+    pointer_door: PointerDoor | None = None
+    in_flight: InFlight | None = None
     overhearing: Overhearing = field(default_factory=Overhearing)
 
     def target(self, colour: Colour, release: str) -> Target:

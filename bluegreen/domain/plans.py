@@ -39,7 +39,11 @@ class CanaryStep:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a deployment promised when it was planned; a changed configuration does not change it. Seconds."""
+    """What a deployment promised when it was planned; a changed configuration does not change it. Seconds.
+
+    `fallback`: while it is watched, the balancer itself lets the old colour answer what the new one does not;
+    `slice_pause` lies between two slices of the old colour that are stopped.
+    """
 
     deadlines: Mapping[Phase, float]
     auto_promote: bool
@@ -63,6 +67,8 @@ class Terms:
     canary: tuple[CanaryStep, ...] = ()
     standby_smoke: float = 0.0
     aftermath: float = 0.0
+    fallback: bool = False
+    slice_pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ class Split:
 @dataclass(frozen=True, slots=True)
 class ServiceTraffic:
     """Where the balancer sends one service: JSON `paths` of the handlers, their dials, the colour those belong to.
-    `split`: both colours, by our own doing; then `colour` is None."""
+    `split`: both colours, by our own doing; then `colour` is None. `fallback`: `colour` first, and the other one where
+    that does not answer, by our own doing; then the dials are of both."""
 
     service: str
     paths: tuple[str, ...]
@@ -69,6 +70,7 @@ class ServiceTraffic:
     colour: Colour | None
     generation: int | None
     split: Split | None = None
+    fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ class Traffic:
         return splits.pop() if len(splits) == 1 else None
 
     @property
+    def fallback(self) -> bool:
+        """Whether the balancer itself lets the other colour answer, for any service, where this one does not."""
+        return any(service.fallback for service in self.services)
+
+    @property
     def generation(self) -> int | None:
         """Our stamp, when every service carries the same one."""
         stamps = {service.generation for service in self.services}
@@ -106,8 +113,8 @@ class Traffic:
 
 
 def _describe(service: ServiceTraffic) -> str:
-    share = f" ({service.split})" if service.split else ""
-    return f"{service.service} -> {' '.join(service.dials) or 'nothing'}{share}"
+    aside = f" ({service.split})" if service.split else f" ({service.colour} first)" if service.fallback else ""
+    return f"{service.service} -> {' '.join(service.dials) or 'nothing'}{aside}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ class Card:
     may go back (kind rollback, paused, the old colour known dead, STRANDED). How to reach the balancer, too, stands
     here, since the configuration may be what is broken: `timeout` in seconds for a request, the user its socket belongs
     to, the uid of the daemon, whether a TCP address of another machine is meant. No command: root would run it.
+    `pointer`: the file that is replaced to send users elsewhere (`mode = "pointer"`); empty in mode "rewrite".
     """
 
     deployment: str
@@ -134,6 +142,7 @@ class Card:
     socket_owner: str = "caddy"
     daemon_uid: int | None = None
     allow_remote_admin: bool = False
+    pointer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

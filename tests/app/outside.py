@@ -140,8 +140,10 @@ class Balancer(MemoryBalancer):
         super().__init__(tuple(SERVICES.values()), clock=outside.clock, **rest)
         self._outside = outside
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
-        switched = super().switch(colour, generation, expected=expected)
+    async def switch(
+        self, colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
+    ) -> None:
+        switched = super().switch(colour, generation, expected=expected, fallback=fallback)
         await self._outside.tell(f"balancer {colour} {generation}", switched)
 
     async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:

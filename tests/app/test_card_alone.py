@@ -76,9 +76,11 @@ async def test_the_mark_is_there_before_the_write_for_a_daemon_that_still_looks(
     seen: list[Mark | None] = []
     switch = scene.balancer.switch
 
-    async def looking(colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
+    async def looking(
+        colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
+    ) -> None:
         seen.append(await scene.cards.marked())
-        await switch(colour, generation, expected=expected)
+        await switch(colour, generation, expected=expected, fallback=fallback)
 
     scene.balancer.switch = looking  # type: ignore[method-assign]
     await scene.back()
@@ -135,9 +137,11 @@ async def test_no_generation_is_tried_twice_also_where_caddy_had_seen_more_than_
     tried: list[int] = []
     switch = scene.balancer.switch
 
-    async def noting(colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
+    async def noting(
+        colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
+    ) -> None:
         tried.append(generation)
-        await switch(colour, generation, expected=expected)
+        await switch(colour, generation, expected=expected, fallback=fallback)
 
     scene.balancer.switch = noting  # type: ignore[method-assign]
     scene.balancer.faults.extend([Fault.LANDS_LATE, Fault.LOST_WITHOUT_EFFECT])

@@ -105,7 +105,9 @@ class CaddyBalancer:
         _, located = await self._look()
         refuse_unfit(located)
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
+    async def switch(
+        self, colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
+    ) -> None:
         """One attempt to send every service to `colour`: one read, then at most one write (see the port)."""
         servers, located = await self._look()
         change = change_to(colour, generation, located, servers.value)

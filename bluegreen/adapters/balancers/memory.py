@@ -23,11 +23,12 @@ from bluegreen.ports import Clock
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where one service goes and our stamp on it. `split`: how users are shared out, where the dials are of both
-    colours by our own doing."""
+    colours by our own doing; `fallback`: the first dials serve, and those of the other colour where they do not."""
 
     dials: tuple[str, ...]
     generation: int | None = None
     split: Split | None = None
+    fallback: bool = False
 
 
 Routes = dict[str, Route]
@@ -73,9 +74,17 @@ class MemoryBalancer:
         refuse_malformed(self._services)
         await self.observe()
 
-    async def switch(self, colour: Colour, generation: int, *, expected: Colour | Split | None = None) -> None:
+    async def switch(
+        self, colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
+    ) -> None:
         """One attempt to send every service to `colour`; meets the next scripted fault where it would write."""
-        wanted = {each.name: Route(each.addresses[colour], generation) for each in self._services}
+        second = colour.other if fallback else colour
+        wanted = {
+            each.name: Route(
+                tuple(dict.fromkeys(each.addresses[colour] + each.addresses[second])), generation, fallback=fallback
+            )
+            for each in self._services
+        }
         await self._write(wanted, colour, generation, expected)
 
     async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
@@ -170,9 +179,12 @@ class MemoryBalancer:
 
     def _traffic(self, service: Service) -> ServiceTraffic:
         route = self.routes[service.name]
-        colour = colour_of(service, route.dials)
+        first = route.dials[:1] if route.fallback else route.dials
+        colour = colour_of(service, first)
         paths = (f"memory/{service.name}",)
-        return ServiceTraffic(service.name, paths, route.dials, colour, route.generation, route.split)
+        return ServiceTraffic(
+            service.name, paths, route.dials, colour, route.generation, route.split, fallback=route.fallback
+        )
 
     def _take_effect(self, read: Routes, wanted: Routes, to: Colour | Split, generation: int) -> None:
         if self.routes == read:

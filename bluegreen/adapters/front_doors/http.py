@@ -12,6 +12,9 @@ from bluegreen.domain.traffic import Colour, Service
 
 __all__ = ["LONGEST_ANSWER", "LONGEST_BODY", "PROBE_HEADER", "HttpFrontDoor"]
 
+POINTER_HEADER, KNOWN = "X-Bluegreen-Pointer", 204
+"""The header that carries the nonce there and the file's text back, and the status of an answer that knows it."""
+
 LONGEST_BODY = 64 * 1024
 """Bytes of an answer to a probe that are kept."""
 
@@ -20,7 +23,7 @@ LONGEST_VERSION = 128
 
 
 class HttpFrontDoor:
-    """The ports FrontDoor and FlowDoor over HTTP(S). Open it before use (`async with`, or `open` and `close`).
+    """The ports FrontDoor, FlowDoor and PointerDoor by HTTP(S). Open before use (`async with`, or `open` and `close`).
 
     `timeout` and `witness_timeout` in seconds: for the whole answer to a probe, and then for its line in the access
     log. `verify` None checks certificates unless `base` is on this very host (where a name seldom fits). `versions`:
@@ -79,6 +82,12 @@ class HttpFrontDoor:
             reached=got.sent,
             version=self._version(service, got),
         )
+
+    async def reads(self, service: str, nonce: str) -> str | None:
+        """What the balancer reads in its pointer file, for one who knows the nonce planted beside it."""
+        asked = Asked(self._exchange.service(service).probe_path, headers={POINTER_HEADER: nonce})
+        got = await self._exchange.send(service, asked, self._timeout)
+        return got.headers.get(POINTER_HEADER.lower()) if got.status == KNOWN else None
 
     async def walk(self, flow: Flow) -> FlowAnswer:
         """Make the requests of a flow, one after the other. Never raises for a bad answer."""

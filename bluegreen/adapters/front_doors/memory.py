@@ -10,11 +10,11 @@ BAD_GATEWAY = 502
 
 
 class MemoryFrontDoor:
-    """The ports FrontDoor and FlowDoor on a function that says which colour a service's requests go to now.
+    """The ports FrontDoor, FlowDoor and PointerDoor on a function: which colour a service's requests go to now.
 
     Scripted from outside: `statuses` is what each colour answers (None: nothing comes), `listening` False
     means that nobody does, `logged` False that the access log has no lines. `versions` is what each colour says it is.
-    `asked` lists the services asked for.
+    `asked` lists the services asked for, `pointer` what the balancer reads for each nonce that it knows.
     """
 
     def __init__(self, services: Sequence[Service], serving: Callable[[str], Colour | None]) -> None:
@@ -25,6 +25,7 @@ class MemoryFrontDoor:
         self.listening = True
         self.logged = True
         self.asked: list[str] = []
+        self.pointer: dict[str, str] = {}
 
     async def ask(self, service: str) -> FrontDoorAnswer:
         """One answer of the colour that serves this service now, or of the balancer itself."""
@@ -42,6 +43,10 @@ class MemoryFrontDoor:
             body=f"{colour}".encode() if colour and status is not None else b"",
             version=self.versions[colour] if colour and status is not None else "",
         )
+
+    async def reads(self, service: str, nonce: str) -> str | None:
+        """What was put into `pointer` under this nonce."""
+        return self.pointer.get(nonce)
 
     async def walk(self, flow: Flow) -> FlowAnswer:
         """Every step in turn, each judged by its status alone."""

@@ -40,11 +40,12 @@ class CommandRunner:
         timeout: float = 300.0,
         cwd: Path | None = None,
         output_limit: int = 64 * 1024,
+        slices: Sequence[Sequence[str]] = (),
         started: Callable[[], None] | None = None,
     ) -> None:
         """`environment`: variables of their own; `passed`: names of ours that they see; `timeout`
-        in seconds per command; `output_limit`: bytes of output that are kept, the last ones; `started` is told
-        when `up` has succeeded."""
+        in seconds per command; `output_limit`: bytes of output that are kept, the last ones; `slices`: commands
+        that each stop a part; `started` is told when `up` has succeeded."""
         self._colour = colour
         self._up = tuple(up)
         self._down = tuple(down)
@@ -54,7 +55,17 @@ class CommandRunner:
         self._timeout = timeout
         self._cwd = cwd
         self._output_limit = output_limit
+        self._slices = tuple(tuple(argv) for argv in slices)
         self._started = started
+
+    @property
+    def slices(self) -> int:
+        """How many commands stop a part."""
+        return len(self._slices)
+
+    async def stop_slice(self, number: int) -> str:
+        """Run the command of one slice."""
+        return (await self._run(f"slices[{number}]", self._slices[number])).output
 
     async def up(self, release: Release) -> str:
         """Run `up` with the release's variables in its environment; RunnerFailed also where it may not set one."""

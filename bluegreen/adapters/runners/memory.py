@@ -13,8 +13,9 @@ class MemoryRunner:
     `failing`: verb to reason; `hanging`: verbs that never return.
     """
 
-    def __init__(self, colour: Colour, running: str = "") -> None:
+    def __init__(self, colour: Colour, running: str = "", slices: int = 0) -> None:
         self.colour = colour
+        self._slices = slices
         self.running = running
         self.calls: list[tuple[str, str]] = []
         self.failing: dict[str, str] = {}
@@ -29,6 +30,14 @@ class MemoryRunner:
         await self._called("down", "")
         self.running = ""
         return "stopped"
+
+    @property
+    def slices(self) -> int:
+        return self._slices
+
+    async def stop_slice(self, number: int) -> str:
+        await self._called("stop_slice", str(number))
+        return f"stopped slice {number}"
 
     async def logs(self, lines: int) -> str:
         return "\n".join([f"{verb} {version}".strip() for verb, version in self.calls][-lines:])

@@ -12,7 +12,8 @@ from bluegreen.adapters.signals.moment import OfTheMoment
 from bluegreen.domain.errors import SignalFailed
 from bluegreen.domain.flows import Flow, FlowAnswer
 from bluegreen.domain.signals import Batch, Counted, Part
-from bluegreen.ports import Clock, FlowDoor
+from bluegreen.ports import Clock
+from bluegreen.ports_traffic import FlowDoor
 
 SOURCE = "flows"
 SIGNAL = "flow"

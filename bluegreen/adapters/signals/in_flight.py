@@ -15,7 +15,8 @@ from bluegreen.adapters.signals.moment import OfTheMoment
 from bluegreen.domain.errors import BalancerError, SignalFailed
 from bluegreen.domain.signals import Batch, Counted, Part
 from bluegreen.domain.traffic import Colour, Service, normal
-from bluegreen.ports import Clock, InFlight, SignalSource
+from bluegreen.ports import Clock, SignalSource
+from bluegreen.ports_traffic import InFlight
 
 SOURCE = "in_flight"
 SIGNAL = "stuck"

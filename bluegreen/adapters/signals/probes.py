@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from bluegreen.adapters.signals.moment import OfTheMoment
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.signals import Batch, Counted, Part
-from bluegreen.ports import Clock, FrontDoor
+from bluegreen.ports import Clock
+from bluegreen.ports_traffic import FrontDoor
 
 SOURCE = "probes"
 

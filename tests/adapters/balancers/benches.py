@@ -11,7 +11,7 @@ from bluegreen.adapters.balancers.snippets import line
 from bluegreen.demo.caddy import EmbeddedCaddy, caddy_binary
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.traffic import Colour, Service
-from bluegreen.ports import Balancer
+from bluegreen.ports_traffic import Balancer
 from tests.adapters.balancers import sites
 from tests.adapters.balancers.gate import Address, Gate
 

@@ -5,7 +5,7 @@ import pytest
 from bluegreen.adapters.balancers.memory import Fault, MemoryBalancer
 from bluegreen.domain.errors import ChangeRefused, ChangeUnknown, MovedOutside
 from bluegreen.domain.traffic import Colour, Split
-from bluegreen.ports import Shares
+from bluegreen.ports_traffic import Shares
 from tests.domain.examples import BLUE, GREEN, SERVICES
 from tests.virtual_time import VirtualClock
 

@@ -15,7 +15,7 @@ from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.traffic import Colour, Service
-from bluegreen.ports import FrontDoor
+from bluegreen.ports_traffic import FrontDoor
 from tests.adapters.balancers.sites import patch
 
 TIMEOUT = 10.0
