@@ -38,6 +38,7 @@ from bluegreen.ports_traffic import Balancer, FrontDoor
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
+from bluegreen.wiring_balancer import opened
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
 from bluegreen.wiring_signals import sources, terms
@@ -61,7 +62,7 @@ async def open_world(
         journal = SqliteJournal(state / STATE_FILE, timed=timed("journal"))
         stack.push_async_callback(journal.close)
         await journal.open()
-        balancer = await stack.enter_async_context(_balancer(settings, services, clock, timed("caddy")))
+        steered = await stack.enter_async_context(opened(settings, services, clock, timed("caddy")))
         front_door = await stack.enter_async_context(_front_door(settings, services))
         overhearing = Overhearing()
         heard = sources(settings, services, front_door, clock, overhearing.take)
@@ -73,7 +74,11 @@ async def open_world(
             connection_budgets={d.name: d.connections for d in settings.databases if d.connections is not None},
             releases={c: str(settings.environments.of(c).release or "") for c in Colour},
             read_release=_release_reader(settings),
-            balancer=balancer,
+            balancer=steered.balancer,
+            shares=steered.shares,
+            arming=steered.arming,
+            pointer_door=front_door if steered.arming is not None else None,
+            in_flight=steered.in_flight,
             front_door=front_door,
             runners={colour: _runner(settings, colour, heard) for colour in Colour},
             readiness=readiness(settings),
@@ -110,11 +115,11 @@ class Outside:
 async def open_outside(settings: Settings) -> AsyncIterator[Outside]:
     """The parts outside as configured; no file of ours is opened, and nothing is changed."""
     clock, services = SystemClock(), _services(settings)
-    async with _balancer(settings, services, clock, untimed) as balancer, _front_door(settings, services) as door:
+    async with opened(settings, services, clock) as steered, _front_door(settings, services) as door:
         found = sources(settings, services, door, clock)
         logs = [source for source in found if isinstance(source, CaddyLog)]
         asked = tuple(source for source in found if not isinstance(source, CaddyLog | Probes))
-        yield Outside(services, balancer, door, logs[0] if logs else None, tuple(databases(settings)), asked)
+        yield Outside(services, steered.balancer, door, logs[0] if logs else None, tuple(databases(settings)), asked)
 
 
 def cards_in(state: Path) -> Cards:
@@ -169,20 +174,6 @@ def _release_reader(settings: Settings) -> Callable[[str], Awaitable[Release]]:
     return lambda name: asyncio.to_thread(read_release, settings.release.directory, name)
 
 
-def _balancer(settings: Settings, services: Mapping[str, Service], clock: Clock, timed: Timed) -> CaddyBalancer:
-    caddy = settings.caddy
-    return CaddyBalancer(
-        caddy.admin,
-        tuple(services.values()),
-        timeout=caddy.timeout,
-        clock=clock,
-        directory=caddy.dir,
-        allow_remote_admin=caddy.allow_remote_admin,
-        reload=caddy.reload or (),
-        timed=timed,
-    )
-
-
 def _front_door(settings: Settings, services: Mapping[str, Service]) -> HttpFrontDoor:
     caddy = settings.caddy
     return HttpFrontDoor(
@@ -205,6 +196,7 @@ def _runner(settings: Settings, colour: Colour, sources: Sequence[SignalSource])
         environment=revealed_values(environment.environment),
         passed=environment.passed,
         timeout=environment.timeout,
+        slices=environment.slices,
         cwd=environment.directory,
         started=partial(log.again, colour) if log else None,
     )

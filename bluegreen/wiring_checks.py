@@ -8,7 +8,7 @@ from bluegreen.adapters.checks.readiness import HttpReadiness
 from bluegreen.domain.answers import Expectations, Place
 from bluegreen.ports import Checker, Readiness
 from bluegreen.settings import Secret, Settings
-from bluegreen.settings.sections_stack import Smoke as SmokeSettings
+from bluegreen.settings.sections_smoke import Smoke as SmokeSettings
 
 
 def readiness(settings: Settings) -> tuple[Readiness, ...]:

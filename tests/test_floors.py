@@ -50,7 +50,7 @@ PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "blue
 SYSTEMD = "bluegreen.systemd"
 WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
 POLLED, LOG_LINES = "bluegreen.wiring_polled", "bluegreen.wiring_log_lines"
-AT_THE_DOOR = "bluegreen.wiring_front_door"
+AT_THE_DOOR, BALANCER = "bluegreen.wiring_front_door", "bluegreen.wiring_balancer"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
@@ -75,9 +75,10 @@ FLOORS = {
     LOG_LINES: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS, LOGS), never=FOR_PEOPLE),
     AT_THE_DOOR: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     SIGNALS: Floor((CHECKS, POLLED, LOG_LINES, AT_THE_DOOR, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    BALANCER: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
     WIRING: Floor(
         (
-            *(CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
+            *(BALANCER, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
             *(APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS, LOGS),
         ),
         never=FOR_PEOPLE,

@@ -8,7 +8,7 @@ out is `Shares`; without steps in the plan nothing is done here.
 import asyncio
 from collections.abc import Callable, Mapping
 
-from bluegreen.app import switch
+from bluegreen.app import generations, switch
 from bluegreen.app.arrival import PROOF_SECONDS, prove_shared
 from bluegreen.app.boundaries import Boundary
 from bluegreen.app.numbers import ANSWERS
@@ -146,7 +146,7 @@ async def _prove(run: Run, split: Split, generation: int | None = None) -> None:
         raise StepFailed(f"the share was answered but did not take effect: {traffic.describe()}")
     await prove_shared(run.world, PROOF_SECONDS)
     await run.conclude_open(Outcome.DONE)
-    await run.world.journal.keep("generation", "served", traffic.generation)
+    await generations.proved(run.world, traffic.generation)
     run.split, run.splitting = split, False
     await run.tell("traffic.split", to=split.colour, share=split.share, generation=traffic.generation)
 

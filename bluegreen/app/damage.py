@@ -26,8 +26,7 @@ async def look(world: World, outbox: Outbox) -> str:
     todo = "bluegreen deploy RELEASE --force --reason '...' begins again"
     if card is not None:
         todo = f"{card.deployment} was being watched and is not any more: bluegreen cutback --offline"
-        known = await world.journal.fact("generation", "last") or 0
-        await world.journal.keep("generation", "last", max(known, card.generation))
+        await generations.remember(world, max(await generations.last(world), card.generation))
     told = f"{world.project}: {text}. Next: {todo}"
     await outbox.post(Notice(f"damaged:{kept['copy']}", "state.damaged", "critical", told, world.clock.now()))
     return text

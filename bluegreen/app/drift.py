@@ -7,10 +7,11 @@ Nothing is done while people paused it. A route that is gone is only told: there
 from collections import deque
 from dataclasses import replace
 
+from bluegreen.app import generations
 from bluegreen.app.engine import Engine
 from bluegreen.app.planning import release_on
 from bluegreen.app.requests import Drift
-from bluegreen.app.restoring import next_generation, put_back
+from bluegreen.app.restoring import put_back
 from bluegreen.app.smoke import require_ready
 from bluegreen.domain.drift import difference
 from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed
@@ -159,19 +160,13 @@ class IdleDrift:
         return ""
 
     async def _generation(self, traffic: Traffic) -> int:
-        """The next one, also where the journal does not take it: that it cannot be written must not keep users away."""
         seen = max(self._last, traffic.highest_generation)
-        try:
-            self._last = await next_generation(self._world, seen)
-        except JournalFailed as exc:
-            self._engine.news.failed(exc)
-            known = await self._world.journal.fact("generation", "last") or 0
-            self._last = max(int(known), seen) + 1
+        self._last = await generations.take_anyway(self._world, self._engine.news, seen)
         return self._last
 
     async def _remember(self, generation: int) -> None:
         try:
-            await self._world.journal.keep("generation", "served", generation)
+            await generations.proved(self._world, generation)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
 

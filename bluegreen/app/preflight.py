@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bluegreen.app import planning, schema
 from bluegreen.app.arrival import describe
+from bluegreen.app.pointer import forgets, verify_pointer
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
 from bluegreen.app.soundings import require_heard, short_history
@@ -27,7 +28,7 @@ Check = Callable[[Run], Awaitable[None]]
 async def preflight(run: Run) -> None:
     """Raise StepFailed naming everything that speaks against this deployment."""
     problems: list[BluegreenError] = []
-    for check in (_traffic, _addresses, _state, _databases, _migrations, _schemas):
+    for check in (_traffic, _addresses, _pointer, _state, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
     for check in (_live_smoke, _live_signals, require_heard):
         await _collect(run, _soft(run, check), problems)
@@ -68,6 +69,18 @@ async def _traffic(run: Run) -> None:
 
 async def _addresses(run: Run) -> None:
     await run.world.balancer.validate()
+
+
+async def _pointer(run: Run) -> None:
+    """Mode "pointer": the balancer sees the file that will move users; what it would forget is a warning."""
+    problems = await verify_pointer(run.world)
+    if problems:
+        raise StepFailed(
+            "; ".join(problem.detail for problem in problems),
+            next=tuple(dict.fromkeys(step for problem in problems for step in problem.next)),
+        )
+    if (warning := await forgets(run.world)):
+        await run.warn(warning)
 
 
 async def _state(run: Run) -> None:

@@ -8,14 +8,13 @@ is the only one left. With nothing running, drift.py decides. Right dials withou
 import asyncio
 from dataclasses import dataclass
 
-from bluegreen.app import marks
+from bluegreen.app import generations, marks
 from bluegreen.app.drift import AGAIN_AFTER, IdleDrift
 from bluegreen.app.engine import Engine
 from bluegreen.app.orders import Stop
 from bluegreen.app.restoring import put_back
 from bluegreen.app.run import Run
 from bluegreen.app.stamps import Stamps
-from bluegreen.app.switch import claim_generation
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.phases import AFTER_WATCH, BEFORE_SWITCH, Phase
@@ -169,7 +168,7 @@ class Reconciler:
             return
         self._again_at = clock.monotonic() + AGAIN_AFTER
         try:
-            generation = await self._claim(run, seen.generation)
+            generation = await generations.claim_anyway(run, seen.generation)
             await put_back(self._world, new, generation)
         except BluegreenError as exc:
             if exc.detail != self._told:
@@ -181,13 +180,4 @@ class Reconciler:
             return
         self._told, self._again_at = "", float("-inf")
         await run.tell("traffic.restored", to=new, generation=generation, severity="warning")
-        await self._world.journal.keep("generation", "served", generation)
-
-    async def _claim(self, run: Run, seen: int) -> int:
-        """The next generation, also where the journal does not take it: users are on a colour that is stopped."""
-        try:
-            return await claim_generation(run, seen)
-        except JournalFailed as exc:
-            self._engine.news.failed(exc)
-            run.generation = max(run.generation, seen) + 1
-            return run.generation
+        await generations.proved(self._world, generation)

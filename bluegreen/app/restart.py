@@ -5,6 +5,7 @@ What is decided stands in `domain/recovery.py`; here the world is looked at, sin
 
 from dataclasses import replace
 
+from bluegreen.app import generations
 from bluegreen.app.news import News
 from bluegreen.app.run import Run
 from bluegreen.app.waiting import delays, woken
@@ -136,7 +137,7 @@ async def _glance(run: Run) -> Traffic | None:
 
 
 async def _know_generation(run: Run, traffic: Traffic | None) -> None:
-    known = await run.world.journal.fact("generation", "last") or 0
+    known = await generations.last(run.world)
     run.generation = max(known, traffic.highest_generation if traffic else 0)
 
 

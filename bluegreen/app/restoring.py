@@ -8,26 +8,17 @@ from bluegreen.domain.errors import ChangeUnknown, ConnectionLost
 from bluegreen.domain.traffic import Colour
 
 
-async def next_generation(world: World, seen: int) -> int:
-    """Take the next generation while nothing is deployed; it is remembered before it is used.
-
-    Raises JournalUnwritable. The caller holds the engine's lock.
-    """
-    known = await world.journal.fact("generation", "last") or 0
-    generation = max(int(known), seen) + 1
-    await world.journal.keep("generation", "last", generation)
-    return generation
-
-
-async def write(world: World, colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+async def write(
+    world: World, colour: Colour, generation: int, *, expected: Colour | None = None, fallback: bool = False
+) -> None:
     """Make one attempt to send every service to `colour` and read it back. Raises a BalancerError where it is not so.
 
     With `expected`, MovedOutside where users are not on that colour (nothing is written then).
     """
     with suppress(ConnectionLost):  # settled by the read below
-        await world.balancer.switch(colour, generation, expected=expected)
+        await world.balancer.switch(colour, generation, expected=expected, fallback=fallback)
     traffic = await world.balancer.observe()
-    if traffic.colour is not colour or traffic.generation != generation:
+    if (traffic.colour, traffic.generation, traffic.fallback) != (colour, generation, fallback):
         raise ChangeUnknown(f"{colour} was written but is not what Caddy says: {traffic.describe()}")
 
 

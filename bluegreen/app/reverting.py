@@ -4,7 +4,7 @@ Nothing here needs Postgres, a state disk or a receiver of notices. Its deadline
 given up helps nobody. It fails only where the old colour cannot serve, or somebody else keeps writing.
 """
 
-from bluegreen.app import arrival, stuck, switch
+from bluegreen.app import arrival, generations, stuck, switch
 from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
@@ -86,8 +86,8 @@ async def _settle(run: Run) -> None:
     """Note what is so now; a journal that refuses is told, and what it misses is found again by looking."""
     try:
         await run.conclude_open(Outcome.FAILED, "taken back")
-        await run.world.journal.keep("generation", "last", run.generation)
-        await run.world.journal.keep("generation", "served", run.generation)
+        await generations.remember(run.world, run.generation)
+        await generations.proved(run.world, run.generation)
         await run.world.journal.keep("wanted", "colour", run.deployment.old)
     except JournalFailed as exc:
         run.news.failed(exc)

@@ -61,6 +61,9 @@ class Run:
         """How users are shared out between the colours, as it was last proved; None where they are on one."""
         self.splitting = False
         """True while that is being changed: whoever looks meanwhile sees neither."""
+        self.fallback = False
+        """Whether the balancer itself should let the old colour answer what the new one does not, as it was last
+        written or is just being written."""
         self.returned = False
         """True once the way back was written and read back in this life of the daemon."""
         self.attempts = Attempts()

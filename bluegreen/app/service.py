@@ -6,6 +6,7 @@ from dataclasses import replace
 from bluegreen.app import picture
 from bluegreen.app.aftermath import AfterCutback
 from bluegreen.app.alerts import AlertIntake
+from bluegreen.app.arming import ArmingOrders
 from bluegreen.app.backfill_orders import BackfillOrders
 from bluegreen.app.backward import Backward
 from bluegreen.app.engine import Engine
@@ -36,6 +37,7 @@ class Service(
     BackfillOrders,
     Repairing,
     RestoreOrders,
+    ArmingOrders,
     Reloading,
     AlertIntake,
 ):

@@ -12,6 +12,7 @@ from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_fixed
 
+from bluegreen.app import generations
 from bluegreen.app.arrival import PROOF_SECONDS, prove
 from bluegreen.app.attempts import FOREIGN_WRITERS
 from bluegreen.app.boundaries import Boundary
@@ -53,7 +54,10 @@ async def forward(run: Run) -> None:
     write: dict[str, Json] = {"to": run.deployment.new, "generation": generation}
     run.switch_began = run.world.clock.monotonic()
     here = run.split or run.deployment.old
-    await announced(run, SWITCH, write, run.world.balancer.switch, run.deployment.new, generation, expected=here)
+    run.fallback = run.deployment.plan.fallback
+    switch = run.world.balancer.switch
+    rest: dict[str, Any] = {"expected": here, "fallback": run.fallback}
+    await announced(run, SWITCH, write, switch, run.deployment.new, generation, **rest)
     run.split = None
     _all_moved(run)
     await run.reached(Boundary.AFTER_ACTION)
@@ -125,7 +129,7 @@ async def confirm_forward(run: Run, generation: int | None = None) -> None:
     await prove(run.world, run.deployment.new, PROOF_SECONDS)
     await run.conclude_open(Outcome.DONE)
     await run.world.journal.keep("wanted", "colour", run.deployment.new)
-    await run.world.journal.keep("generation", "served", traffic.generation)
+    await generations.proved(run.world, traffic.generation)
     cost = cost_of_switch(run.watch.tally, run.switch_began, run.world.clock)
     await run.tell("traffic.switched", to=run.deployment.new, generation=traffic.generation, **cost)
     await persist(run, run.deployment.new)
@@ -150,7 +154,7 @@ async def tell_missed(run: Run, error: BalancerError) -> None:
             if run.attempts.worth_telling(error.detail):
                 number = run.attempts.failed
                 await run.tell("cutback.attempt_failed", attempt=number, reason=error.detail, severity="warning")
-            await run.world.journal.keep("generation", "last", run.generation)
+            await generations.remember(run.world, run.generation)
     except JournalFailed as exc:
         run.news.failed(exc)
     except TimeoutError:
@@ -239,15 +243,7 @@ async def _next_generation(run: Run) -> int:
     here = run.split or run.deployment.old
     if (traffic.split if run.split else traffic.colour) != here:
         raise MovedOutside(f"before the switch, traffic is not on {here}: {traffic.describe()}")
-    return await claim_generation(run, traffic.highest_generation)
-
-
-async def claim_generation(run: Run, seen: int) -> int:
-    """Take the next generation and remember it in the journal, before it is used. Raises JournalUnwritable."""
-    known = await run.world.journal.fact("generation", "last") or 0
-    run.generation = generation = max(known, seen, run.generation) + 1
-    await run.world.journal.keep("generation", "last", generation)
-    return generation
+    return await generations.claim(run, traffic.highest_generation)
 
 
 async def _without_effect(run: Run, exc: BluegreenError, generation: int) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from bluegreen.app.requests import AlertEffect
+from bluegreen.domain.arming import Arms
 from bluegreen.domain.backfills import Progress
 from bluegreen.domain.checks import CheckResult
 from bluegreen.domain.findings import Rehearsal
@@ -105,6 +106,18 @@ class HookTest:
     reason: str
     firing: AlertEffect
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class BalancerSetup:
+    """How the balancer is set up for a switch: `mode` is pointer or rewrite. In mode pointer `file` tells it where to
+    send users, and `says` what stands there (None: there is none); `snippet` makes it survive a reload."""
+
+    mode: str
+    services: tuple[Arms, ...]
+    file: str = ""
+    says: str | None = None
+    snippet: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,12 @@ class Plan:
         return self.kind is Kind.DEPLOY and not self.live_is_down
 
     @property
+    def fallback(self) -> bool:
+        """True where the balancer itself lets the live colour answer what the new one does not, while that is watched:
+        promised by the terms, and the live colour is one to which users may be sent."""
+        return self.terms.fallback and self.trusts_live
+
+    @property
     def idle(self) -> Colour:
         """The colour that the release will run on."""
         return self.live.other

@@ -13,10 +13,12 @@ from bluegreen.domain.phases import Phase
 from bluegreen.settings.environment import DELIMITER, PREFIX, Environment
 from bluegreen.settings.rules import broken
 from bluegreen.settings.sections import Access, Caddy, Daemon
+from bluegreen.settings.sections_canary import Canary
 from bluegreen.settings.sections_data import Backup, Database, Migration, Releases
 from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
 from bluegreen.settings.sections_rehearsal import Rehearsal
-from bluegreen.settings.sections_stack import Environments, Service, Smoke
+from bluegreen.settings.sections_smoke import Smoke
+from bluegreen.settings.sections_stack import Environments, Service
 from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, phase_deadlines
 from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.values import Name
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     services: tuple[Service, ...] = Field(min_length=1)
     smoke: tuple[Smoke, ...] = ()
     promotion: Promotion = Promotion()
+    canary: Canary = Canary()
     deadlines: Deadlines = Deadlines()
     watch: Watch = Watch()
     retire: Retire = Retire()
@@ -72,7 +75,7 @@ class Settings(BaseSettings):
     @property
     def phase_deadlines(self) -> dict[Phase, float]:
         """Seconds that each phase may take; every phase that is not final has one."""
-        return phase_deadlines(self.deadlines, self.promotion, self.watch)
+        return phase_deadlines(self.deadlines, self.promotion, self.canary, self.watch)
 
     def loaded(self, file: Path, warnings: tuple[str, ...]) -> Self:
         """The same, told where it came from."""

@@ -56,6 +56,7 @@ WRITTEN: Mapping[str, Mapping[str, Any]] = {
     "HTTP status, or a list of them": {
         "anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}, "minItems": 1}]
     },
+    "share and duration": {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?% +([0-9]+(\.[0-9]+)?(ms|[smhd]))+$"},
     "secret": SECRET,
     "secret connection string": SECRET,
     "secret URL": SECRET,

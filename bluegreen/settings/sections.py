@@ -143,11 +143,46 @@ class Caddy(Section):
         examples=[["systemctl", "reload", "caddy.service"]],
     )
 
+    mode: Literal["rewrite", "pointer"] = Field(
+        default="rewrite",
+        description='How users are moved. "rewrite": the upstreams are rewritten through `admin`; each switch makes '
+        "Caddy load its configuration again, which closes connections that are kept alive, and requests just under "
+        'way on them are lost. "pointer": a file in `dir` is replaced, and nothing is lost; Caddy must run on this '
+        "host, and `bluegreen caddy arm` sets it up once.",
+    )
+    stream_close_delay: Period | None = Field(
+        default=None,
+        description="How long WebSockets live on when Caddy loads its configuration again; without it they are closed "
+        "at every switch in mode rewrite. Not set: as the Caddyfile has it.",
+        examples=["10m"],
+    )
+    fallback_to_previous: bool = Field(
+        default=False,
+        description="Whether Caddy itself lets the old colour answer, while a release is watched, where the new one "
+        "does not accept connections: users are served also while this daemon is dead. The daemon takes it for a "
+        "regression. Only with one address per colour and service.",
+    )
+    response_header_timeout: Period | None = Field(
+        default=None,
+        description="With `fallback_to_previous`: how long the new colour may take to begin an answer before Caddy "
+        "asks the old one, so that a frozen colour is covered too. It ends long polls. Not set: it waits.",
+        examples=["30s"],
+    )
+
     @property
     def remote(self) -> bool:
         """Whether the admin endpoint is on another machine."""
         host = urlsplit(self.admin).hostname if self.admin.startswith("http") else None
         return host is not None and not is_loopback(host)
+
+    @model_validator(mode="after")
+    def _point_on_this_machine(self) -> Self:
+        if self.mode == "pointer" and self.remote:
+            raise ValueError(
+                f'mode = "pointer" replaces a file that Caddy reads, and admin = {quoted(self.admin)} is another '
+                'machine: write mode = "rewrite"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _stay_on_this_machine(self) -> Self:

@@ -10,9 +10,10 @@ from bluegreen.domain.rules import SignalRule
 from bluegreen.settings.credentials import SecretText
 from bluegreen.settings.places import nearest
 from bluegreen.settings.section import Section, Shape, as_written
-from bluegreen.settings.sections_stack import Answer, HeaderName, VersionPlace
+from bluegreen.settings.sections_smoke import Answer
 from bluegreen.settings.shown import quoted
 from bluegreen.settings.values import Name, Period, matching
+from bluegreen.settings.values_answers import HeaderName, VersionPlace
 
 WORD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 MOST_STEPS = 30

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 from bluegreen.domain.rules import Direction, GaugeRule, SignalRule
 from bluegreen.settings.credentials import SecretText
 from bluegreen.settings.section import Section, as_written
-from bluegreen.settings.sections_stack import HeaderName
 from bluegreen.settings.shown import quoted
 from bluegreen.settings.values import Name, Period
+from bluegreen.settings.values_answers import HeaderName
 from bluegreen.settings.values_signals import JsonPlace, Margin, PlainUrl, SignalName
 
 Sides = Literal["above", "below", "outside"]

@@ -1,19 +1,16 @@
-"""The stack: two environments that can run it, the services that Caddy routes to, and the checks they must pass."""
+"""The stack: two environments that can run it, and the services that Caddy routes to."""
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from bluegreen.domain.traffic import Colour
 from bluegreen.settings.argv import ColourArgv, ReleaseArgv
 from bluegreen.settings.credentials import SecretText
-from bluegreen.settings.section import Section, Shape, as_written
-from bluegreen.settings.shown import quoted
+from bluegreen.settings.section import Section, as_written
 from bluegreen.settings.values import (
     Address,
-    Duration,
     FilePath,
     Name,
     Period,
@@ -21,56 +18,9 @@ from bluegreen.settings.values import (
     Site,
     Statuses,
     VariableName,
-    matching,
     same_place,
 )
-
-HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-HeaderName = Annotated[
-    str,
-    AfterValidator(matching(HEADER, "a header name", "it has no spaces and no colon")),
-    Shape("header name", "content-type"),
-]
-
-
-def _pointer(value: str) -> str:
-    if not value.startswith("/"):
-        raise ValueError(
-            f'{quoted(value)} is no JSON pointer (RFC 6901): it begins with "/", for example "/checks/0/status"'
-        )
-    return value
-
-
-def _json_value(value: object) -> object:
-    if not isinstance(value, str | int | float | list):
-        raise ValueError("must be a text, a number, true, false or a list of these")  # noqa: TRY004 - pydantic's protocol
-    return value
-
-
-def _version_place(value: str) -> str:
-    kind, _, where = value.partition(":")
-    if value == "body" or (kind == "json" and where.startswith("/")) or (kind == "header" and HEADER.fullmatch(where)):
-        return value
-    if kind == "body" and where:
-        return _with_regex(value, where)
-    raise ValueError(
-        f'{quoted(value)} is no place in an answer: write "json:/POINTER", "header:NAME", "body" or "body:REGEX", '
-        'for example "json:/version"'
-    )
-
-
-def _with_regex(value: str, regex: str) -> str:
-    try:
-        re.compile(regex)
-    except re.error as exc:
-        raise ValueError(f"{quoted(regex)} is not a regular expression: {exc}") from exc
-    return value
-
-
-JsonPointer = Annotated[str, AfterValidator(_pointer), Shape("JSON pointer", "/status")]
-JsonValue = Annotated[Any, AfterValidator(_json_value), Shape("JSON value", "ok")]
-VersionPlace = Annotated[str, AfterValidator(_version_place), Shape("place", "json:/version")]
-"""Where something stands in an answer, a version above all."""
+from bluegreen.settings.values_answers import VersionPlace
 
 
 class Environment(Section):
@@ -94,6 +44,13 @@ class Environment(Section):
     down: ColourArgv = Field(
         description="Stops {colour}; does nothing when run again. Never called for the live colour.",
         examples=[["systemctl", "stop", "app@{colour}"]],
+    )
+    slices: tuple[ColourArgv, ...] = Field(
+        default=(),
+        description="Commands that each stop a part of {colour}, while the others serve on: the old colour is stopped "
+        "by them one after the other, [retire] slice_pause apart, so that the clients of its streams do not all come "
+        "back at once; then by `down`. Empty: by `down` alone.",
+        examples=[[["systemctl", "stop", "app-{colour}@1"], ["systemctl", "stop", "app-{colour}@2"]]],
     )
     logs: ColourArgv | None = Field(
         default=None,
@@ -216,83 +173,4 @@ class Service(Section):
         for colour, addresses in self.addresses.items():
             if len({same_place(address) for address in addresses}) < len(addresses):
                 raise ValueError(f"`{colour}` lists an address twice")
-        return self
-
-
-class Request(Section):
-    """The request of a smoke check."""
-
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = Field(
-        default="GET", description="Its method. Redirects are not followed: a 302 is an answer."
-    )
-    path: RequestPath = Field(default="/", description="Its path, with a query if needed.")
-    headers: dict[HeaderName, SecretText] = Field(
-        default={},
-        description='Its headers beside Host (the service\'s site). A value may be { credential = "NAME" }.',
-        examples=[{"accept": "application/json"}],
-    )
-    body: str = Field(default="", description="Its body. Empty: none.", examples=['{"name": "smoke"}'])
-
-
-class Answer(Section):
-    """What an answer must be; every condition given must hold."""
-
-    status: Statuses = Field(default=(200,), description="Its status, or a list of allowed ones.")
-    header: dict[HeaderName, str] = Field(
-        default={},
-        description='Headers and the text that each must contain; "" means that it must be there.',
-        examples=[{"content-type": "text/html"}],
-    )
-    body: str = Field(default="", description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
-    json_: dict[JsonPointer, JsonValue] = Field(
-        default={},
-        alias="json",
-        description="Values in a JSON body by their JSON pointer (RFC 6901), which must be equal. A pointer begins "
-        'with "/": "/checks/0/status".',
-        examples=[{"/checks/database": "up"}],
-    )
-
-
-class Expectation(Answer):
-    """What the answer of a smoke check must be; every condition given must hold."""
-
-    version: VersionPlace | None = Field(
-        default=None,
-        description='Where the answer tells its version, which must be that of the release: "json:/POINTER", '
-        '"header:NAME", "body" for the whole of it, "body:REGEX" for its first group. Not set: not checked. It '
-        "catches a colour that still runs the old release.",
-        examples=["json:/version"],
-    )
-
-
-class Smoke(Section):
-    """A check that the idle colour must pass before users meet it, and the live one before and after the migrations."""
-
-    name: Name = Field(description="What it is called in reports.", examples=["front-page"])
-    service: Name | None = Field(
-        default=None,
-        description="http: the name of the service that is asked, at each of its addresses.",
-        examples=["web"],
-    )
-    http: Request | None = Field(default=None, description="A request to the colour, past Caddy.")
-    command: ReleaseArgv | None = Field(
-        default=None,
-        description="Instead of `http`: a command that ends with 0 when all is well. {release} and {colour} are "
-        "filled in.",
-        examples=[["/usr/local/bin/smoke", "{colour}", "{release}"]],
-    )
-    expect: Expectation = Field(default=Expectation(), description="http: what the answer must be.")
-    timeout: Period = Field(default=as_written("5s"), description="How long one try may take (http: at one address).")
-    retries: int = Field(default=2, ge=0, description="How many more tries a check has before it counts as failed.")
-    retry_delay: Duration = Field(default=as_written("1s"), description="Time between two tries.")
-
-    @model_validator(mode="after")
-    def _one_kind_with_its_keys(self) -> Self:
-        if (self.http is None) == (self.command is None):
-            raise ValueError('needs one of `http` and `command`, for example http = { path = "/healthz" }')
-        if self.http is not None and self.service is None:
-            raise ValueError("`http` needs `service`: the name of the service to ask")
-        for key in ("service", "expect"):
-            if self.command is not None and key in self.model_fields_set:
-                raise ValueError(f"`{key}` is for `http`; a command is told {{colour}} and judged by its exit code")
         return self

@@ -4,11 +4,9 @@ from pydantic import Field
 
 from bluegreen.domain.phases import Phase
 from bluegreen.settings.section import Section, as_written
+from bluegreen.settings.sections_canary import Canary, longest
 from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.values import Duration, Period
-
-NOTHING_TO_DO = 60.0
-"""Seconds for a phase that has nothing configured in this version."""
 
 
 class Promotion(Section):
@@ -47,6 +45,12 @@ class Deadlines(Section):
         description="STARTING: `up`, and readiness of every service.",
     )
     testing: Period = Field(default=as_written("10m"), description="TESTING: the smoke checks with their retries.")
+    canarying: Period | None = Field(
+        default=None,
+        description="CANARYING: how far its steps may be extended while a signal is blind. Not set: twice the time of "
+        "all [canary] steps, at least a minute more.",
+        examples=["30m"],
+    )
     switching: Period = Field(
         default=as_written("2m"),
         description="SWITCHING: the last check, the change in Caddy and its proof; then the traffic goes back.",
@@ -89,7 +93,12 @@ class Retire(Section):
     drain: Duration = Field(
         default=as_written("10m"),
         description="How long streams and requests that are still open on the old colour may go on before it is "
-        "stopped.",
+        "stopped. Where Caddy can be asked, it is stopped as soon as none is open.",
+    )
+    slice_pause: Duration = Field(
+        default=as_written("10s"),
+        description="Time between two `slices` of the old colour that are stopped one after the other: the clients of "
+        "one come back before those of the next do.",
     )
     inspect: Duration = Field(
         default=as_written("30m"),
@@ -98,7 +107,7 @@ class Retire(Section):
     )
 
 
-def phase_deadlines(deadlines: Deadlines, promotion: Promotion, watch: Watch) -> dict[Phase, float]:
+def phase_deadlines(deadlines: Deadlines, promotion: Promotion, canary: Canary, watch: Watch) -> dict[Phase, float]:
     """Seconds that each phase may take; every phase that is not final has one."""
 
     def extended(seconds: float) -> float:
@@ -106,7 +115,7 @@ def phase_deadlines(deadlines: Deadlines, promotion: Promotion, watch: Watch) ->
 
     given = {Phase(name.upper()): seconds for name, seconds in deadlines if seconds is not None}
     own = {
-        Phase.CANARYING: NOTHING_TO_DO,
+        Phase.CANARYING: extended(longest(canary.steps)),
         Phase.AWAITING: promotion.deadline,
         Phase.WATCHING: extended(watch.window),
         Phase.STANDING_BY: extended(watch.standby),

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from tests.e2e import ground as grounds
 from tests.e2e.admin_proxy import AdminProxy
 from tests.e2e.ground import Ground
 from tests.e2e.stories import upgrade
+from tests.e2e.yard import Yard
 
 MakeStage = Callable[..., Stage]
+MakeYard = Callable[..., Awaitable[Yard]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,6 +54,21 @@ async def stage(make_stage: MakeStage) -> Stage:
     await stage.set_up()
     await stage.start_daemon()
     return stage
+
+
+@pytest.fixture
+async def make_yard(short_directory: Path) -> AsyncIterator[MakeYard]:
+    """Makes the yard of this test: everything in it runs, and is armed in mode "pointer"; taken down afterwards."""
+    try:
+        caddy_binary()
+    except EmbeddedFailed as exc:
+        pytest.skip(str(exc))
+    async with AsyncExitStack() as stack:
+
+        async def make(**wishes: Any) -> Yard:
+            return await stack.enter_async_context(Yard(short_directory, **wishes).running())
+
+        yield make
 
 
 @pytest.fixture

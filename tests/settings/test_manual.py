@@ -14,13 +14,8 @@ from tests.settings.conftest import Write
 ENTRIES = documentation()
 BY_KEY = {entry.key: entry for entry in ENTRIES}
 BELONGS_TO_LATER_ISSUES = (
-    "caddy.mode",
-    "caddy.stream_close_delay",
-    "caddy.fallback_to_previous",
-    "canary",
     "dashboard",
     "services.role",
-    "deadlines.canarying",
     "deadlines.awaiting",
 )
 
@@ -82,7 +77,7 @@ def test_every_required_key_has_an_example_for_the_error_that_misses_it() -> Non
 
 
 def test_every_phase_with_work_has_its_own_deadline() -> None:
-    without = {Phase.CANARYING, Phase.AWAITING}
+    without = {Phase.AWAITING}
     expected = {f"deadlines.{phase.lower()}" for phase in Phase if not phase.final and phase not in without}
     assert {entry.key for entry in ENTRIES if entry.key.startswith("deadlines.")} == expected
 

@@ -33,11 +33,8 @@ def texts(path: Path) -> list[str]:
         ("[smoke2]", '+0: smoke2: unknown key "smoke2"; did you mean "smoke"?'),
         ('[retire]\nwindow = "3m"', '+1: retire.window: unknown key "window"; it belongs in [watch] or [watch.limits]'),
         (
-            '[caddy]\nmode = "pointer"',
-            (
-                '+1: caddy.mode: unknown key "mode"; the keys here are: admin, timeout, access_log, front_door, '
-                "front_door_verify, dir, allow_remote_admin, on_drift, reload"
-            ),
+            '[retire]\nzzz = "1m"',
+            '+1: retire.zzz: unknown key "zzz"; the keys here are: drain, slice_pause, inspect',
         ),
         ('[watch.advanced]\nalfa = "1%"', '+1: watch.advanced.alfa: unknown key "alfa"; did you mean "alpha"?'),
         ('[hooks]\nlisen = "127.0.0.1:1"', '+1: hooks.lisen: unknown key "lisen"; did you mean "listen"?'),

@@ -7,91 +7,16 @@ write fail (412) instead of hitting what then stands at the path. Measured facts
 caddy_change, caddy_routes.
 """
 
-import asyncio
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Self
-
-from bluegreen.adapters.balancers.addresses import refuse_malformed, refuse_overtaken, refuse_unresolvable
-from bluegreen.adapters.balancers.caddy_admin import CaddyAdmin, Reading
-from bluegreen.adapters.balancers.caddy_change import change_to
-from bluegreen.adapters.balancers.caddy_routes import SERVERS
-from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_unfit, traffic_of
-from bluegreen.adapters.balancers.endpoint import Endpoint
-from bluegreen.adapters.balancers.snippets import Snippets
-from bluegreen.domain.errors import BalancerError
-from bluegreen.domain.traffic import Card, Colour, Service, Split, Traffic
-from bluegreen.ports import Clock, Timed, untimed
-from bluegreen.processes import CommandFailed, environment, run_command
-
-CADDYS_USER = "caddy"
-"""The user that Caddy's own packages run it as."""
-
-RELOAD_SECONDS = 5.0
-"""Seconds for the reload command: a Caddy that hangs is not waited for."""
+from bluegreen.adapters.balancers.addresses import refuse_overtaken
+from bluegreen.adapters.balancers.caddy_base import CaddyBase
+from bluegreen.adapters.balancers.caddy_change import change_split, change_to
+from bluegreen.adapters.balancers.caddy_costs import costs_of_loading
+from bluegreen.adapters.balancers.caddy_services import traffic_of
+from bluegreen.domain.traffic import Colour, Split, Traffic
 
 
-class CaddyBalancer:
-    """The Balancer port on a Caddy. Open it before use (`async with`, or `open` and `close`).
-
-    `timeout` in seconds: of each request, of resolving hosts, of writing the snippets in `directory` (None:
-    none are kept). The admin socket must belong to root, to us or to `socket_owner`. `reload` is the argv that makes
-    Caddy read its Caddyfile again; empty: there is none.
-    """
-
-    def __init__(
-        self,
-        admin: str,
-        services: Sequence[Service],
-        *,
-        timeout: float,
-        clock: Clock,
-        directory: Path | None = None,
-        allow_remote_admin: bool = False,
-        socket_owner: str = CADDYS_USER,
-        daemon_uid: int | None = None,
-        reload: Sequence[str] = (),
-        timed: Timed = untimed,
-    ) -> None:
-        """`daemon_uid`: whose sockets are trusted like our own, where we are root and the daemon is not. `timed` is
-        told of each "read" and "write"."""
-        endpoint = Endpoint.parse(admin, allow_remote=allow_remote_admin)
-        self._admin = CaddyAdmin(endpoint, timeout=timeout, owner=socket_owner, daemon_uid=daemon_uid, timed=timed)
-        self._written, self._services, self._timeout, self._clock = admin, tuple(services), timeout, clock
-        self._directory = directory
-        self._remote, self._owner, self._reload = allow_remote_admin, socket_owner, tuple(reload)
-        self._snippets = Snippets(directory, self._services)
-
-    @classmethod
-    def of_card(cls, card: Card, clock: Clock, *, daemon_uid: int, reload: Sequence[str] = ()) -> Self:
-        """The balancer as far as a cutback card knows it."""
-        return cls(
-            card.endpoint,
-            card.services,
-            timeout=card.timeout,
-            clock=clock,
-            directory=Path(card.snippets) if card.snippets else None,
-            allow_remote_admin=card.allow_remote_admin,
-            socket_owner=card.socket_owner,
-            daemon_uid=daemon_uid,
-            reload=reload,
-        )
-
-    async def open(self) -> None:
-        """Make it ready; nothing is sent."""
-        await self._admin.open()
-
-    async def close(self) -> None:
-        """Let go of everything; harmless twice."""
-        await self._admin.close()
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+class CaddyBalancer(CaddyBase):
+    """The Balancer port on a Caddy, and the Shares port beside it, through its admin API alone."""
 
     async def observe(self) -> Traffic:
         """Where every service goes now."""
@@ -100,72 +25,30 @@ class CaddyBalancer:
 
     async def validate(self) -> None:
         """Refuse what Caddy accepts and then fails to dial. Raises AddressInvalid, and as `observe` does."""
-        refuse_malformed(self._services)
-        await refuse_unresolvable(self._services, self._timeout)
-        _, located = await self._look()
-        refuse_unfit(located)
+        await self._validated()
 
     async def switch(
         self, colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
     ) -> None:
         """One attempt to send every service to `colour`: one read, then at most one write (see the port)."""
         servers, located = await self._look()
-        change = change_to(colour, generation, located, servers.value)
+        change = change_to(colour, generation, located, servers.value, self._style, fallback=fallback)
         if change is None:
             return
         if expected is not None:
             refuse_overtaken(traffic_of(located), colour, generation, expected)
         await self._admin.replace(change.path, change.value, servers.etag)
 
-    async def card(self, colour: Colour, generation: int) -> Card:
-        """What the way back needs; `deployment` is empty, it is closed, and the failsafe may act on it."""
-        traffic = await self.observe()
-        return Card(
-            deployment="",
-            endpoint=self._written,
-            colour=colour,
-            generation=generation,
-            services=self._services,
-            paths={each.service: each.paths for each in traffic.services},
-            snippets=str(self._directory) if self._directory else "",
-            open=False,
-            failsafe=True,
-            written_at=self._clock.now(),
-            timeout=self._timeout,
-            socket_owner=self._owner,
-            daemon_uid=os.geteuid(),
-            allow_remote_admin=self._remote,
-        )
+    async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
+        """One attempt to share users out, as `switch` makes its own."""
+        servers, located = await self._look()
+        change = change_split(split, generation, located, servers.value, self._style)
+        if change is None:
+            return
+        refuse_overtaken(traffic_of(located), split.colour, generation, expected)
+        await self._admin.replace(change.path, change.value, servers.etag)
 
-    def persisted(self) -> Colour | None:
-        """The colour in the snippet files."""
-        return self._snippets.read()
-
-    async def persist(self, colour: Colour) -> None:
-        """Bring the snippet files that exist to `colour`."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await asyncio.to_thread(self._snippets.write, colour)
-        except TimeoutError as exc:
-            raise BalancerError(
-                f"the snippets in {self._directory} were not written within {self._timeout:g} s: does the disk hang?"
-            ) from exc
-
-    async def reload(self) -> str:
-        """Run the reload command to its end; returns the last line that it said."""
-        if not self._reload:
-            raise BalancerError(
-                "no command to reload Caddy is configured", next=('[caddy] reload = ["systemctl", "reload", "caddy"]',)
-            )
-        command = " ".join(self._reload)
-        try:
-            ran = await run_command(self._reload, timeout=RELOAD_SECONDS, env=environment())
-        except CommandFailed as exc:
-            raise BalancerError(f"Caddy was not reloaded: {exc.detail}", next=(command,)) from exc
-        if ran.code != 0:
-            raise BalancerError(f"{command} failed with {ran.code}: {ran.last_line}", next=(command,))
-        return ran.last_line
-
-    async def _look(self) -> tuple[Reading, tuple[Located, ...]]:
-        reading = await self._admin.read(SERVERS)
-        return reading, locate(reading.value, self._services)
+    async def costs(self) -> tuple[str, ...]:
+        """What a switch costs users; see the port Costs."""
+        _, located = await self._look()
+        return costs_of_loading(located, self._style)

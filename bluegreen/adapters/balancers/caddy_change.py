@@ -1,9 +1,12 @@
 """Turns "every service to this colour" into one PATCH: a path, and what shall stand there.
 
 One request is one reload of Caddy's HTTP app, so services that move together move in one value at
-the deepest place that holds all their lists of upstreams. The generation stands in the `@id` of every
-upstream: without it the content, and so the ETag, would be the same again once traffic is back, and a late
-write would land (docs/decisions/003).
+the deepest place that holds all of what changes. The generation stands in the `@id` of every upstream: without it the
+content, and so the ETag, would be the same again once traffic is back, and a late write would land
+(docs/decisions/003).
+
+Users on one colour are the operator's own handler with other upstreams; users on both, or with the other colour as a
+fallback, are arms in its place (caddy_arms), in which it is kept, so that it comes back whatever stood there.
 
 Of an operator's upstream objects what all in a handler share is kept (`max_requests`); where they differ
 there is no telling which of it belongs to which new address: that is left out, with a warning. An `@id` of
@@ -11,16 +14,17 @@ the operator's on an upstream gives way to ours.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from bluegreen.adapters.balancers.caddy_arms import Style, fallback_proxy, split_arms
 from bluegreen.adapters.balancers.caddy_routes import SERVERS, Handler, Path, stamp
 from bluegreen.adapters.balancers.caddy_services import Located
 from bluegreen.domain.records import Json
-from bluegreen.domain.traffic import Colour
+from bluegreen.domain.traffic import Colour, Service, Split
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +33,12 @@ ADDRESSABLE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 holds them.
 """
 
-Upstreams = list[dict[str, Any]]
+NANOSECONDS = 1_000_000_000
+"""Caddy's durations are whole nanoseconds in JSON."""
+
+Built = dict[str, Any]
+Build = Callable[[Service, Handler, int], Built]
+"""What shall stand in a handler's place, with its own ids numbered from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +49,103 @@ class Change:
     value: Json
 
 
-def change_to(colour: Colour, generation: int, located: Sequence[Located], servers: Json) -> Change | None:
+def change_to(
+    colour: Colour,
+    generation: int,
+    located: Sequence[Located],
+    servers: Json,
+    style: Style,
+    *,
+    fallback: bool = False,
+) -> Change | None:
     """The one change that sends every service to a colour; None where all of it is so already.
 
-    `servers` is Caddy's `apps.http.servers` as read; everything but the lists of upstreams is taken over as
-    it is.
+    `servers` is Caddy's `apps.http.servers` as read; everything but our handlers is taken over as it is.
     """
-    lists = dict(_new_lists(colour, generation, located))
-    if all(_at(servers, path[len(SERVERS) :]) == upstreams for path, upstreams in lists.items()):
+
+    def build(service: Service, handler: Handler, first: int) -> Built:
+        if fallback:
+            return fallback_proxy(service, handler.original, style, colour, generation, first)
+        return _plain(service, handler, style, colour, generation, first)
+
+    return change_of(_values(located, build), servers)
+
+
+def change_split(
+    split: Split, generation: int, located: Sequence[Located], servers: Json, style: Style
+) -> Change | None:
+    """The one change that shares the users of every service out; None where all of it is so already."""
+
+    def build(service: Service, handler: Handler, first: int) -> Built:
+        return split_arms(service, handler.original, style, split, generation, first)
+
+    return change_of(_values(located, build), servers)
+
+
+def change_of(values: Mapping[Path, Json], servers: Json) -> Change | None:
+    """The one change that puts these values at these full paths; None where all of them stand there already."""
+    if all(_at(servers, path[len(SERVERS) :]) == value for path, value in values.items()):
         return None
-    path = _common(tuple(lists))
-    return Change(path, _replaced(_at(servers, path[len(SERVERS) :]), path, lists))
+    path = _common(tuple(values))
+    return Change(path, _replaced(_at(servers, path[len(SERVERS) :]), path, values))
 
 
-def _new_lists(colour: Colour, generation: int, located: Sequence[Located]) -> Iterator[tuple[Path, Upstreams]]:
+def _values(located: Sequence[Located], build: Build) -> Mapping[Path, Json]:
+    values: dict[Path, Json] = {}
     for each in located:
-        number = 0
+        first = 1
         for handler in each.handlers:
-            kept = _shared(handler, each.service.name)
-            upstreams: Upstreams = []
-            for address in each.service.addresses[colour]:
-                number += 1
-                upstreams.append({**kept, "@id": stamp(each.service.name, number, generation), "dial": address})
-            yield (*handler.path, "upstreams"), upstreams
+            built = build(each.service, handler, first)
+            first += _ids(built)
+            values.update([_smallest(handler, built)])
+    return values
+
+
+def _smallest(handler: Handler, built: Built) -> tuple[Path, Json]:
+    """Where to write, and what: no more than the list of upstreams, where nothing else of a handler changes."""
+    if {**handler.value, "upstreams": None} == {**built, "upstreams": None}:
+        return (*handler.path, "upstreams"), built["upstreams"]
+    return handler.path, built
+
+
+def _plain(service: Service, handler: Handler, style: Style, colour: Colour, generation: int, first: int) -> Built:
+    kept = _shared(handler, service.name)
+    upstreams = [
+        {**kept, "@id": stamp(service.name, number, generation), "dial": address}
+        for number, address in enumerate(service.addresses[colour], start=first)
+    ]
+    return {**handler.original, "upstreams": upstreams, **lingering(style)}
+
+
+def lingering(style: Style) -> Mapping[str, Json]:
+    """How long Caddy lets streams of a configuration that was replaced live on; nothing where that is not wished.
+
+    It counts from the configuration in which it stands: the first write of ours that brings it ends, too, the streams
+    that were opened before it.
+    """
+    delay = style.stream_close_delay
+    return {} if delay is None else {"stream_close_delay": round(delay * NANOSECONDS)}
+
+
+def _ids(node: Json) -> int:
+    """How many of our ids are in what was built."""
+    if isinstance(node, list):
+        return sum(_ids(each) for each in node)
+    return ("@id" in node) + sum(_ids(each) for each in node.values()) if isinstance(node, dict) else 0
 
 
 def _shared(handler: Handler, service: str) -> Mapping[str, Json]:
-    extras = [{k: v for k, v in each.items() if k not in ("@id", "dial")} for each in handler.upstreams]
-    kept = {k: v for k, v in extras[0].items() if all(k in each and each[k] == v for each in extras)}
+    extras = [{k: v for k, v in each.items() if k not in ("@id", "dial")} for each in _upstreams(handler)]
+    kept = {k: v for k, v in extras[0].items() if all(k in each and each[k] == v for each in extras)} if extras else {}
     dropped = sorted({key for each in extras for key in each} - set(kept))
     if dropped:
         log.warning("balancer.upstream_keys_dropped", service=service, path=handler.place, keys=dropped)
     return kept
+
+
+def _upstreams(handler: Handler) -> Iterator[Mapping[str, Json]]:
+    found = handler.original.get("upstreams")
+    return (each for each in found if isinstance(each, dict)) if isinstance(found, list) else iter(())
 
 
 def _common(paths: Sequence[Path]) -> Path:
@@ -90,11 +164,11 @@ def _at(node: Json, path: Path) -> Json:
     return node
 
 
-def _replaced(node: Json, path: Path, lists: Mapping[Path, Upstreams]) -> Json:
-    """A copy of `node`, which stands at `path`, with the lists below it replaced."""
-    if path in lists:
-        return lists[path]
-    below = {each: upstreams for each, upstreams in lists.items() if each[: len(path)] == path}
+def _replaced(node: Json, path: Path, values: Mapping[Path, Json]) -> Json:
+    """A copy of `node`, which stands at `path`, with what shall change below it replaced."""
+    if path in values:
+        return values[path]
+    below = {each: value for each, value in values.items() if each[: len(path)] == path}
     if not below:
         return node
     if isinstance(node, list):

@@ -43,6 +43,11 @@ class Handler:
         return tuple(str(upstream.get("dial", "")) for upstream in self.upstreams)
 
     @property
+    def original(self) -> Mapping[str, Any]:
+        """The operator's own handler: itself, where nothing of ours stands in its place."""
+        return self.value
+
+    @property
     def dynamic(self) -> bool:
         """Whether its upstreams come from a module at run time; the list in the configuration is then not
         used.

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from bluegreen.adapters.balancers.caddy import CADDYS_USER
 from bluegreen.adapters.balancers.caddy_admin import CaddyAdmin
+from bluegreen.adapters.balancers.caddy_base import CADDYS_USER
 from bluegreen.adapters.balancers.endpoint import Endpoint
 from bluegreen.domain.traffic import normal
 

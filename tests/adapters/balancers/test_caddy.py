@@ -280,7 +280,7 @@ async def test_the_answer_of_a_proxy_in_between_does_not_tell_what_became_of_the
 
 
 async def test_a_reload_that_hangs_is_ended_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bluegreen.adapters.balancers.caddy.RELOAD_SECONDS", 0.2)
+    monkeypatch.setattr("bluegreen.adapters.balancers.caddy_base.RELOAD_SECONDS", 0.2)
     admin = "http://127.0.0.1:1"
     balancer = CaddyBalancer(admin, SERVICES, timeout=5.0, clock=StoppedClock(), reload=["sleep", "60"])
     with pytest.raises(BalancerError, match=r"was not reloaded: sleep did not end within 0\.2 s") as caught:

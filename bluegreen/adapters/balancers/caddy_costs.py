@@ -1,0 +1,30 @@
+"""What a change of Caddy's configuration costs users, in words for the plan (docs/caddy.md, "What a switch costs")."""
+
+from collections.abc import Sequence
+
+from bluegreen.adapters.balancers.caddy_arms import Style
+from bluegreen.adapters.balancers.caddy_services import Located
+
+DELAY = "stream_close_delay"
+
+CONNECTIONS = (
+    "Caddy loads its configuration anew at each switch: connections that are kept alive and idle just then are closed, "
+    'and a request that is already on its way on one of them is lost. [caddy] mode = "pointer" loses none'
+)
+
+
+def costs_of_loading(located: Sequence[Located], style: Style) -> tuple[str, ...]:
+    """One line each: what one more load of the configuration costs, as these routes are now."""
+    cut = [each.service.name for each in located if any(not handler.original.get(DELAY) for handler in each.handlers)]
+    if not cut:
+        return (CONNECTIONS,)
+    return CONNECTIONS, _streams(", ".join(cut), style)
+
+
+def _streams(services: str, style: Style) -> str:
+    if style.stream_close_delay is None:
+        return f"the switch closes the WebSockets of {services} (1001): they have no {DELAY}"
+    return (
+        f"this first switch still closes the WebSockets of {services} (1001); it brings their {DELAY} "
+        f"({style.stream_close_delay:g} s), which holds from the next one on"
+    )

@@ -1,0 +1,133 @@
+"""The pointer file: one line that says where users go (pointer_words), read by Caddy at each request.
+
+Every way of writing it is bounded: a disk that hangs costs an attempt, and what wakes up late finds that nobody waits
+for it, or that its partial file is gone (swap). A person may write it with an editor or `echo`.
+"""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import TypeVar
+
+from bluegreen.adapters.balancers.pointer_words import Pointed, read_line
+from bluegreen.adapters.balancers.swap import Overtaken, Rename, Unsettled, read_whole, swap
+from bluegreen.domain.errors import (
+    BalancerError,
+    BalancerUnreachable,
+    ChangeRefused,
+    ChangeUnknown,
+    ConnectionLost,
+    ForeignChange,
+)
+from bluegreen.ports import Timed, untimed
+
+T = TypeVar("T")
+
+NONCE = "nonce"
+"""The file beside the pointer by which Caddy proves that it sees this directory."""
+
+
+class Reading:
+    """The file as it was: its bytes (None: there is no file), and what they say (None: nothing that we know)."""
+
+    __slots__ = ("pointed", "raw")
+
+    def __init__(self, raw: bytes | None) -> None:
+        self.raw = raw
+        self.pointed: Pointed | None = read_line(self.text)
+
+    @property
+    def text(self) -> str:
+        """As written; empty where there is no file."""
+        return (self.raw or b"").decode(errors="replace")
+
+
+class PointerFile:
+    """The pointer at `path`; `timeout` in seconds for each reading and writing. Nothing is held open."""
+
+    def __init__(self, path: Path, *, timeout: float, timed: Timed = untimed, rename: Rename | None = None) -> None:
+        """`timed` is told of each "write"; `rename` is for tests that hold it up."""
+        self.path = path
+        self._timeout, self._timed, self._rename = timeout, timed, rename
+
+    async def read(self) -> Reading:
+        """What it says now. Raises BalancerUnreachable where nobody can tell: the disk hangs, the rights forbid it."""
+        try:
+            return Reading(await self._within(lambda: read_whole(self.path)))
+        except (OSError, TimeoutError) as exc:
+            raise BalancerUnreachable(
+                f"the pointer file {self.path} cannot be read: {_why(exc, self._timeout)}",
+                next=(f"ls -l {self.path.parent}",),
+                path=str(self.path),
+            ) from exc
+
+    def read_now(self) -> Reading:
+        """The same at once, in the caller's thread: a file of one line. Raises BalancerError."""
+        try:
+            return Reading(read_whole(self.path))
+        except OSError as exc:
+            raise BalancerError(f"the pointer file {self.path} cannot be read: {_why(exc, self._timeout)}") from exc
+
+    async def replace(self, pointed: Pointed, was: Reading) -> None:
+        """Make one attempt to let it say `pointed`, if it still is as it was read.
+
+        Raises ChangeRefused (nothing done: no room, no right), ForeignChange (it is not as it was read any more, or
+        another writer was first), ChangeUnknown (no end in time), ConnectionLost (it was in place; read it again).
+        """
+        began = monotonic()
+        try:
+            await self._swapped(self.path, pointed.line.encode(), was.raw)
+        finally:
+            self._timed("write", monotonic() - began)
+
+    async def plant(self, nonce: str) -> None:
+        """Put a nonce beside it, over whatever is there. Raises as `replace` does."""
+        path = self.path.with_name(NONCE)
+        try:
+            was = await self._within(lambda: read_whole(path))
+        except (OSError, TimeoutError) as exc:
+            raise ChangeRefused(f"{path} cannot be read: {_why(exc, self._timeout)}") from exc
+        await self._swapped(path, f"{nonce}\n".encode(), was)
+
+    async def _swapped(self, path: Path, body: bytes, was: bytes | None) -> None:
+        given_up = Event()
+        try:
+            await self._within(lambda: swap(path, body, was, given_up=given_up, rename=self._rename))
+        except Overtaken as exc:
+            raise ForeignChange(f"{path} was not written: {exc}", next=(f"cat {path}",), path=str(path)) from exc
+        except Unsettled as exc:
+            raise ConnectionLost(f"{path} was written, and cannot be read back: {exc}", path=str(path)) from exc
+        except TimeoutError as exc:
+            raise ChangeUnknown(
+                f"{path} was not written within {self._timeout:g} s: does the disk hang? It may still take effect",
+                next=(f"cat {path}", "dmesg | tail"),
+                path=str(path),
+            ) from exc
+        except OSError as exc:
+            raise ChangeRefused(
+                f"{path} was not written: {_why(exc, self._timeout)}", next=_look_at(exc, path), path=str(path)
+            ) from exc
+        finally:
+            given_up.set()  # who still works on it, in its thread, stops before the rename
+
+    async def _within(self, work: Callable[[], T]) -> T:
+        async with asyncio.timeout(self._timeout):
+            return await asyncio.to_thread(work)
+
+
+def _why(exc: Exception, timeout: float) -> str:
+    if isinstance(exc, OSError) and exc.strerror:
+        return exc.strerror
+    return str(exc) or f"no end within {timeout:g} s"
+
+
+def _look_at(exc: OSError, path: Path) -> tuple[str, ...]:
+    """What to type where it could not be written."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (f"df {path.parent}",)
+    if exc.errno == errno.EROFS:
+        return (f"findmnt -T {path.parent}", "dmesg | tail")
+    return (f"ls -ld {path.parent}",)
