@@ -80,7 +80,7 @@ def find_places(file: Path) -> Places:
         settings = load(file)
     except ConfigurationError as exc:
         return _from_what_is_legible(file, exc.detail.splitlines()[0])
-    return Places(settings.daemon.state_dir, tuple(settings.caddy.reload or ()), notifiers(settings))
+    return Places(settings.daemon.state_dir, tuple(settings.entrance.reload), notifiers(settings))
 
 
 def _from_what_is_legible(file: Path, problem: str) -> Places:

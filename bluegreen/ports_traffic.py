@@ -3,12 +3,13 @@
 The rules for every method stand in `ports.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from bluegreen.domain.arming import Arms
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.flows import Flow, FlowAnswer
+from bluegreen.domain.sites import Left, Site, SiteWish
 from bluegreen.domain.traffic import Card, Colour, Split, Traffic
 
 
@@ -135,3 +136,27 @@ class InFlight(Protocol):
     async def in_flight(self) -> Mapping[str, int]:
         """How many requests each dial has taken and not yet answered, long streams among them. A dial that nobody was
         sent to is not in it. Raises BalancerUnreachable."""
+
+
+class Sites(Protocol):
+    """Sets a site up once, and takes it away again: a host name with a route, and with a certificate.
+
+    Each change is a whole load of the balancer's configuration. It is whole or not at all: what was there before is
+    kept aside first, and put back where the change, or `proved`, fails. A change that was cut off is found by `left`.
+    """
+
+    async def sites(self) -> tuple[Site, ...]:
+        """The sites that were added here, as they stand. Changes nothing. Raises BalancerUnreachable."""
+
+    async def add(self, wish: SiteWish, proved: Callable[[], Awaitable[None]]) -> bool:
+        """Set a site up; False where it is so already, and nothing was written. `proved` is awaited after the write:
+        what it raises undoes it. Raises RequestRefused (nothing was written, and why not), a BalancerError as
+        Balancer.switch does, StepFailed with what was put back, or could not be."""
+
+    async def remove(self, name: str, proved: Callable[[], Awaitable[None]], *, force: bool = False) -> Site:
+        """Take a site away; returns it as it was. With `force` also the operator's own route for the host `name`.
+        Raises NotFound, and as `add` does."""
+
+    async def left(self) -> Left | None:
+        """What a change that was cut off in the middle left; None where nothing, or where it had no effect (then it is
+        tidied up). While there is something, nothing is changed. Raises nothing of the domain."""

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
+from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
 from bluegreen.adapters.cards.file import FileCards
 from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.database.postgres import PostgresDatabase
@@ -20,11 +21,12 @@ from bluegreen.adapters.notifiers.wishes import Wishes
 from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.adapters.runners.command import CommandRunner
-from bluegreen.adapters.signals.caddy_log import CaddyLog
+from bluegreen.adapters.signals.access_log import AccessLog
 from bluegreen.adapters.signals.log_lines import LogLines
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.overhearing import Overhearing
+from bluegreen.app.witness import Witness, nobody
 from bluegreen.app.world import World
 from bluegreen.domain.migrations import MigrationKind
 from bluegreen.domain.plans import Release
@@ -34,7 +36,7 @@ from bluegreen.interfaces.peers import Access
 from bluegreen.logs import Masking
 from bluegreen.ports import Cards, Clock, Notifier, Runner, SignalSource, Timed, untimed
 from bluegreen.ports_database import Database
-from bluegreen.ports_traffic import Balancer, FrontDoor
+from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, PointerDoor
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
@@ -63,7 +65,9 @@ async def open_world(
         stack.push_async_callback(journal.close)
         await journal.open()
         steered = await stack.enter_async_context(opened(settings, services, clock, timed("caddy")))
-        front_door = await stack.enter_async_context(_front_door(settings, services))
+        configured = {c: str(settings.environments.of(c).release or "") for c in Colour}
+        whose = Witness(journal, configured).colour
+        front_door = await stack.enter_async_context(_front_door(settings, services, whose))
         overhearing = Overhearing()
         heard = sources(settings, services, front_door, clock, overhearing.take)
         yield World(
@@ -72,13 +76,17 @@ async def open_world(
             terms=terms(settings),
             contracts_after_standby=frozenset(m.name for m in settings.migrations if m.contract == "after-standby"),
             connection_budgets={d.name: d.connections for d in settings.databases if d.connections is not None},
-            releases={c: str(settings.environments.of(c).release or "") for c in Colour},
+            releases=configured,
             read_release=_release_reader(settings),
             balancer=steered.balancer,
             shares=steered.shares,
             arming=steered.arming,
             pointer_door=front_door if steered.arming is not None else None,
             in_flight=steered.in_flight,
+            balancer_name=settings.entrance.name,
+            glance=steered.glance,
+            witnessed=settings.entrance.access_log is not None,
+            versioned=frozenset(versions(settings)),
             front_door=front_door,
             runners={colour: _runner(settings, colour, heard) for colour in Colour},
             readiness=readiness(settings),
@@ -91,7 +99,7 @@ async def open_world(
             clock=clock,
             redact=Masking(revealed(settings)).text,
             at_boundary=at_boundary,
-            restores_drift=settings.caddy.on_drift == "restore",
+            restores_drift=settings.entrance.on_drift == "restore",
             keep_deployments=settings.daemon.keep_deployments,
             migrates={m.name: m.database for m in settings.migrations if m.kind == "sql"},
             overhearing=overhearing,
@@ -106,9 +114,11 @@ class Outside:
     services: Mapping[str, Service]
     balancer: Balancer
     front_door: FrontDoor
-    log: CaddyLog | None
+    log: AccessLog | None
     databases: tuple[Database, ...]
     asked: tuple[SignalSource, ...] = ()
+    arming: Arming | None = None
+    pointer_door: PointerDoor | None = None
 
 
 @asynccontextmanager
@@ -117,9 +127,18 @@ async def open_outside(settings: Settings) -> AsyncIterator[Outside]:
     clock, services = SystemClock(), _services(settings)
     async with opened(settings, services, clock) as steered, _front_door(settings, services) as door:
         found = sources(settings, services, door, clock)
-        logs = [source for source in found if isinstance(source, CaddyLog)]
-        asked = tuple(source for source in found if not isinstance(source, CaddyLog | Probes))
-        yield Outside(services, steered.balancer, door, logs[0] if logs else None, tuple(databases(settings)), asked)
+        logs = [source for source in found if isinstance(source, AccessLog)]
+        asked = tuple(source for source in found if not isinstance(source, AccessLog | Probes))
+        yield Outside(
+            services=services,
+            balancer=steered.balancer,
+            front_door=door,
+            log=logs[0] if logs else None,
+            databases=tuple(databases(settings)),
+            asked=asked,
+            arming=steered.arming,
+            pointer_door=door,
+        )
 
 
 def cards_in(state: Path) -> Cards:
@@ -127,9 +146,10 @@ def cards_in(state: Path) -> Cards:
     return FileCards(state / "cutback.json")
 
 
-def way_back(card: Card, daemon_uid: int, reload: Sequence[str]) -> CaddyBalancer:
+def way_back(card: Card, daemon_uid: int, reload: Sequence[str]) -> CaddyBalancer | CaddyPointer:
     """The balancer as its card knows it, for a cutback without the daemon; open it first."""
-    return CaddyBalancer.of_card(card, SystemClock(), daemon_uid=daemon_uid, reload=reload)
+    made = CaddyPointer if card.pointer else CaddyBalancer
+    return made.of_card(card, SystemClock(), daemon_uid=daemon_uid, reload=reload)
 
 
 def clock() -> Clock:
@@ -174,14 +194,18 @@ def _release_reader(settings: Settings) -> Callable[[str], Awaitable[Release]]:
     return lambda name: asyncio.to_thread(read_release, settings.release.directory, name)
 
 
-def _front_door(settings: Settings, services: Mapping[str, Service]) -> HttpFrontDoor:
-    caddy = settings.caddy
+def _front_door(
+    settings: Settings, services: Mapping[str, Service], whose: Callable[[str], Awaitable[Colour | None]] = nobody
+) -> HttpFrontDoor:
+    """`whose`: which colour a version is, asked where there is no access log."""
+    entrance = settings.entrance
     return HttpFrontDoor(
-        caddy.front_door,
+        entrance.front_door,
         tuple(services.values()),
         timeout=settings.watch.probes.timeout,
-        verify=caddy.front_door_verify,
+        verify=entrance.verify,
         versions=versions(settings),
+        whose=whose if entrance.access_log is None else None,
     )
 
 

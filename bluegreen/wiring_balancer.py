@@ -1,17 +1,20 @@
 """From settings to the balancer: which one, in which mode, and what it can do beside switching. A part of wiring.py."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.balancers.caddy_arms import Style
+from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
 from bluegreen.adapters.balancers.caddy_upstreams import CaddyUpstreams
-from bluegreen.domain.traffic import Service
+from bluegreen.domain.traffic import Service, Traffic
 from bluegreen.ports import Clock, Timed, untimed
 from bluegreen.ports_traffic import Arming, Balancer, InFlight, Shares
 from bluegreen.settings import Settings
+from bluegreen.wiring_cloudflare import cloudflare
+from bluegreen.wiring_traefik import traefik
 
 POINTER = "live"
 """The name of the pointer file in [caddy] dir."""
@@ -25,6 +28,7 @@ class Steered:
     shares: Shares | None = None
     arming: Arming | None = None
     in_flight: InFlight | None = None
+    glance: Callable[[], Awaitable[Traffic]] | None = None
 
 
 @asynccontextmanager
@@ -33,10 +37,19 @@ async def opened(
 ) -> AsyncIterator[Steered]:
     """The balancer as configured, open."""
     async with AsyncExitStack() as stack:
+        if settings.balancer == "traefik":
+            balancer = await stack.enter_async_context(traefik(settings, services, clock, timed))
+            yield Steered(balancer, shares=balancer)
+            return
+        if settings.balancer == "cloudflare":
+            remote = await stack.enter_async_context(cloudflare(settings, tuple(services.values()), clock, timed))
+            yield Steered(remote, shares=remote, glance=remote.glance)
+            return
         upstreams = in_flight(settings)
         await stack.enter_async_context(upstreams.opened())
         caddy = await stack.enter_async_context(_caddy(settings, services, clock, timed))
-        yield Steered(caddy, shares=caddy, in_flight=upstreams)
+        arming = caddy if isinstance(caddy, CaddyPointer) else None
+        yield Steered(caddy, shares=caddy, arming=arming, in_flight=upstreams)
 
 
 def in_flight(settings: Settings) -> CaddyUpstreams:
@@ -64,9 +77,12 @@ def pointer(settings: Settings) -> Path:
     return settings.caddy.dir / POINTER
 
 
-def _caddy(settings: Settings, services: Mapping[str, Service], clock: Clock, timed: Timed) -> CaddyBalancer:
+def _caddy(
+    settings: Settings, services: Mapping[str, Service], clock: Clock, timed: Timed
+) -> CaddyBalancer | CaddyPointer:
     caddy = settings.caddy
-    return CaddyBalancer(
+    made = CaddyPointer if caddy.mode == "pointer" else CaddyBalancer
+    return made(
         caddy.admin,
         tuple(services.values()),
         timeout=caddy.timeout,

@@ -34,8 +34,9 @@ def flow_source(settings: Settings, front_door: HttpFrontDoor, clock: Clock) -> 
 def in_flight_source(
     settings: Settings, services: Mapping[str, Service], answered: Answered, log: SignalSource, clock: Clock
 ) -> InFlightSource | None:
-    """The source that asks what is under way, on a client of its own; None where it is switched off."""
-    if not settings.watch.in_flight:
+    """The source that asks what is under way, on a client of its own; None where it is switched off, or
+    the balancer cannot be asked."""
+    if not settings.watch.in_flight or settings.balancer != "caddy":
         return None
     caddy = settings.caddy
     upstreams = CaddyUpstreams(

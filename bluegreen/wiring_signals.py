@@ -9,6 +9,7 @@ from bluegreen.adapters.signals.access_routes import RouteClass
 from bluegreen.adapters.signals.caddy_log import CaddyLog
 from bluegreen.adapters.signals.in_flight import Answered
 from bluegreen.adapters.signals.probes import Probes
+from bluegreen.adapters.signals.traefik_log import TraefikLog
 from bluegreen.domain.plans import Terms
 from bluegreen.domain.signals import Overheard
 from bluegreen.domain.traffic import Service
@@ -19,18 +20,22 @@ from bluegreen.wiring_front_door import flow_source, in_flight_source
 from bluegreen.wiring_log_lines import log_lines
 from bluegreen.wiring_polled import polled_sources
 
+NOBODY_COUNTS = {"in_flight": False}
+"""Only Caddy tells what is under way, beside its access log; a signal that nobody tells would be blind."""
+
 
 def terms(settings: Settings) -> Terms:
     """What the next plan promises: how long each phase may take, and how the release is judged."""
-    watch = settings.watch
+    watch, log = settings.watch, settings.entrance.access_log is not None
+    counted = watch if settings.balancer == "caddy" and log else watch.model_copy(update=NOBODY_COUNTS)
     return replace(
-        judged.terms(watch, settings.services),
+        judged.terms(counted, settings.services, log=log),
         deadlines=settings.phase_deadlines,
         auto_promote=settings.promotion.auto,
         drain=settings.retire.drain,
         slice_pause=settings.retire.slice_pause,
         canary=settings.canary.steps,
-        fallback=settings.caddy.fallback_to_previous,
+        fallback=settings.entrance.fallback,
         inspect=settings.retire.inspect,
         proving=watch.proving,
         standby_smoke=watch.standby_smoke,
@@ -67,10 +72,11 @@ def sources(
     ]
     if (flows := flow_source(settings, front_door, clock)) is not None:
         found.append(flows)
-    if settings.caddy.access_log is not None:
+    if settings.entrance.access_log is not None:
         answered = Answered()
-        access_log = CaddyLog(
-            settings.caddy.access_log,
+        read = TraefikLog if settings.balancer == "traefik" else CaddyLog
+        access_log = read(
+            settings.entrance.access_log,
             services,
             on_witness=front_door.witnessed,
             on_answers=answered.add,

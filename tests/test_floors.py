@@ -51,6 +51,7 @@ SYSTEMD = "bluegreen.systemd"
 WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
 POLLED, LOG_LINES = "bluegreen.wiring_polled", "bluegreen.wiring_log_lines"
 AT_THE_DOOR, BALANCER = "bluegreen.wiring_front_door", "bluegreen.wiring_balancer"
+CLOUDFLARE = "bluegreen.wiring_cloudflare"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
@@ -75,7 +76,8 @@ FLOORS = {
     LOG_LINES: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS, LOGS), never=FOR_PEOPLE),
     AT_THE_DOOR: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     SIGNALS: Floor((CHECKS, POLLED, LOG_LINES, AT_THE_DOOR, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
-    BALANCER: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
+    CLOUDFLARE: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    BALANCER: Floor((CLOUDFLARE, ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
     WIRING: Floor(
         (
             *(BALANCER, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
@@ -116,6 +118,7 @@ JOINED = {
     "backups": ("postgres",),
     "rehearsal": ("postgres", "migrations"),
     "database": ("postgres", "migrations", "backups", "rehearsal"),
+    "sites": ("balancers",),
 }
 """The families that stand on others: together they are the port of the shared database, and signals are read there."""
 
@@ -229,6 +232,8 @@ def test_only_wiring_may_import_adapters() -> None:
         LOG_LINES,
         AT_THE_DOOR,
         SIGNALS,
+        CLOUDFLARE,
+        BALANCER,
         WIRING,
     ]
 
@@ -306,6 +311,6 @@ def test_a_complaint_names_file_line_import_and_rule() -> None:
     (found,) = violations("bluegreen.app.engine", "import asyncio\n\nimport aiohttp\n")
     assert found == (
         "bluegreen.app.engine:3 imports aiohttp; bluegreen.app may import bluegreen.app, bluegreen.domain,"
-        " bluegreen.ports, bluegreen.ports_database, bluegreen.finishing and the standard library, msgspec, structlog,"
-        " tenacity"
+        " bluegreen.ports, bluegreen.ports_database, bluegreen.ports_traffic, bluegreen.finishing and the standard"
+        " library, msgspec, structlog, tenacity"
     )

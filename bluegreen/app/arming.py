@@ -7,7 +7,7 @@ be proved is taken back at once.
 from contextlib import suppress
 
 from bluegreen.app.arrival import PROOF_SECONDS, prove
-from bluegreen.app.pointer import verify_pointer
+from bluegreen.app.pointer import DISARMED, verify_pointer
 from bluegreen.app.requests import Caller
 from bluegreen.app.upkeep import Upkeep
 from bluegreen.app.upkeep_answers import BalancerSetup
@@ -15,9 +15,6 @@ from bluegreen.domain.arming import Armed, Arms
 from bluegreen.domain.errors import BalancerError, BluegreenError, ConnectionLost, RequestRefused, StepFailed
 from bluegreen.domain.traffic import Colour
 from bluegreen.ports_traffic import Arming
-
-DISARMED = ("arming", "disarmed")
-"""The fact that an operator disarmed, by kind and key: nothing arms again by itself then."""
 
 POINTER, REWRITE = "pointer", "rewrite"
 
@@ -42,14 +39,16 @@ class ArmingOrders(Upkeep):
         """
         arming = self._arming("armed")
         row = self._hand_row(caller, "caddy arm", reason, after=arming.file)
-        async with self._alone(row, f"the routes are being armed ({caller.who})"):
-            async with self._told_of("caddy.armed", "caddy.not_armed", by=caller.who) as facts:
-                colour = await self._one_colour()
-                facts |= {"colour": colour, "file": arming.file}
-                with suppress(ConnectionLost):  # settled by the look below
-                    await arming.arm()
-                await self._prove_armed(arming, colour)
-                await self._world.journal.forget(*DISARMED)
+        async with (
+            self._alone(row, f"the routes are being armed ({caller.who})"),
+            self._told_of("caddy.armed", "caddy.not_armed", by=caller.who) as facts,
+        ):
+            colour = await self._one_colour()
+            facts |= {"colour": colour, "file": arming.file}
+            with suppress(ConnectionLost):  # settled by the look below
+                await arming.arm()
+            await self._prove_armed(arming, colour)
+            await self._world.journal.forget(*DISARMED)
         return await self.setup()
 
     async def disarm(self, caller: Caller, reason: str = "") -> BalancerSetup:
@@ -57,13 +56,15 @@ class ArmingOrders(Upkeep):
         again, or the mode is another. Raises as `arm` does."""
         arming = self._arming("disarmed")
         row = self._hand_row(caller, "caddy disarm", reason, after="the routes as they were")
-        async with self._alone(row, f"the routes are being disarmed ({caller.who})"):
-            async with self._told_of("caddy.disarmed", "caddy.not_disarmed", by=caller.who) as facts:
-                facts["colour"] = colour = await self._one_colour()
-                await self._world.journal.keep(*DISARMED, caller.who)
-                with suppress(ConnectionLost):
-                    await arming.disarm()
-                await self._prove_disarmed(arming, colour)
+        async with (
+            self._alone(row, f"the routes are being disarmed ({caller.who})"),
+            self._told_of("caddy.disarmed", "caddy.not_disarmed", by=caller.who) as facts,
+        ):
+            facts["colour"] = colour = await self._one_colour()
+            await self._world.journal.keep(*DISARMED, caller.who)
+            with suppress(ConnectionLost):
+                await arming.disarm()
+            await self._prove_disarmed(arming, colour)
         return await self.setup()
 
     def _arming(self, done: str) -> Arming:

@@ -8,8 +8,11 @@ from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import StepFailed
 from bluegreen.domain.traffic import Colour
 
-PROOF_ANSWERS = 3
+PROOF_ANSWERS = 5
 """Answers in a row, for each service, that count as proof: a second Caddy on the port would show in them."""
+
+SURE_ANSWERS = 20
+"""Answers in a row that count as proof once another colour has answered: by chance alone half of them would."""
 
 PROOF_SECONDS = 10.0
 """Seconds within which the front door must show the intended colour."""
@@ -21,7 +24,8 @@ BAD_GATEWAY = (502, 504)
 async def prove(world: World, colour: Colour, seconds: float) -> None:
     """Return when the front door answers from `colour`, for every service, PROOF_ANSWERS times in a row.
 
-    Raises StepFailed naming the last answers when that is not so within `seconds`.
+    After an answer of the other colour it takes SURE_ANSWERS: a balancer that is still on its way settles, and two on
+    one port do not. Raises StepFailed naming the last answers when that is not so within `seconds`.
     """
     await _prove(world, frozenset({colour}), seconds, str(colour))
 
@@ -33,13 +37,13 @@ async def prove_shared(world: World, seconds: float) -> None:
 
 
 async def _prove(world: World, colours: frozenset[Colour], seconds: float, where: str) -> None:
-    last: dict[str, FrontDoorAnswer] = {}
+    heard = {service: _Heard(colours) for service in world.services}
     try:
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
             for service in world.services:
-                group.create_task(_prove_service(world, service, colours, last), name=f"prove:{service}")
+                group.create_task(_prove_service(world, service, heard[service]), name=f"prove:{service}")
     except TimeoutError as exc:
-        answers = "; ".join(describe(answer) for answer in last.values() if not _proves(answer, colours))
+        answers = "; ".join(said for said in map(_describe, heard.values()) if said)
         raise StepFailed(f"the front door does not answer from {where}: {answers or 'no answer at all'}") from exc
 
 
@@ -70,18 +74,51 @@ def _lands(answer: FrontDoorAnswer, colour: Colour) -> bool:
 def describe(answer: FrontDoorAnswer) -> str:
     """One answer of the front door, for people."""
     got = f"HTTP {answer.status}" if answer.status is not None else answer.error or "no answer"
-    colour = f"from {answer.colour}" if answer.colour else "and no access-log line names the colour"
+    unknown = answer.doubt or "and no access-log line names the colour"
+    colour = f"from {answer.colour}" if answer.colour else unknown
     return f"{answer.service}: {got} {colour}"
 
 
-async def _prove_service(
-    world: World, service: str, colours: frozenset[Colour], last: dict[str, FrontDoorAnswer]
-) -> None:
-    in_a_row = 0
-    while in_a_row < PROOF_ANSWERS:
-        last[service] = answer = await world.front_door.ask(service)
-        in_a_row = in_a_row + 1 if _proves(answer, colours) else 0
-        if not in_a_row:
+class _Heard:
+    """What came back for one service, which should come from one of these colours."""
+
+    def __init__(self, colours: frozenset[Colour]) -> None:
+        self._colours = colours
+        self.answers = self.arrived = self.in_a_row = 0
+        self.others: list[FrontDoorAnswer] = []
+        """Answers of a colour that nobody is sent to."""
+        self.mixed = False
+        """Whether one of them came after one from where it should: that is no balancer on its way."""
+        self.last: FrontDoorAnswer | None = None
+
+    def take(self, answer: FrontDoorAnswer) -> None:
+        """Take in one more answer."""
+        arrived = _proves(answer, self._colours)
+        self.last, self.answers, self.arrived = answer, self.answers + 1, self.arrived + arrived
+        self.in_a_row = self.in_a_row + 1 if arrived else 0
+        if answer.colour is not None and answer.colour not in self._colours:
+            self.others.append(answer)
+            self.mixed = self.arrived > 0
+
+    @property
+    def proved(self) -> bool:
+        """Whether that is enough."""
+        return self.in_a_row >= (SURE_ANSWERS if self.others else PROOF_ANSWERS)
+
+
+def _describe(heard: _Heard) -> str:
+    if heard.last is None or heard.proved:
+        return ""
+    if not heard.mixed:
+        return describe(heard.last)
+    others = f"{len(heard.others)} of {heard.answers} answers came from {heard.others[0].colour}"
+    return f"{heard.last.service}: {others}: does a second balancer listen on the same port?"
+
+
+async def _prove_service(world: World, service: str, heard: _Heard) -> None:
+    while not heard.proved:
+        heard.take(await world.front_door.ask(service))
+        if not heard.in_a_row:
             await asyncio.sleep(0.05)
 
 

@@ -4,6 +4,7 @@ What was quarantined, wanted and live is not known then; where users are is read
 of a release that was being watched is on its card.
 """
 
+from bluegreen.app import generations
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.requests import PlanRequest

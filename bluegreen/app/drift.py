@@ -13,7 +13,7 @@ from bluegreen.app.planning import release_on
 from bluegreen.app.requests import Drift
 from bluegreen.app.restoring import put_back
 from bluegreen.app.smoke import require_ready
-from bluegreen.domain.drift import difference
+from bluegreen.domain.drift import Steering, difference
 from bluegreen.domain.errors import BalancerError, BluegreenError, JournalFailed
 from bluegreen.domain.records import Json, Notice
 from bluegreen.domain.traffic import Colour, Traffic
@@ -68,16 +68,27 @@ class IdleDrift:
 
     async def _tell(self, wanted: Colour, seen: str, traffic: Traffic | None) -> None:
         now = self._world.clock.now()
-        lines = difference(self._world.services, traffic, wanted) if traffic else ()
-        self.now = Drift(wanted, seen, now, lines, self._commands(wanted))
+        steering = await self._steering()
+        lines = difference(self._world.services, traffic, wanted, steering) if traffic else ()
+        self.now = Drift(wanted, seen, now, lines, self._commands(wanted, steering))
         facts: dict[str, Json] = {"wanted": wanted, "difference": list(lines), "next": list(self.now.next)}
         await self._engine.news.tell("traffic.drifted", seen=seen, severity="warning", **facts)
         text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, Caddy says {seen}"
         text += "".join(f"\n{line}" for line in lines) + f"\nNext: {self.now.next[0]}"
         await self._post("traffic.drifted", "warning", text, facts)
 
-    def _commands(self, wanted: Colour) -> tuple[str, ...]:
+    async def _steering(self) -> Steering | None:
+        """How users are steered in mode "pointer"; None in any other, and where it cannot be told now."""
+        arming = self._world.arming
+        try:
+            return Steering(arming.file, await arming.pointed(), await arming.arms()) if arming is not None else None
+        except BalancerError:
+            return None
+
+    def _commands(self, wanted: Colour, steering: Steering | None) -> tuple[str, ...]:
         """How to put it back, and how to accept it."""
+        if steering is not None and steering.followed:
+            return (f"echo {wanted} > {steering.file}", "bluegreen resolve current --reason '...'")
         try:
             kept = self._world.balancer.persisted()
         except BalancerError:

@@ -14,7 +14,7 @@ from bluegreen.app.orders import Orders, Passed, Stop
 from bluegreen.app.pause import Pause
 from bluegreen.app.pipeline import carry
 from bluegreen.app.requests import Paused
-from bluegreen.app.restart import take_up, take_up_card, take_up_trial, take_up_way_back
+from bluegreen.app.restart import take_up, take_up_card, take_up_fallback, take_up_trial, take_up_way_back
 from bluegreen.app.run import Run
 from bluegreen.app.switch import refresh_card, write_card
 from bluegreen.app.waiting import woken
@@ -79,7 +79,7 @@ class Engine:
         orders = Orders.from_json(await self.world.journal.fact("order", deployment.id))
         if mark is not None:
             marks.obey(mark, deployment, orders)
-        self.run = self._left = self._make_run(deployment, orders)
+        self.run = self._left = await take_up_fallback(self._make_run(deployment, orders))
 
     async def work(self) -> None:
         """Carry deployments until cancelled; cancelled in the middle, the next daemon goes on."""

@@ -1,5 +1,6 @@
 """Starts and stops colours, and never the live one (rule 8): the route is read right before every call."""
 
+from bluegreen.app.witness import running_release
 from bluegreen.app.world import World
 from bluegreen.domain.errors import BalancerError, LiveColourProtected
 from bluegreen.domain.plans import Release
@@ -16,6 +17,12 @@ async def stop(world: World, colour: Colour) -> str:
     """Ensure an idle colour is stopped; returns the kept output. Raises LiveColourProtected, RunnerFailed."""
     await refuse_live(world, colour, "stopped")
     return await world.runners[colour].down()
+
+
+async def stop_slice(world: World, colour: Colour, number: int) -> str:
+    """Ensure one slice of an idle colour is stopped; as `stop`."""
+    await refuse_live(world, colour, "stopped")
+    return await world.runners[colour].stop_slice(number)
 
 
 async def stop_for_restoration(world: World, colour: Colour) -> str:
@@ -43,10 +50,7 @@ async def keep_stopped(world: World, colour: Colour) -> None:
 async def running(world: World, colour: Colour) -> str:
     """The release that a colour runs, by the journal; before we ever started it, by the configuration. Empty where it
     was stopped, or nobody knows."""
-    known = await world.journal.fact("release", colour)
-    if not known and await world.journal.fact("ran", colour):
-        return ""
-    return str(known or world.releases.get(colour) or "")
+    return await running_release(world.journal, world.releases, colour)
 
 
 async def ran_last(world: World, colour: Colour) -> str:

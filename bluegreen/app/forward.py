@@ -20,8 +20,8 @@ from bluegreen.domain.records import Fact, Json
 
 PASSED_GATE = (Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING, Phase.CONTRACTING)
 
-ENDED_BY_FULL = (Phase.AWAITING, Phase.CANARYING, Phase.WATCHING, Phase.STANDING_BY)
-"""Phases that `promote --full` ends. SWITCHING ends by its proof alone."""
+ENDED_BY_FULL = (Phase.AWAITING, Phase.CANARYING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING)
+"""Phases that `promote --full` ends; of RETIRING the wait for what is still open. SWITCHING ends by its proof alone."""
 
 NEEDS_REASON = "a full promotion cuts a watch short: it needs a reason, for the audit"
 

@@ -30,7 +30,7 @@ class Gauges:
     the first) and whether it can be heard; `log_lines`: lines read of each colour's own log, those that matched, and
     those that warn of what is deprecated; `undelivered`, `undeliverable` by receiver; `journal_read`: whether
     `wanted` and `stranded` could be had; `standby`: whether the old colour could take users back, "" where there is no
-    way back to keep."""
+    way back to keep; `open_requests` as in `requests.Status`."""
 
     started_at: datetime
     live: Colour | None
@@ -52,6 +52,7 @@ class Gauges:
     undeliverable: Mapping[str, int] = field(default_factory=dict)
     log_lines: Mapping[Colour, tuple[int, int, int]] = field(default_factory=dict)
     standby: str = ""
+    open_requests: Mapping[Colour, int] = field(default_factory=dict)
 
 
 async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) -> Gauges:
@@ -82,6 +83,7 @@ async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) 
         undelivered=engine.outbox.undelivered(),
         undeliverable=engine.outbox.undeliverable,
         log_lines=engine.world.overhearing.lines,
+        open_requests=run.open_requests if run is not None else {},
         standby=str(engine.watch.standby) if deployment is not None and deployment.phase in WATCHED else "",
     )
 

@@ -33,6 +33,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         pause=engine.pause.now,
         drift=reconciler.drift.now,
         backfill=world.filling.now,
+        open_requests=run.open_requests if run else {},
     )
 
 
@@ -45,6 +46,8 @@ def troubles(engine: Engine, reconciler: Reconciler) -> tuple[str, ...]:
         found.append(f"state-damaged: {engine.damaged}")
     if reconciler.error:
         found.append(f"{reconciler.code}: {reconciler.error}")
+    if reconciler.lost_arms.trouble:
+        found.append(reconciler.lost_arms.trouble)
     silent = engine.watch.silent(engine.world.terms.silent_after)
     found += [f"signals-silent: {silent[name]}" for name in sorted(silent)]
     found += [f"signals-unreadable: {source.problem}" for source in engine.world.sources if source.problem]

@@ -13,6 +13,9 @@ from bluegreen.domain.arming import Armed, Arms
 from bluegreen.domain.errors import BalancerError, BluegreenError, RouteNotFound, StepFailed
 from bluegreen.ports_traffic import Arming, PointerDoor
 
+DISARMED = ("arming", "disarmed")
+"""The fact that an operator disarmed, by kind and key: nothing arms again by itself then."""
+
 TRIES = 3
 """Nonces that are planted: whoever else verifies meanwhile plants his own over ours."""
 

@@ -8,7 +8,7 @@ from bluegreen.app.arrival import describe
 from bluegreen.app.pointer import forgets, verify_pointer
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
-from bluegreen.app.soundings import require_heard, short_history
+from bluegreen.app.soundings import require_heard, require_witness, short_history
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BluegreenError, StepFailed
 from bluegreen.domain.migrations import MigrationPhase
@@ -28,7 +28,7 @@ Check = Callable[[Run], Awaitable[None]]
 async def preflight(run: Run) -> None:
     """Raise StepFailed naming everything that speaks against this deployment."""
     problems: list[BluegreenError] = []
-    for check in (_traffic, _addresses, _pointer, _state, _databases, _migrations, _schemas):
+    for check in (_traffic, _addresses, _pointer, require_witness, _state, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
     for check in (_live_smoke, _live_signals, require_heard):
         await _collect(run, _soft(run, check), problems)
@@ -149,7 +149,11 @@ async def _live_signals(run: Run) -> None:
         deaf = [source.problem for source in run.world.sources if source.problem]
         raise StepFailed(
             "; ".join([f"the front door is not seen to answer from the live colour: {_described(astray)}", *deaf]),
-            next=("compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",),
+            next=(
+                ("compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",)
+                if run.world.witnessed
+                else ("bluegreen config docs services.version", "bluegreen status")
+            ),
         )
     await _say_who_answers(run, [task.result() for task in asked])
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bluegreen.app import generations, marks
 from bluegreen.app.drift import AGAIN_AFTER, IdleDrift
 from bluegreen.app.engine import Engine
+from bluegreen.app.lost_arms import LostArms
 from bluegreen.app.orders import Stop
 from bluegreen.app.restoring import put_back
 from bluegreen.app.run import Run
@@ -45,6 +46,7 @@ class Reconciler:
         self._engine = engine
         self._world = engine.world
         self.drift = IdleDrift(engine)
+        self.lost_arms = LostArms(engine)
         self._stamps = Stamps(engine)
         self.traffic: Traffic | None = None
         self.error = "not looked yet"
@@ -80,7 +82,8 @@ class Reconciler:
 
     async def _read(self) -> Seen | None:
         try:
-            self.traffic, self.error = await self._world.balancer.observe(), ""
+            look = self._world.glance or self._world.balancer.observe
+            self.traffic, self.error = await look(), ""
         except BalancerError as exc:
             self.traffic, self.error, self.code = None, exc.detail, exc.code
             gone = isinstance(exc, RouteNotFound | RouteAmbiguous)
@@ -88,10 +91,10 @@ class Reconciler:
         traffic = self.traffic
         return Seen(traffic.colour, traffic.describe(), traffic.highest_generation, traffic)
 
-    def _moment(self) -> tuple[Run | None, Phase | None, Split | None]:
+    def _moment(self) -> tuple[Run | None, Phase | None, Split | None, bool]:
         """A look that a phase change overtook is compared with nothing: it saw another moment."""
         run = self._engine.run
-        return run, run.deployment.phase if run else None, run.split if run else None
+        return (run, run.deployment.phase, run.split, run.fallback) if run else (None, None, None, False)
 
     async def _compare(self, seen: Seen) -> None:
         run = self._engine.run
@@ -109,11 +112,13 @@ class Reconciler:
         right = seen.colour == wanted
         if right and seen.traffic is not None and self._stamps.known(seen.traffic):
             await self.drift.over(Colour(wanted))
+            self.lost_arms.back()
         elif await self._is_stranded():  # people are at work
             self.drift.forget()
         elif right:
             await self.drift.over(Colour(wanted))
-            await self._stamp(seen, None)
+            if seen.traffic is None or not await self.lost_arms.look(seen.traffic, Colour(wanted)):
+                await self._stamp(seen, None)
         else:
             await self.drift.compare(Colour(wanted), seen.text, seen.traffic)
 

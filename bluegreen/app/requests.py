@@ -222,7 +222,8 @@ class Status:
     """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, or what is
     done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet.
     `backfill` is the one that runs, else one that was begun, is not done, and waits for somebody to go on with it.
-    `aftermath`: how the comparison after a cutback stands, in words; empty where there is none."""
+    `aftermath`: how the comparison after a cutback stands, in words; empty where there is none. `open_requests`: what
+    is still under way on the old colour after a switch; empty where nobody can tell, or nothing was switched."""
 
     project: str
     version: str
@@ -241,6 +242,7 @@ class Status:
     schema_fit: SchemaFit | None = None
     backfill: Progress | None = None
     aftermath: str = ""
+    open_requests: Mapping[Colour, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

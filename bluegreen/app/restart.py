@@ -13,9 +13,9 @@ from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import BalancerError, JournalFailed, JournalUnreadable, RouteAmbiguous, RouteNotFound
-from bluegreen.domain.phases import Phase
+from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.records import Intent
-from bluegreen.domain.recovery import READS_TRAFFIC, SPLIT, SWITCH, Decision, Resume, resume, split_of
+from bluegreen.domain.recovery import END_FALLBACK, READS_TRAFFIC, SPLIT, SWITCH, Decision, Resume, resume, split_of
 from bluegreen.domain.traffic import Traffic
 
 PAGE_AFTER = 8
@@ -24,6 +24,8 @@ PAGE_AFTER = 8
 TRIAL_PHASES = frozenset({Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
 
 WATCHED = frozenset({Phase.WATCHING, Phase.STANDING_BY})
+
+FALLBACK_PHASES = WATCHED | {Phase.SWITCHING, Phase.RETIRING}
 
 
 async def take_up_trial(world: World, news: News, watch: Watch, deployment: Deployment) -> Deployment:
@@ -50,6 +52,17 @@ async def take_up_trial(world: World, news: News, watch: Watch, deployment: Depl
 
 def _canary(deployment: Deployment) -> dict[str, bool]:
     return {"side_by_side": True} if deployment.phase is Phase.CANARYING else {}
+
+
+async def take_up_fallback(run: Run) -> Run:
+    """Find out whether the old colour should be the fallback of the new one: from the switch until that was taken away
+    again. Before the reconciler looks. What it answers counts on from where it was saved, or from now on."""
+    if run.deployment.phase in WATCHED:
+        run.watch.fell_back.settle(run.world.clock.now().timestamp())
+    if run.deployment.plan.fallback and run.deployment.phase in FALLBACK_PHASES:
+        intents = await run.world.journal.intents(run.deployment.id)
+        run.fallback = not any(each.action == END_FALLBACK and each.outcome is Outcome.DONE for each in intents)
+    return run
 
 
 async def take_up(run: Run) -> None:

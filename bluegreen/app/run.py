@@ -20,11 +20,11 @@ from bluegreen.domain.checks import Target
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError, JournalFailed
 from bluegreen.domain.evidence import Judgement
-from bluegreen.domain.phases import Outcome
+from bluegreen.domain.phases import AFTER_SWITCH, Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Event, Intent, Json, Notice
 from bluegreen.domain.recovery import Decision
-from bluegreen.domain.traffic import Card, Split
+from bluegreen.domain.traffic import Card, Colour, Split
 from bluegreen.finishing import to_the_end
 
 OUTPUT_KEPT = 64 * 1024
@@ -64,6 +64,8 @@ class Run:
         self.fallback = False
         """Whether the balancer itself should let the old colour answer what the new one does not, as it was last
         written or is just being written."""
+        self.still_open: int | None = None
+        """Requests that are still under way on the old colour after the switch; None where nobody can tell."""
         self.returned = False
         """True once the way back was written and read back in this life of the daemon."""
         self.attempts = Attempts()
@@ -111,6 +113,12 @@ class Run:
     def new_target(self) -> Target:
         """The colour that is brought up, as checks see it."""
         return self.world.target(self.deployment.new, self.deployment.plan.release.version)
+
+    @property
+    def open_requests(self) -> dict[Colour, int]:
+        """The same by its colour; empty where nobody can tell."""
+        counts = self.still_open is not None and self.deployment.phase in AFTER_SWITCH
+        return {self.deployment.old: self.still_open or 0} if counts else {}
 
     @property
     def elapsed(self) -> float:

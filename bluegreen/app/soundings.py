@@ -1,13 +1,16 @@
-"""Before a deployment: can every source of signals be heard, and is what the live colour showed enough to judge by?"""
+"""Before a deployment: can every source of signals be heard, can anybody tell which colour answers, and is what the
+live colour showed enough to judge by?"""
 
 import asyncio
 
 import structlog
 
+from bluegreen.app import planning
 from bluegreen.app.baseline import Baseline
 from bluegreen.app.run import Run
 from bluegreen.domain.errors import SignalFailed, StepFailed
 from bluegreen.domain.plans import Terms
+from bluegreen.domain.rules import USERS
 from bluegreen.domain.tolerance import history_needed
 from bluegreen.ports import SignalSource
 
@@ -35,6 +38,47 @@ async def require_heard(run: Run) -> None:
             ),
             next=tuple(step for failure in critical.values() for step in failure.next) or ("bluegreen doctor",),
         )
+
+
+async def require_witness(run: Run) -> None:
+    """Raise StepFailed where nobody could tell which colour answers: no access log, and no version that tells it."""
+    world, plan = run.world, run.deployment.plan
+    if world.witnessed:
+        return
+    mute = [service for service in world.services if service not in world.versioned]
+    if mute:
+        raise StepFailed(
+            f"no access log is read, and the answers of {', '.join(mute)} do not say which version they are: no switch"
+            " could be proved",
+            next=("bluegreen config docs services.version", f"or configure the access log of {world.balancer_name}"),
+        )
+    if plan.live_release == planning.UNKNOWN:
+        raise StepFailed(
+            f"no access log is read, and which release {plan.live} runs is not known: its answers cannot be told from"
+            f" those of {plan.idle}",
+            next=(f"set [environments.{plan.live}] release",),
+        )
+    if plan.live_release == plan.release.version:
+        raise StepFailed(
+            f"no access log is read, and {plan.live} runs {plan.live_release} already: nobody could tell by its version"
+            " which colour answers",
+            next=("give the release a version of its own", f"or configure the access log of {world.balancer_name}"),
+        )
+    if not any(rule.critical and not rule.dry_run for rule in plan.terms.signals):
+        raise StepFailed(
+            "no access log is read, and no other signal is critical and decides: a release would be healthy without a"
+            " single sample",
+            next=("set critical = true for probe, or for a signal of yours: bluegreen config docs watch.signals",),
+        )
+    if plan.terms.on_no_traffic == "hold" and not any(rule.source == USERS for rule in plan.terms.signals):
+        raise StepFailed(
+            'no access log is read, so nobody knows whether users come: [watch] on_no_traffic = "hold" holds for ever',
+            next=("bluegreen config docs watch.on_no_traffic",),
+        )
+    await run.warn(
+        "no access log is read: which colour answers is told by its version, and users are not watched, only probes and"
+        " the signals of [watch] that ask each colour"
+    )
 
 
 def short_history(baseline: Baseline, terms: Terms) -> str:

@@ -13,18 +13,18 @@ from bluegreen.app import (
     preflight,
     proof,
     rehearsals,
+    retiring,
     reverting,
     schema,
     switch,
 )
-from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import ready_to_move, require_smoke, wait_until_ready
 from bluegreen.app.standby import way_back_watched
 from bluegreen.app.waiting import Left, until
 from bluegreen.app.watching import regression_that_counts, watch
 from bluegreen.domain.deployments import Answer, Cause
-from bluegreen.domain.errors import BalancerError, BluegreenError, LiveColourProtected, StepFailed
+from bluegreen.domain.errors import BluegreenError
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Kind
@@ -148,30 +148,6 @@ async def standing_by(run: Run) -> Answer:
     return await watch(run, run.deployment.plan.terms.standby)
 
 
-async def retiring(run: Run) -> Answer:
-    """Drain and stop the old colour; not while a restarted Caddy would still come up on it."""
-    run.watch.adopt()
-    run.watch.close()
-    await keep_last(run)
-    await switch.close_card(run)
-    await switch.persist(run, run.deployment.new)
-    if run.world.balancer.persisted() not in (None, run.deployment.new):
-        raise StepFailed(f"{run.deployment.old} stays up: the snippet files still name it")
-    run.note(f"draining {run.deployment.old}")
-    await asyncio.sleep(max(0.0, run.deployment.plan.terms.drain - run.elapsed))
-    try:
-        await environments.refuse_live(run.world, run.deployment.old, "stopped")
-    except LiveColourProtected as exc:
-        if isinstance(exc.__cause__, BalancerError):
-            raise  # nobody knows where users are: nothing is stopped, and nothing is moved
-        return Answer(Outcome.ABORTED, exc.detail, Cause.MOVED_OUTSIDE)  # nothing is stopped yet: there is a way back
-    await run.update(stopped=True)
-    async with run.action("stop", colour=run.deployment.old):
-        await run.keep_output(f"down {run.deployment.old}", await environments.stop(run.world, run.deployment.old))
-    await environments.keep_stopped(run.world, run.deployment.old)
-    return done(f"{run.deployment.old} is stopped")
-
-
 async def contracting(run: Run) -> Answer:
     """Run the backfills that are due, and the contract migrations, if they are allowed."""
     if rolls_back(run):
@@ -209,7 +185,7 @@ STEPS: dict[Phase, Step] = {
     Phase.SWITCHING: switching,
     Phase.WATCHING: watching,
     Phase.STANDING_BY: standing_by,
-    Phase.RETIRING: retiring,
+    Phase.RETIRING: retiring.retiring,
     Phase.CONTRACTING: contracting,
     Phase.ASSESSING: assessing,
     Phase.ABANDONING: abandoning,

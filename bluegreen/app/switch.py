@@ -130,6 +130,9 @@ async def confirm_forward(run: Run, generation: int | None = None) -> None:
     await run.conclude_open(Outcome.DONE)
     await run.world.journal.keep("wanted", "colour", run.deployment.new)
     await generations.proved(run.world, traffic.generation)
+    run.watch.fell_back.settle(run.world.clock.now().timestamp())
+    if run.fallback:
+        await run.world.journal.keep("watch", run.deployment.id, run.watch.to_json())
     cost = cost_of_switch(run.watch.tally, run.switch_began, run.world.clock)
     await run.tell("traffic.switched", to=run.deployment.new, generation=traffic.generation, **cost)
     await persist(run, run.deployment.new)

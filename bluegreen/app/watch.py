@@ -18,6 +18,7 @@ from bluegreen.app.recorder import Recorder
 from bluegreen.app.trial import Trial
 from bluegreen.app.whose import Whose
 from bluegreen.domain.evidence import Judgement, Verdict
+from bluegreen.domain.fallback import FellBack
 from bluegreen.domain.plans import Plan, Terms
 from bluegreen.domain.ranges import is_bad
 from bluegreen.domain.records import Json
@@ -54,6 +55,8 @@ class Watch:
         self.trial: Trial | None = None
         self.regressed = asyncio.Event()
         self.standby = Standby()
+        self.fell_back = FellBack()
+        """What the old colour answered as the fallback of the one on trial."""
         self.attention = Attention(clock)
         self.hearing = Hearing(clock, sources, self.attention)
         self._whose = Whose(clock, self.attention)
@@ -137,6 +140,7 @@ class Watch:
         """
         trial = Trial.from_json(kept["trial"])
         self._begin(colour, trial, side_by_side=trial.side_by_side)
+        self.fell_back = FellBack.from_json(kept.get("fell_back"))
         self.tally, self.samples = Tally.from_json(kept.get("tally")), Recorder.from_json(kept.get("samples"))
         positions = kept["positions"]
         resumed = [source.resume(positions.get(source.name)) for source in self._sources]
@@ -170,6 +174,7 @@ class Watch:
                 self.samples.take(batch, self.trial, new=colour is self._tried)
             if colour is not self._tried:
                 self.trial.observe_other(batch)
+                self._owed(batch)
             elif self.trial.observe(batch, late=self.hearing.late(batch.source)):
                 self._bad(batch.signal, self.trial)
         elif colour is self.serving and self.after is not None:
@@ -228,8 +233,8 @@ class Watch:
         """The trial and where the sources stand, to be kept together."""
         positions: Mapping[str, Json] = {source.name: source.position() for source in self._sources}
         trial = self.trial.to_json() if self.trial else None
-        samples = self.samples.to_json()
-        return {"trial": trial, "positions": positions, "tally": self.tally.to_json(), "samples": samples}
+        kept = {"tally": self.tally.to_json(), "samples": self.samples.to_json(), "fell_back": self.fell_back.to_json()}
+        return {"trial": trial, "positions": positions, **kept}
 
     def _begin(self, colour: Colour, trial: Trial, *, side_by_side: bool) -> None:
         self.trial, self._tried = trial, colour
@@ -237,7 +242,7 @@ class Watch:
         self._last, self.tally, self.candidate = trial, Tally(), Baseline()
         self._ticked_at = self._clock.monotonic()
         self.regressed.clear()
-        self.standby = Standby()
+        self.standby, self.fell_back = Standby(), FellBack()
         self._attend()
 
     def _attend(self) -> None:
@@ -271,6 +276,12 @@ class Watch:
         if self.trial is None or self.quiet():
             return
         if self.trial.judge().verdict is Verdict.REGRESSED:
+            self.regressed.set()
+
+    def _owed(self, batch: Batch) -> None:
+        """The old colour answered. Where it is the fallback of the new one, that may be enough to go back."""
+        wall, now = self._clock.now().timestamp(), self.now
+        if not self.side_by_side and self.fell_back.take(batch, wall=wall, monotonic=now) and not self.quiet():
             self.regressed.set()
 
     def _learn(self, batch: Batch, colour: Colour) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from bluegreen.app import fallback, streams
 from bluegreen.app.attention import Interruption
 from bluegreen.app.recording import keep_evidence
 from bluegreen.app.run import Run
@@ -47,6 +48,7 @@ async def attended(run: Run) -> AsyncIterator[None]:
             group.create_task(_keep_evidence(run), name="watch:evidence"),
             group.create_task(_tick(run, interruptions), name="watch:clock"),
             group.create_task(_tell_interruptions(run, interruptions), name="watch:interruptions"),
+            group.create_task(streams.keep_counting(run), name="watch:streams"),
         ]
         try:
             yield
@@ -94,6 +96,10 @@ async def _decide(run: Run, seconds: float) -> Answer:
 
 
 async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
+    if run.watch.fell_back.sure and run.fallback:
+        return await _fell_back(run) or _ordered_on(run, judgement)
+    if run.watch.fell_back.sure:
+        await fallback.look_for_another(run)
     if judgement.verdict is Verdict.REGRESSED:
         return await regressed(run, judgement) or _ordered_on(run, judgement)
     run.held = ""
@@ -101,6 +107,25 @@ async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | 
     if run.elapsed < seconds or not run.watch.caught_up():
         return _ordered_on(run, judgement)
     return _ordered_on(run, judgement) or await _window_passed(run, judgement)
+
+
+async def _fell_back(run: Run) -> Answer | None:
+    """The balancer itself sent users to the old colour: decided once, so that a colour that comes and goes does not
+    take them back and forth."""
+    run.watch.regressed.clear()
+    held = why_not_back(run)
+    waits = bool(held) or run.pause.active()
+    if not (waits and run.held) and not await fallback.sent_to_new(run):
+        return None
+    reason = run.watch.fell_back.describe(run.deployment.old, run.deployment.new, run.world.balancer_name)
+    if not held and not run.pause.active():
+        return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": reason})
+    if not held:
+        await _withhold(run, reason)
+        return None
+    run.held = f"{held}: {reason}"
+    await run.page("regressed-held", f"{reason}, and {held}", next="bluegreen cutback")
+    return None
 
 
 def _ordered_on(run: Run, judgement: Judgement) -> Answer | None:

@@ -9,7 +9,7 @@ from bluegreen.app.overhearing import Overhearing
 from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
 from bluegreen.domain.plans import Release, Terms
-from bluegreen.domain.traffic import Colour, Service
+from bluegreen.domain.traffic import Colour, Service, Traffic
 from bluegreen.ports import Cards, Checker, Clock, Journal, Notifier, Readiness, Runner, SignalSource
 from bluegreen.ports_database import Database
 from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, InFlight, PointerDoor, Shares
@@ -30,6 +30,10 @@ class World:
     `arming` sets the balancer up for `mode = "pointer"`, None in any other, and `pointer_door`
     asks what it sees of its file; `in_flight` counts what is under way there;
     `overhearing` what the colours say in their own logs beside what is judged;
+    `glance` sees where users go like `balancer.observe`, perhaps some seconds late, for who looks all the time: None
+    where that costs nothing;
+    `witnessed`: an access log tells which colour answered; where none does, the answers of the `versioned` services do;
+    `balancer_name` what people call the balancer; `preview`: a secret leads to the idle colour, before promotion too;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
@@ -62,7 +66,12 @@ class World:
     arming: Arming | None = None
     pointer_door: PointerDoor | None = None
     in_flight: InFlight | None = None
+    balancer_name: str = "Caddy"
+    glance: Callable[[], Awaitable[Traffic]] | None = None
+    witnessed: bool = True
+    versioned: frozenset[str] = frozenset()
     overhearing: Overhearing = field(default_factory=Overhearing)
+    preview: bool = False
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""

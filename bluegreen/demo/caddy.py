@@ -58,11 +58,11 @@ class EmbeddedCaddy:
         """Its pid while it runs (a paused one does)."""
         return self._child.pid if self._child is not None and self._child.alive else None
 
-    async def start(self, config: Config | Path, timeout: float = 30.0) -> None:
+    async def start(self, config: Config | Path, timeout: float = 30.0, *, resume: bool = False) -> None:
         """Returns when it serves `config`: JSON as an object, or the path of a `.json` or Caddyfile.
 
-        Harmless when it runs. `timeout` in seconds; EmbeddedFailed with its last words. Call it in the main
-        thread (see `dying_with_us`).
+        With `resume` what it saved last goes before `config`. Harmless when it runs. `timeout` in seconds;
+        EmbeddedFailed with its last words. Call it in the main thread (see `dying_with_us`).
         """
         if self.pid is not None:
             return
@@ -72,6 +72,7 @@ class EmbeddedCaddy:
         adapter = ["--adapter", "caddyfile"] if self._config.suffix != ".json" else []
         dying = [] if self.outlives_us else dying_with_us(signal.SIGTERM)
         argv = [*dying, str(caddy_binary()), "run", "--config", str(self._config), *adapter]
+        argv += ["--resume"] if resume else []
         self._child = spawn(argv, env=self._environment(), log=self.log)
         await self._ready(self._child, timeout)
 

@@ -51,7 +51,7 @@ timeout = "{pace.caddy_timeout}"
 access_log = "{log}"
 front_door = "{front}"
 dir = "{snippets}"
-
+{caddy}
 [[databases]]
 name = "olympus"
 dsn = "{dsn}"
@@ -83,6 +83,9 @@ logs = [{command}, "logs", "--state", "{sample}", "--colour", "{{colour}}"]
 
 [promotion]
 auto = {pace.auto}
+
+[canary]
+{canary}
 
 [deadlines]
 starting = "{pace.starting}"

@@ -30,6 +30,7 @@ class Stage:
 
     `live` runs on blue at first. `extra` is appended to the configuration (hooks, receivers), `up_prefix` stands before
     the words of `up`, and `admin` is where the daemon finds Caddy's admin endpoint, if not at Caddy itself.
+    `caddy_lines` and `canary_lines` are further ones of these sections (`mode = "pointer"`, `steps = ["5% 2s"]`).
     """
 
     directory: Path
@@ -41,6 +42,8 @@ class Stage:
     live: str = "1.0.0"
     up_prefix: str = ""
     admin: str = ""
+    caddy_lines: str = ""
+    canary_lines: str = ""
 
     def __post_init__(self) -> None:
         self.sample = self.directory / "sample"
@@ -112,6 +115,8 @@ class Stage:
             "directory": self.directory,
             "admin": self.admin or self.caddy.admin,
             "live": self.live,
+            "caddy": self.caddy_lines,
+            "canary": self.canary_lines,
             "up_prefix": self.up_prefix,
             "log": self.access_log,
             "front": self.front,

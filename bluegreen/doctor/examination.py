@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from bluegreen.doctor import clients, daemon, data, front, place, signals, unit
+from bluegreen.doctor import clients, daemon, data, front, place, pointer, signals, unit
 from bluegreen.doctor.findings import Check, Finding, Findings, Report, looked_at
 from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
@@ -41,6 +41,7 @@ OTHERWISE = {
     "state": ("bluegreen config docs daemon.state_dir",),
     "caddy": ("systemctl status caddy", "bluegreen config docs caddy"),
     "addresses": ("bluegreen config docs services",),
+    "pointer": ("bluegreen caddy show", "bluegreen config docs caddy.mode"),
     "snippets": ("bluegreen config docs caddy.dir",),
     "front": ("bluegreen config docs caddy.front_door",),
     "clients": ("bluegreen config docs caddy.access_log",),
@@ -118,6 +119,8 @@ class Examination:
             async with open_outside(settings) as outside:
                 await self.look("caddy", functools.partial(front.admin, settings, outside))
                 await self.look("addresses", functools.partial(front.addresses, outside))
+                if outside.arming is not None:
+                    await self.look("pointer", functools.partial(pointer.pointer, settings, outside))
                 await self.look("snippets", functools.partial(front.snippets, settings, outside))
                 await self.look("front door", functools.partial(front.front_door, settings, outside), SLOW)
                 await self.look("clients", functools.partial(clients.clients, settings, outside))

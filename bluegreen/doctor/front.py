@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bluegreen.doctor import kernel
 from bluegreen.doctor.findings import Finding, Findings, Report
@@ -18,8 +17,6 @@ from bluegreen.wiring import Outside
 
 CADDYFILE = Path("/etc/caddy/Caddyfile")
 """Where Caddy's own packages put it."""
-
-STOCK_PORT = 2019
 
 LOG_PATIENCE = 3.0
 """Seconds for the log to be opened."""
@@ -66,6 +63,8 @@ async def snippets(settings: Settings, outside: Outside, report: Report) -> Find
     directory = settings.caddy.dir
     files = {name: directory / f"{name}.caddy" for name in outside.services}
     missing = [name for name, path in files.items() if not path.is_file()]
+    if len(missing) == len(files) and outside.arming is not None:
+        return [report.ok('none, and mode "pointer" needs none: its own lines stand in the Caddyfile')]
     if len(missing) == len(files):
         detail = f"there are no snippets in {directory}: a restarted or reloaded Caddy forgets where users go"
         return [report.warn(detail, "see docs/caddy.md")]
@@ -166,7 +165,7 @@ def _rotation(settings: Settings, report: Report) -> list[Finding]:
 
 async def _version(settings: Settings) -> str:
     """What version Caddy is, as its own program says; it does not tell over the admin endpoint."""
-    pid = await asyncio.to_thread(_caddy_pid, settings)
+    pid = await asyncio.to_thread(kernel.endpoint_pid, settings.caddy.admin)
     programs = ["caddy"]
     if pid is not None:
         with suppress(OSError):
@@ -179,18 +178,9 @@ async def _version(settings: Settings) -> str:
     return "its version cannot be told from here"
 
 
-def _caddy_pid(settings: Settings) -> int | None:
-    endpoint = settings.caddy.admin
-    if endpoint.startswith("unix/"):
-        return kernel.listener_of(Path(endpoint.removeprefix("unix/").partition("|")[0]))
-    url = urlsplit(endpoint)
-    inodes = kernel.listeners(url.hostname or "127.0.0.1", url.port or STOCK_PORT)
-    return next(iter(kernel.holders(inodes).values()), None)
-
-
 def _caddyfile(settings: Settings) -> Path:
     """The file that the running Caddy was told on its command line; else where packages put it."""
-    pid = _caddy_pid(settings)
+    pid = kernel.endpoint_pid(settings.caddy.admin)
     words = kernel.command_line(pid) if pid is not None else []
     for word, following in zip(words, [*words[1:], ""], strict=False):
         if word in ("--config", "-c") and following:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 LISTENING = "0A"
 UNSYNCHRONISED = 0x40
@@ -95,6 +96,24 @@ def listener_of(path: Path, timeout: float = 2.0) -> int | None:
         except OSError:
             return None
     return int.from_bytes(credentials[:4], "little") or None
+
+
+def endpoint_pid(admin: str, port: int = 2019) -> int | None:
+    """The process behind an admin endpoint as it is configured, as far as we may see it; `port` where it names none."""
+    if admin.startswith("unix/"):
+        return listener_of(Path(admin.removeprefix("unix/").partition("|")[0]))
+    url = urlsplit(admin)
+    return next(iter(holders(listeners(url.hostname or "127.0.0.1", url.port or port)).values()), None)
+
+
+def credentials(pid: int) -> tuple[int, frozenset[int]] | None:
+    """The effective uid of a process and all its gids (proc_pid_status(5)); None where it is not to be seen."""
+    try:
+        lines = (PROC / str(pid) / "status").read_text().splitlines()
+    except OSError:
+        return None
+    found = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
+    return int(found["Uid"][1]), frozenset(map(int, (found["Gid"][1], *found["Groups"])))
 
 
 def clock_synchronised() -> bool | None:

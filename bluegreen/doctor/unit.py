@@ -138,7 +138,11 @@ def _paths(unit: Unit, settings: Settings, report: Report) -> Iterator[Finding]:
         return
     allowed = [Path(word.lstrip("-+")) for word in unit["ReadWritePaths"].split()]
     allowed += [Path("/var/lib") / name for name in unit["StateDirectory"].split()]
-    needed = {"[daemon] state_dir": settings.daemon.state_dir, "[caddy] dir": settings.caddy.dir}
+    needed = {"[daemon] state_dir": settings.daemon.state_dir}
+    if settings.balancer == "caddy":
+        needed["[caddy] dir"] = settings.caddy.dir
+    if settings.balancer == "traefik":
+        needed["[traefik] file"] = settings.traefik.file.parent
     if settings.databases:
         needed["[backup] directory"] = settings.backup.directory
     for key, path in needed.items():

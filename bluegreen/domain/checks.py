@@ -32,7 +32,7 @@ class FrontDoorAnswer:
     `colour` is the one that served it as the access log tells, None where no line came (no answer, no log);
     `status` is None where no answer came within the timeout, and `error` then says why. `reached` is False where there
     was not even a connection: nobody listens, and that says nothing about any colour. `version`: what the answer says
-    it is, "" where it does not say or nobody looks.
+    it is, "" where it does not say or nobody looks. `doubt`: why `colour` is not known, where no access log is asked.
     """
 
     service: str
@@ -43,6 +43,7 @@ class FrontDoorAnswer:
     body: bytes = b""
     reached: bool = True
     version: str = ""
+    doubt: str = ""
 
     @property
     def served(self) -> bool:

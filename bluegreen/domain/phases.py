@@ -107,6 +107,10 @@ AFTER_WATCH = frozenset({P.RETIRING, P.CONTRACTING})
 """Phases in which users stay on the new release: the way back is being given up, or is gone."""
 
 
+AFTER_SWITCH = frozenset({P.WATCHING, P.STANDING_BY, P.RETIRING})
+"""Phases in which all users are on the new release and the old one still runs: what began there may go on."""
+
+
 def next_phase(phase: Phase, outcome: Outcome) -> Phase:
     """Return the phase that follows; KeyError where the table has no such move (a bug of the caller)."""
     return NEXT[phase][outcome]

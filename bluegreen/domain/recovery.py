@@ -34,6 +34,9 @@ class Decision:
 SWITCH, SPLIT = "switch", "split"
 """The actions that move users forward: all of them, or a share."""
 
+END_FALLBACK = "end_fallback"
+"""The action that leaves the new colour alone, without the old one as its fallback inside the balancer."""
+
 READS_TRAFFIC = frozenset({Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_BY})
 """Phases whose resumption depends on what the balancer serves: the caller must read it first."""
 

@@ -35,6 +35,7 @@ class Counted:
     the first of them began) until now; it is dropped where traffic moved in between.
 
     `who` None: nobody knows which client asked. `version`: what the answer says it is, "" where it does not say.
+    `begun`: when the requests began (seconds since 1970), of those of which it is known and that were no streams.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Counted:
     who: Who | None = None
     parts: tuple[Part, ...] = ()
     version: str = ""
+    begun: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

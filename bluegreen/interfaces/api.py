@@ -12,8 +12,9 @@ from aiohttp.typedefs import Handler
 from bluegreen.app.requests import Caller
 from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
-from bluegreen.interfaces import answers, backfilling, migrating, openapi, restoring, samples, streams, upkeep
+from bluegreen.interfaces import answers, arming, backfilling, migrating, openapi, restoring, samples, streams, upkeep
 from bluegreen.interfaces import models as m
+from bluegreen.interfaces import models_arming as ma
 from bluegreen.interfaces import models_backfill as mb
 from bluegreen.interfaces import models_migrating as mm
 from bluegreen.interfaces import models_restoring as mr
@@ -82,6 +83,9 @@ ROUTES = (
     Route("POST", f"{COLOUR}/up", upkeep.start_colour, OPERATE, mu.ByHand, r.UpRequest),
     Route("POST", f"{COLOUR}/down", upkeep.stop_colour, OPERATE, mu.ByHand, r.ReasonRequest),
     Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.EmptyRequest),
+    Route("GET", "/v1/caddy", arming.setup, READ, ma.BalancerSetup),
+    Route("POST", "/v1/caddy/arm", arming.arm, OPERATE, ma.BalancerSetup, r.ReasonRequest),
+    Route("POST", "/v1/caddy/disarm", arming.disarm, OPERATE, ma.BalancerSetup, r.ReasonRequest),
     Route("GET", "/v1/notify", upkeep.receivers, READ, mu.Receivers),
     Route("POST", "/v1/notify/{name}/test", upkeep.test_receiver, OPERATE, mu.Delivery, r.EmptyRequest),
     Route("POST", "/v1/hooks/{name}/test", upkeep.test_hook, OPERATE, mu.HookTest, r.EmptyRequest),

@@ -14,6 +14,7 @@ from bluegreen.app.requests import Explanation, Paused, PlanRequest, Status
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.plans import Plan
 from bluegreen.domain.records import Event
+from bluegreen.interfaces.arming_calls import ArmingCalls
 from bluegreen.interfaces.backfill_calls import BackfillCalls
 from bluegreen.interfaces.connection import ClientError, Reply, SocketDenied, Unreachable
 from bluegreen.interfaces.migrating_calls import MigratingCalls
@@ -61,7 +62,7 @@ class Pause:
     ended: Paused | None = None
 
 
-class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls):
+class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls, ArmingCalls):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
 
     # --- reading

@@ -85,6 +85,8 @@ def _deployment(now: Gauges) -> Iterator[Metric]:
     states: Values = {(state,): state == now.standby for state in ("ready", "degraded", "lost")} if now.standby else {}
     text = "1 for whether the old colour could take users back; nothing while there is no way back to keep."
     yield _gauges("standby", text, ["state"], states)
+    text = "Requests and streams under way on the old colour after a switch; nothing while nobody can tell."
+    yield _gauges("open_requests", text, ["colour"], {(colour,): n for colour, n in now.open_requests.items()})
     yield _gauge("stranded", "1 while a STRANDED deployment waits for a person.", now.stranded)
 
 

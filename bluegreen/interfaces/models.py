@@ -134,7 +134,8 @@ class Split(Answer):
 
 
 class ServiceTraffic(Answer):
-    """Where one service goes. `split`: to both colours, by our own doing; then `colour` is null."""
+    """Where one service goes. `split`: to both colours, by our own doing; then `colour` is null. `fallback`: the other
+    colour answers what `colour` does not, by our own doing."""
 
     service: str
     paths: tuple[str, ...]
@@ -142,6 +143,7 @@ class ServiceTraffic(Answer):
     colour: Colour | None
     generation: int | None
     split: Split | None = None
+    fallback: bool = False
 
 
 class Traffic(Answer):
@@ -151,6 +153,7 @@ class Traffic(Answer):
     colour: Colour | None
     generation: int | None
     split: Split | None = None
+    fallback: bool = False
 
 
 class SignalStatus(Answer):
@@ -229,6 +232,7 @@ class Status(Answer):
     schema_fit: SchemaFit | None
     backfill: Backfill | None
     aftermath: str = ""
+    open_requests: Mapping[Colour, int] = {}
 
 
 class Event(Answer):

@@ -9,7 +9,7 @@ from bluegreen.app.requests import Drift, Paused, SchemaFit, Status, WatchStatus
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Plan
-from bluegreen.domain.traffic import Traffic
+from bluegreen.domain.traffic import Colour, Traffic
 from bluegreen.interfaces import text
 from bluegreen.interfaces.backfill_lines import progress_line, todo
 from bluegreen.interfaces.reports import doing, next_of, version, warnings, what, why
@@ -28,6 +28,7 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
         lines.append(pause_line(status.pause, status.now))
     if status.deployment is not None:
         lines += _deployment_now(status.deployment, status)
+    lines += [paragraph("streams", _still_open(n, colour)) for colour, n in status.open_requests.items()]
     if status.watch is not None:
         lines += watch_lines(status.watch)
     if status.aftermath:
@@ -87,7 +88,8 @@ def _where(status: Status) -> tuple[str, str]:
         return f"traffic is on neither colour alone: {_scattered(traffic)}", mark(text.FAILED)
     release = status.releases.get(traffic.colour) or "an unknown release"
     services = ", ".join(service.service for service in traffic.services)
-    return f"{strong(traffic.colour)} serves {strong(release)} ({services})", text.dot(traffic.colour)
+    behind = f", {traffic.colour.other} is its fallback" if traffic.fallback else ""
+    return f"{strong(traffic.colour)} serves {strong(release)} ({services}){behind}", text.dot(traffic.colour)
 
 
 def _scattered(traffic: Traffic) -> str:
@@ -111,6 +113,10 @@ def _deployment_now(deployment: Deployment, status: Status) -> list[str]:
     if status.doing:
         lines.append(paragraph("now", status.doing))
     return lines + why(deployment) + warnings(deployment.warnings)
+
+
+def _still_open(n: int, colour: Colour) -> str:
+    return f"{n or 'no'} request{'' if n == 1 else 's'} still open on {colour}"
 
 
 def fit_line(fit: SchemaFit) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import fsum
 
 from bluegreen.domain.plans import Terms
-from bluegreen.domain.rules import SIGNALS, LimitRule, SignalRule
+from bluegreen.domain.rules import SIGNALS, USERS, LimitRule, SignalRule
 from bluegreen.settings.sections_limits import Limit
 from bluegreen.settings.sections_stack import Service
 from bluegreen.settings.sections_watch import Watch
@@ -20,8 +20,9 @@ STUCK_IN_A_ROW = 4
 """Samples, two a second, in which requests of a service wait and none is answered, where that was never seen before."""
 
 
-def terms(watch: Watch, services: Sequence[Service]) -> Terms:
-    """How a release is judged, in the terms of a plan: nothing of how a deployment goes."""
+def terms(watch: Watch, services: Sequence[Service], *, log: bool = True) -> Terms:
+    """How a release is judged, in the terms of a plan: nothing of how a deployment goes. `log`: whether an access log
+    is read; without one there are no signals of it, which would be silent for ever."""
     advanced = watch.advanced
     return Terms(
         deadlines={},
@@ -39,14 +40,14 @@ def terms(watch: Watch, services: Sequence[Service]) -> Terms:
         silent_after=advanced.silent_after,
         drain=0.0,
         inspect=0.0,
-        signals=signal_rules(watch, services),
+        signals=signal_rules(watch, services, log=log),
         limits=limit_rules(watch, services),
     )
 
 
-def signal_rules(watch: Watch, services: Sequence[Service]) -> tuple[SignalRule, ...]:
+def signal_rules(watch: Watch, services: Sequence[Service], *, log: bool = True) -> tuple[SignalRule, ...]:
     """How each signal counts. The weights of those that decide add up to 1, and so do those in dry run."""
-    rules = (*_own(watch), *_operators(watch, services))
+    rules = [rule for rule in (*_own(watch), *_operators(watch, services)) if log or rule.source != USERS]
     totals = {dry: fsum(rule.weight for rule in rules if rule.dry_run is dry) for dry in (False, True)}
     return tuple(replace(rule, weight=rule.weight / totals[rule.dry_run]) for rule in rules)
 

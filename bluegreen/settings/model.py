@@ -10,16 +10,19 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bluegreen.domain.phases import Phase
+from bluegreen.settings.entrance import Balancer, Entrance, entrance_of
 from bluegreen.settings.environment import DELIMITER, PREFIX, Environment
 from bluegreen.settings.rules import broken
 from bluegreen.settings.sections import Access, Caddy, Daemon
 from bluegreen.settings.sections_canary import Canary
+from bluegreen.settings.sections_cloudflare import Cloudflare
 from bluegreen.settings.sections_data import Backup, Database, Migration, Releases
 from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
 from bluegreen.settings.sections_rehearsal import Rehearsal
 from bluegreen.settings.sections_smoke import Smoke
 from bluegreen.settings.sections_stack import Environments, Service
 from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, phase_deadlines
+from bluegreen.settings.sections_traefik import Traefik
 from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.values import Name
 
@@ -41,7 +44,14 @@ class Settings(BaseSettings):
     )
     daemon: Daemon = Daemon()
     access: Access = Access()
+    balancer: Balancer = Field(
+        default="caddy",
+        description="What users come through: its section below is the one that counts. Each says what a switch costs "
+        "with it (docs/caddy.md, docs/traefik.md, docs/cloudflare.md).",
+    )
     caddy: Caddy = Caddy()
+    traefik: Traefik = Traefik()
+    cloudflare: Cloudflare = Cloudflare()
     databases: tuple[Database, ...] = ()
     backup: Backup = Backup()
     rehearsal: Rehearsal = Rehearsal()
@@ -71,6 +81,11 @@ class Settings(BaseSettings):
     def warnings(self) -> tuple[str, ...]:
         """What is allowed and should not stay so; to be said at every start."""
         return self._warnings
+
+    @property
+    def entrance(self) -> Entrance:
+        """The way users come in, of the balancer that is configured."""
+        return entrance_of(self.balancer, self.caddy, self.traefik, self.cloudflare)
 
     @property
     def phase_deadlines(self) -> dict[Phase, float]:

@@ -9,7 +9,9 @@ from inspect import signature
 from typing import Any
 
 from bluegreen.domain.traffic import Colour
+from bluegreen.settings.entrance import Balancer
 from bluegreen.settings.rule import Broken, Rule, unique, unknown
+from bluegreen.settings.rules_cloudflare import CLOUDFLARE_RULES
 from bluegreen.settings.rules_watch import WATCH_RULES
 from bluegreen.settings.sections import Caddy
 from bluegreen.settings.sections_canary import Canary
@@ -125,6 +127,29 @@ def a_fallback_has_one_address(caddy: Caddy, services: Sequence[Service]) -> Ite
         )
 
 
+def traefik_can_do_what_is_asked(
+    balancer: Balancer, caddy: Caddy, canary: Canary, services: Sequence[Service]
+) -> Iterator[Broken]:
+    if balancer != "traefik":
+        return
+    if caddy.fallback_to_previous:
+        yield Broken(
+            ("caddy", "fallback_to_previous"),
+            'is for Caddy: with balancer = "traefik" nobody but this daemon sends users back; set it to false',
+        )
+    if canary.steps and len(services) > 1:
+        yield Broken(
+            ("canary", "steps"),
+            f"Traefik remembers a user's colour for each service by itself, and there are {len(services)} services: a "
+            "user would meet both colours at once; leave `steps` out",
+        )
+    if canary.preview is not None:
+        yield Broken(
+            ("canary", "preview"),
+            "is for Caddy: with Traefik, write a router of your own for the idle colour; leave `preview` out",
+        )
+
+
 def hooks_have_a_listener(hooks: Hooks) -> Iterator[Broken]:
     if hooks.named and not hooks.listen:
         names = ", ".join(hooks.named)
@@ -147,7 +172,9 @@ RULES: tuple[Rule, ...] = (
     deadlines_leave_time_for_the_drain,
     a_cohort_spans_all_sites,
     a_fallback_has_one_address,
+    traefik_can_do_what_is_asked,
     hooks_have_a_listener,
+    *CLOUDFLARE_RULES,
     *WATCH_RULES,
 )
 NEEDED = {rule: tuple(signature(rule).parameters) for rule in RULES}

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bluegreen.adapters.balancers.memory import MemoryBalancer
+from bluegreen.adapters.balancers.memory import MemoryBalancer, Route
+from bluegreen.adapters.balancers.memory_arming import MemoryArming
 from bluegreen.adapters.cards.memory import MemoryCards
 from bluegreen.adapters.checks.memory import MemoryCheck, MemoryReadiness
 from bluegreen.adapters.database.memory import MemoryDatabase
@@ -19,12 +20,14 @@ from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
+from bluegreen.domain.arming import Armed
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.errors import JournalUnwritable, ReleaseInvalid
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted
 from bluegreen.domain.traffic import Card, Colour, Split
+from bluegreen.ports_traffic import InFlight
 from tests.domain.examples import BLUE, GREEN, SERVICES, terms
 from tests.virtual_time import VirtualClock
 
@@ -40,12 +43,13 @@ async def nobody(what: str) -> None:
 
 class Users:
     """A signal source: `rate` requests a second, served by whoever the balancer dials, of both colours where users are
-    shared out; `failing` is the share of bad ones by colour. `silent`: the log stands still."""
+    shared out; `failing` is the share of bad ones by colour. `silent`: the log stands still. `dead` colours answer
+    nothing: where the other one is their fallback it does."""
 
     name = "access_log"
 
-    def __init__(self, balancer: MemoryBalancer) -> None:
-        self._balancer = balancer
+    def __init__(self, balancer: MemoryBalancer, now: Callable[[], float], dead: set[Colour]) -> None:
+        self._balancer, self._now, self._dead = balancer, now, dead
         self._owed: defaultdict[str, float] = defaultdict(float)
         self.rate = 100.0
         self.failing: dict[Colour, float] = {}
@@ -85,23 +89,37 @@ class Users:
             for colour, share in self._shares().items():
                 n = self._whole(f"n of {colour}", self.rate * FLOW * share)
                 if n:
-                    bad = min(n, self._whole(f"bad of {colour}", n * self.failing.get(colour, 0.0)))
+                    failing = 1.0 if colour in self._dead else self.failing.get(colour, 0.0)
+                    bad = min(n, self._whole(f"bad of {colour}", n * failing))
                     self.got[colour] += n
                     self.got_bad[colour] += bad
-                    report(Counted(self.name, "5xx", colour, n, bad))
+                    report(Counted(self.name, "5xx", colour, n, bad, begun=(self._now(),) * n))
                     report(Counted(self.name, "auth", colour, n, 0))
 
     def _shares(self) -> dict[Colour, float]:
         route = self._balancer.routes["web"]
         if route.split is not None:
             return {route.split.colour: route.split.share, route.split.colour.other: 1.0 - route.split.share}
-        return {colour: 1.0 for colour in Colour if route.dials == SERVICES["web"].addresses[colour]}
+        colour = answering(route, "web", self._dead)
+        return {} if colour is None else {colour: 1.0}
 
     def _whole(self, what: str, more: float) -> int:
         self._owed[what] += more + 1e-9
         whole = int(self._owed[what])
         self._owed[what] -= whole
         return whole
+
+
+def answering(route: Route | None, service: str, dead: set[Colour]) -> Colour | None:
+    """The colour that is asked by a route, or its fallback where it is dead; None where that is neither colour."""
+    if route is None:
+        return None
+    addresses = SERVICES[service].addresses
+    first = {colour: addresses[colour] + (addresses[colour.other] if route.fallback else ()) for colour in Colour}
+    colour = next((colour for colour in Colour if route.dials == first[colour]), None)
+    if colour is not None and route.fallback and colour in dead and colour.other not in dead:
+        return colour.other
+    return colour
 
 
 class Journal(MemoryJournal):
@@ -144,7 +162,8 @@ class Balancer(MemoryBalancer):
         self, colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
     ) -> None:
         switched = super().switch(colour, generation, expected=expected, fallback=fallback)
-        await self._outside.tell(f"balancer {colour} {generation}", switched)
+        word = f"{colour}-or-{colour.other}" if fallback else str(colour)
+        await self._outside.tell(f"balancer {word} {generation}", switched)
 
     async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
         done = super().split(split, generation, expected=expected)
@@ -154,8 +173,8 @@ class Balancer(MemoryBalancer):
 class Runner(MemoryRunner):
     """A colour in memory, which tells a story of every call and never is touched while users are on it."""
 
-    def __init__(self, outside: "Outside", colour: Colour, running: str = "") -> None:
-        super().__init__(colour, running)
+    def __init__(self, outside: "Outside", colour: Colour, running: str = "", slices: int = 0) -> None:
+        super().__init__(colour, running, slices)
         self._outside = outside
 
     async def up(self, release: Release) -> str:
@@ -163,6 +182,9 @@ class Runner(MemoryRunner):
 
     async def down(self) -> str:
         return str(await self._outside.tell(f"runner {self.colour} down", super().down()))
+
+    async def stop_slice(self, number: int) -> str:
+        return str(await self._outside.tell(f"runner {self.colour} slice {number}", super().stop_slice(number)))
 
     async def _called(self, verb: str, version: str) -> None:
         if self.colour in self._outside.serving():
@@ -180,6 +202,8 @@ class Ready(MemoryReadiness):
     async def check(self, target: Target) -> CheckResult:
         runner = self._outside.runners[target.colour]
         stopped = not runner.running and ("down", "") in runner.calls
+        if target.colour in self._outside.dead:
+            return CheckResult(self.name, False, "connection refused", 0.0)
         if stopped and target.colour not in self._outside.serving():
             return CheckResult(self.name, False, "connection refused", 0.0)
         return await super().check(target)
@@ -210,7 +234,9 @@ class Outside:
         self.story: Story = nobody
         self.balancer = Balancer(self, snippets=snippets)
         self.front_door = MemoryFrontDoor(tuple(SERVICES.values()), self._answering)
-        self.users = Users(self.balancer)
+        self.dead: set[Colour] = set()
+        """Colours that answer nothing."""
+        self.users = Users(self.balancer, lambda: self.clock.now().timestamp(), self.dead)
         self.log = MemorySignals(self.clock, "extra")
         self.runners = {BLUE: Runner(self, BLUE, "1.0.0"), GREEN: Runner(self, GREEN)}
         self.readiness: tuple[MemoryReadiness, ...] = tuple(Ready(self, name) for name in SERVICES)
@@ -230,7 +256,25 @@ class Outside:
         self.with_databases = True
         self.with_smoke = True
         self.with_shares = True
+        self.in_flight: InFlight | None = None
+        self.preview = False
+        self.arming: MemoryArming | None = None
         self._asked = 0
+
+    def arm(self, armed: Armed = Armed.OURS) -> MemoryArming:
+        """Mode "pointer" from here on."""
+        self.arming = MemoryArming(self.balancer, self.front_door.pointer, armed)
+        return self.arming
+
+    def kill(self, colour: Colour) -> None:
+        """This colour answers nothing any more."""
+        self.dead.add(colour)
+        self.front_door.statuses[colour] = 502
+
+    def revive(self, colour: Colour) -> None:
+        """It does again."""
+        self.dead.discard(colour)
+        self.front_door.statuses[colour] = 200
 
     async def tell(self, what: str, write: Coroutine[Any, Any, Any]) -> Any:
         """Do a write; whoever follows the story hears of it before and after."""
@@ -268,6 +312,10 @@ class Outside:
             restores_drift=self.restores_drift,
             keep_deployments=self.keep_deployments,
             shares=self.balancer if self.with_shares else None,
+            in_flight=self.in_flight,
+            preview=self.preview,
+            arming=self.arming,
+            pointer_door=self.front_door,
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:
@@ -296,10 +344,7 @@ class Outside:
         return route.split.colour if self._asked % 2 else route.split.colour.other
 
     def _serving(self, service: str) -> Colour | None:
-        route = self.balancer.routes.get(service)
-        dials = route.dials if route else ()
-        addresses = SERVICES[service].addresses
-        return next((colour for colour in Colour if dials == addresses[colour]), None)
+        return answering(self.balancer.routes.get(service), service, self.dead)
 
 
 async def read_release(name: str) -> Release:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 
+from bluegreen.app.boundaries import Boundary
 from bluegreen.app.waiting import until
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import NEXT, Phase
@@ -53,17 +54,41 @@ def worse_canary(outside: Outside) -> None:
     outside.users.failing[GREEN] = 1.0
 
 
+def fallback(outside: Outside) -> None:
+    good(outside)
+    outside.terms = replace(outside.terms, fallback=True)
+
+
+def falls_back(outside: Outside) -> None:
+    """Green dies when the watch begins, as long as `failing` names it."""
+    fallback(outside)
+    outside.users.failing[GREEN] = 0.0
+
+    async def kill(phase: Phase, boundary: Boundary) -> None:
+        if phase is P.WATCHING and GREEN in outside.users.failing:
+            outside.kill(GREEN)
+
+    outside.at_boundary = kill
+
+
 ENDS: dict[str, tuple[Callable[[Outside], None], set[Phase]]] = {
     "good": (good, {P.LIVE, P.REVERTED}),  # killed in the middle of the switch: taken back
     "worse": (worse, {P.REVERTED}),
     "canary": (canary, {P.LIVE, P.REVERTED}),
     "worse canary": (worse_canary, {P.REVERTED}),
+    "fallback": (fallback, {P.LIVE, P.REVERTED}),
+    "falls back": (falls_back, {P.REVERTED}),
     "smoke fails": (smoke_fails, {P.ABANDONED}),
     "expand fails": (expand_fails, {P.ABANDONED}),
 }
 
 
-BETWEEN = {"canary": ("before card open", "before card closed"), "worse canary": ("before card open", "")}
+BETWEEN = {
+    "canary": ("before card open", "before card closed"),
+    "worse canary": ("before card open", ""),
+    "fallback": ("before card open", "before runner blue down"),
+    "falls back": ("before journal WATCHING", ""),
+}
 """From where to where a story is another one than those before it."""
 
 
@@ -134,6 +159,7 @@ async def _what_is_wrong(outside: Outside, ends: set[Phase]) -> list[str]:
         if len({notice.key for notice in outcomes(outside)}) != 1:
             found.append(f"people were told {[notice.text for notice in outcomes(outside)]}")
         outside.users.failing.clear()
+        outside.revive(GREEN)
         outside.smoke.failures.clear()
         outside.database.failing.clear()
         await daemon.deploy("1.1.0", force=True, reason="again")

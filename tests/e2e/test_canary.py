@@ -15,10 +15,10 @@ import pytest
 
 from bluegreen.domain.deployments import Deployment
 from tests.e2e.conftest import MakeYard
-from tests.e2e.yard import FOUR, MODES, TWO, Got, Yard, failed, until, until_async
+from tests.e2e.yard import FINAL, FOUR, MODES, TWO, Got, Yard, failed, until, until_async
 
 DOMAIN = 'cookie_domain = "olympus.test"'
-HELD = f'steps = ["5% 1h", "25% 1h"]\n{DOMAIN}'
+HELD = f'steps = ["5% 3s", "25% 1h"]\n{DOMAIN}'
 QUICK = f'steps = ["10% 1500ms", "50% 1500ms"]\n{DOMAIN}'
 ONE_STEP = f'steps = ["25% 1h"]\n{DOMAIN}'
 SECRET = "a-secret-that-nobody-guesses"
@@ -48,9 +48,9 @@ class Browser:
         return self.flows[-1][-1].colour
 
     @property
-    def met(self) -> list[str | None]:
-        """The colours in the order in which they were met, over all services."""
-        return [got.colour for flow in self.flows for got in flow]
+    def met(self) -> list[str]:
+        """The colours in the order in which they were met, over all services; what was lost met none."""
+        return [got.colour for flow in self.flows for got in flow if got.colour]
 
 
 class Browsers(list[Browser]):
@@ -99,7 +99,8 @@ async def test_c18_a_user_meets_one_colour_over_two_hosts_and_keeps_it_in_the_ne
         assert people.new() == set(), "before the canary nobody meets green"
         assert not any(cookie.key == "bluegreen" for cookie in people[0].session.cookie_jar)
         id = await yard.deploy()
-        await _share(yard, id, "5")
+        await _share(yard, id, 0.05)
+        await yard.order("pause", "to look at it", 600.0)  # the step is held
         for _ in range(2):
             await people.walk(yard)
         early = people.new()
@@ -110,8 +111,8 @@ async def test_c18_a_user_meets_one_colour_over_two_hosts_and_keeps_it_in_the_ne
         session = next(cookie for cookie in people[0].session.cookie_jar if cookie.key == "session")
         assert session["domain"] == "id.olympus.test", "the application's own cookie is its own"
 
-        await yard.order("promote", id)
-        await _share(yard, id, "25")
+        await yard.order("resume", "seen")
+        await _share(yard, id, 0.25)
         await people.walk(yard)
         _one_colour_in_each_flow(people, since=3)
         assert early <= people.new(), "who met green at 5 % meets it at 25 %"
@@ -131,7 +132,7 @@ async def test_c18_a_user_meets_one_colour_over_two_hosts_and_keeps_it_in_the_ne
 async def test_c18_a_cookie_that_somebody_made_up_is_no_cookie(mode: str, make_yard: MakeYard) -> None:
     yard = await make_yard(mode=mode, sites=TWO, canary=ONE_STEP)
     id = await yard.deploy()
-    await _share(yard, id, "25")
+    await _share(yard, id, 0.25)
     async with yard.client() as session:
         for place, colour in (("000", "green"), ("3ff", "green"), ("400", "blue"), ("fff", "blue")):
             for service in TWO:
@@ -222,14 +223,14 @@ async def test_killed_in_a_step_the_next_daemon_goes_on_with_it_and_promote_full
     people = Browsers.of(yard, 60)
     try:
         id = await yard.deploy()
-        await _share(yard, id, "25")
+        await _share(yard, id, 0.25)
         await people.walk(yard)
         before = people.new()
         assert before
         await yard.kill_daemon()
         await people.walk(yard)
         await yard.start_daemon()
-        now = await _share(yard, id, "25")
+        now = await _share(yard, id, 0.25)
         assert now.attempt == 2
         await people.walk(yard)
         assert people.new() == before
@@ -266,15 +267,16 @@ async def test_the_preview_reaches_the_idle_colour_before_promotion_and_nobody_e
     assert await yard.colours() == {"green"}
 
 
-async def _share(yard: Yard, id: str, percent: str) -> Deployment:
-    """Return when so many percent meet the new colour, proved."""
+async def _share(yard: Yard, id: str, share: float) -> Deployment:
+    """Return when so many of the users meet the new colour, proved."""
 
     async def so() -> bool:
         now = await yard.order("deployment", id)
-        assert now.phase not in ("REVERTED", "ABANDONED", "STRANDED", "LIVE"), f"{now.reason}\n{yard.said()}"
-        return now.phase == "CANARYING" and f"({percent} %) meets" in str(await yard.order("status"))
+        assert now.phase not in FINAL, f"{now.reason}\n{yard.said()}"
+        shares = [event.facts["share"] for event in await yard.events(id) if event.name == "traffic.split"]
+        return now.phase == "CANARYING" and shares[-1:] == [share]
 
-    await until_async(so, 30.0, f"{percent} % meet the new colour")
+    await until_async(so, 30.0, f"{share:.0%} meet the new colour")
     found: Deployment = await yard.order("deployment", id)
     return found
 

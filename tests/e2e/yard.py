@@ -1,7 +1,7 @@
 """A yard to shunt users in: a real Caddy, a real daemon, a process for each colour of several services; no database.
 
 It is the same yard in mode "rewrite" and in mode "pointer"; there the routes are armed through the API as an operator
-does it, or the Caddyfile is the one that `bluegreen caddy snippet` asks for (`kept`).
+does it, or the Caddyfile becomes the one that `bluegreen caddy snippet` asks for (`keep_arms`).
 """
 
 import asyncio
@@ -53,7 +53,7 @@ http://{site}:{port} {{
 		format json
 	}}
 	log_append upstream {{http.reverse_proxy.upstream.hostport}}
-	reverse_proxy {{
+	{served} {{
 		{to}
 	}}
 }}
@@ -138,6 +138,7 @@ echo "$*" >> $dir/calls
 case $1 in
 up) printf %s "$3" > $dir/$2.new; mv $dir/$2.new $dir/$2 ;;
 down) rm -f $dir/$2 ;;
+slice) date +%s.%N >> $dir/slices ;;
 esac
 """
 
@@ -188,7 +189,6 @@ class Yard:
     environment: str = ""
     admin: str = ""
     snippets: bool = True
-    kept: bool = False
     got: list[Got] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -234,15 +234,16 @@ class Yard:
         log = self.directory / f"{colour}.log"
         argv = [sys.executable, "-m", "tests.e2e.yard_app", str(self.directory), colour, *words]
         child = self.apps[colour] = spawn(argv, env=_environment(), log=log)
-        await until(
-            lambda: (self.directory / f"{colour}.ready").exists() or not child.alive, 30.0, f"{colour} answers"
-        )
+        await until(lambda: (self.directory / f"{colour}.ready").exists() or not child.alive, 30.0, f"{colour} answers")
         assert child.alive, tail(log)
         return child
 
-    async def start_daemon(self) -> None:
-        """Start the daemon; it answers when this returns."""
+    async def start_daemon(self, struck_at: str = "") -> None:
+        """Start the daemon; it answers when this returns. `struck_at` PHASE:BOUNDARY: it is killed (-9) there."""
         argv = [sys.executable, "-m", "bluegreen", "serve", "--config", str(self.config)]
+        if struck_at:
+            argv[2:4] = ["tests.e2e.dying_daemon", "serve-like"]
+            argv += ["--at", struck_at]
         self.daemon = spawn(argv, env=_environment(), log=self.directory / "daemon.log")
         async with asyncio.timeout(60.0):
             while True:
@@ -262,10 +263,27 @@ class Yard:
         ran = await self.cli("caddy", "arm", "-y")
         assert ran.code == 0, f"{ran.output}\n{self.said()}"
 
+    async def keep_arms(self) -> None:
+        """Paste what `bluegreen caddy snippet` says into the Caddyfile, import it in each site, and reload."""
+        ran = await self.cli("caddy", "snippet")
+        assert ran.code == 0, ran.output
+        places = {"port": self.port, "directory": self.directory, "to": "header_up X-Yard arms"}
+        sites = [
+            SITE.format(site=site, served=f"import bluegreen_{name}", **places) for name, site in self.sites.items()
+        ]
+        head = GLOBAL.format(admin=self.caddy.admin, persist="persist_config off")
+        self.caddyfile.write_text("\n".join([head, ran.output, *sites]))
+        await self.caddy.reload(self.caddyfile)
+
     async def cli(self, *words: str) -> Ran:
         """A verb, typed."""
         argv = [sys.executable, "-m", "bluegreen", "--socket", str(self.directory / "api.sock"), *words]
         return await run_command(argv, timeout=60.0, env=_environment() | {"BLUEGREEN_CONFIG": str(self.config)})
+
+    async def daemon_ended(self) -> None:
+        """Return when the daemon is gone by itself."""
+        assert self.daemon is not None
+        assert await self.daemon.ended(30.0), self.said()
 
     # --- the operator
 
@@ -331,7 +349,7 @@ class Yard:
         """A user's browser: its connections are kept, every name is this machine; without a jar it keeps no cookies."""
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(resolver=Loopback(), limit=0, use_dns_cache=False),
-            cookie_jar=jar or aiohttp.DummyCookieJar(),
+            cookie_jar=aiohttp.DummyCookieJar() if jar is None else jar,  # one without cookies is false
             timeout=aiohttp.ClientTimeout(total=PATIENCE),
             **more,
         )
@@ -414,7 +432,7 @@ class Yard:
     def caddyfile_text(self, to: Mapping[str, str], persist: str = "persist_config off") -> str:
         """A Caddyfile with these lines inside each service's reverse_proxy block."""
         sites = [
-            SITE.format(site=site, port=self.port, directory=self.directory, to=to[name])
+            SITE.format(site=site, port=self.port, directory=self.directory, served="reverse_proxy", to=to[name])
             for name, site in self.sites.items()
         ]
         return GLOBAL.format(admin=self.caddy.admin, persist=persist) + "".join(sites)

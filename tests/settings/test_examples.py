@@ -26,6 +26,7 @@ OPEN_TABLES = ("environment", "headers", "header", "json", "match", "form", "cap
 CREDENTIALS = {
     "olympus-dsn": "postgresql://olympus@127.0.0.1/olympus",
     "alertmanager-token": "0123456789abcdef",
+    "cloudflare-token": "0123456789abcdefghij",
     "preview": "not-to-be-guessed",
     "probe-user": "a-password",
     "team-chat-webhook": "https://chat.example.org/hooks/1",

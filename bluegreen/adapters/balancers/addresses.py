@@ -42,7 +42,7 @@ def refuse_overtaken(traffic: Traffic, colour: Colour, generation: int, expected
         )
     if traffic.highest_generation >= generation:
         raise MovedOutside(
-            f"Caddy was written under generation {traffic.highest_generation} meanwhile, so it is not moved to"
+            f"the balancer was written under generation {traffic.highest_generation} meanwhile, so it is not moved to"
             f" {colour} under {generation}",
             next=("bluegreen status",),
         )

@@ -9,12 +9,14 @@ from typing import Self
 
 from bluegreen.adapters.balancers.addresses import refuse_malformed, refuse_unresolvable
 from bluegreen.adapters.balancers.caddy_admin import CaddyAdmin, Reading
-from bluegreen.adapters.balancers.caddy_arms import Style
+from bluegreen.adapters.balancers.caddy_arms import Style, refuse_several
+from bluegreen.adapters.balancers.caddy_change import PLAIN, Change
+from bluegreen.adapters.balancers.caddy_difference import foreign_change
 from bluegreen.adapters.balancers.caddy_routes import SERVERS
-from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_unfit
+from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_nested, refuse_unfit
 from bluegreen.adapters.balancers.endpoint import Endpoint
 from bluegreen.adapters.balancers.snippets import Snippets
-from bluegreen.domain.errors import BalancerError
+from bluegreen.domain.errors import BalancerError, BalancerUnreachable, ForeignChange
 from bluegreen.domain.traffic import Card, Colour, Service, Traffic
 from bluegreen.ports import Clock, Timed, untimed
 from bluegreen.processes import CommandFailed, environment, run_command
@@ -24,8 +26,6 @@ CADDYS_USER = "caddy"
 
 RELOAD_SECONDS = 5.0
 """Seconds for the reload command: a Caddy that hangs is not waited for."""
-
-PLAIN = Style()
 
 
 class CaddyBase(ABC):
@@ -56,7 +56,7 @@ class CaddyBase(ABC):
         endpoint = Endpoint.parse(admin, allow_remote=allow_remote_admin)
         self._admin = CaddyAdmin(endpoint, timeout=timeout, owner=socket_owner, daemon_uid=daemon_uid, timed=timed)
         self._written, self._services, self._timeout, self._clock = admin, tuple(services), timeout, clock
-        self._directory, self._style = directory, style
+        self._directory, self._style, self._timed = directory, style, timed
         self._remote, self._owner, self._reload = allow_remote_admin, socket_owner, tuple(reload)
         self._snippets = Snippets(directory, self._services)
 
@@ -150,11 +150,27 @@ class CaddyBase(ABC):
         reading = await self._admin.read(SERVERS)
         return reading, locate(reading.value, self._services)
 
+    async def _change(self, change: Change, read: Reading) -> None:
+        """Make a change of what was read, on the condition that it is still so. Raises as Balancer.switch does; a
+        foreign change is named, for the price of one more read."""
+        try:
+            await self._admin.replace(change.path, change.value, read.etag)
+        except ForeignChange as exc:
+            try:
+                now = await self._admin.read(SERVERS)
+            except BalancerUnreachable:
+                raise exc from None
+            raise ForeignChange(foreign_change(read.value, now.value, SERVERS), next=("bluegreen status -v",)) from exc
+
     async def _validated(self) -> tuple[Located, ...]:
         """Our routes, after everything was refused that Caddy accepts and then fails to dial. Raises AddressInvalid,
         and as `observe` does."""
         refuse_malformed(self._services)
+        if self._style.fallback:
+            refuse_several(self._services)
         await refuse_unresolvable(self._services, self._timeout)
         _, located = await self._look()
         refuse_unfit(located)
+        if self._style.fallback or self._style.shares or self._style.pointer:
+            refuse_nested(located)
         return located

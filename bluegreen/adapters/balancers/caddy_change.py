@@ -14,14 +14,22 @@ the operator's on an upstream gives way to ours.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from bluegreen.adapters.balancers.caddy_arms import Style, fallback_proxy, split_arms
-from bluegreen.adapters.balancers.caddy_routes import SERVERS, Handler, Path, stamp
+from bluegreen.adapters.balancers.caddy_armed import upstreams_of
+from bluegreen.adapters.balancers.caddy_arms import (
+    Style,
+    fallback_proxy,
+    plain_proxy,
+    split_arms,
+    stamped,
+)
+from bluegreen.adapters.balancers.caddy_proxies import shared_keys
+from bluegreen.adapters.balancers.caddy_routes import SERVERS, Handler, Path
 from bluegreen.adapters.balancers.caddy_services import Located
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Service, Split
@@ -33,8 +41,8 @@ ADDRESSABLE = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 holds them.
 """
 
-NANOSECONDS = 1_000_000_000
-"""Caddy's durations are whole nanoseconds in JSON."""
+PLAIN = Style()
+"""Nothing wished beside the dials."""
 
 Built = dict[str, Any]
 Build = Callable[[Service, Handler, int], Built]
@@ -54,7 +62,7 @@ def change_to(
     generation: int,
     located: Sequence[Located],
     servers: Json,
-    style: Style,
+    style: Style = PLAIN,
     *,
     fallback: bool = False,
 ) -> Change | None:
@@ -65,19 +73,19 @@ def change_to(
 
     def build(service: Service, handler: Handler, first: int) -> Built:
         if fallback:
-            return fallback_proxy(service, handler.original, style, colour, generation, first)
-        return _plain(service, handler, style, colour, generation, first)
+            return fallback_proxy(service, original_of(handler), style, colour, generation, first)
+        return plain_proxy(service, original_of(handler), style, colour, generation, first)
 
     return change_of(_values(located, build), servers)
 
 
 def change_split(
-    split: Split, generation: int, located: Sequence[Located], servers: Json, style: Style
+    split: Split, generation: int, located: Sequence[Located], servers: Json, style: Style = PLAIN
 ) -> Change | None:
     """The one change that shares the users of every service out; None where all of it is so already."""
 
     def build(service: Service, handler: Handler, first: int) -> Built:
-        return split_arms(service, handler.original, style, split, generation, first)
+        return split_arms(service, original_of(handler), style, split, generation, first)
 
     return change_of(_values(located, build), servers)
 
@@ -95,57 +103,33 @@ def _values(located: Sequence[Located], build: Build) -> Mapping[Path, Json]:
     for each in located:
         first = 1
         for handler in each.handlers:
+            _tell_dropped(handler, each.service.name)
             built = build(each.service, handler, first)
-            first += _ids(built)
+            first += stamped(built)
             values.update([_smallest(handler, built)])
     return values
 
 
 def _smallest(handler: Handler, built: Built) -> tuple[Path, Json]:
     """Where to write, and what: no more than the list of upstreams, where nothing else of a handler changes."""
-    if {**handler.value, "upstreams": None} == {**built, "upstreams": None}:
+    if "upstreams" in built and {**handler.value, "upstreams": None} == {**built, "upstreams": None}:
         return (*handler.path, "upstreams"), built["upstreams"]
     return handler.path, built
 
 
-def _plain(service: Service, handler: Handler, style: Style, colour: Colour, generation: int, first: int) -> Built:
-    kept = _shared(handler, service.name)
-    upstreams = [
-        {**kept, "@id": stamp(service.name, number, generation), "dial": address}
-        for number, address in enumerate(service.addresses[colour], start=first)
-    ]
-    return {**handler.original, "upstreams": upstreams, **lingering(style)}
+def original_of(handler: Handler) -> Mapping[str, Any]:
+    """The operator's own handler. Where arms do not tell (they stand in his own file, or somebody took away what we
+    wrote down), what one of them dials with: users must get back, and it is his but for what an arm needs."""
+    if handler.original is None and handler.armed is not None:
+        return handler.armed.proxies[0] if handler.armed.proxies else {"handler": "reverse_proxy"}
+    return handler.original or handler.value
 
 
-def lingering(style: Style) -> Mapping[str, Json]:
-    """How long Caddy lets streams of a configuration that was replaced live on; nothing where that is not wished.
-
-    It counts from the configuration in which it stands: the first write of ours that brings it ends, too, the streams
-    that were opened before it.
-    """
-    delay = style.stream_close_delay
-    return {} if delay is None else {"stream_close_delay": round(delay * NANOSECONDS)}
-
-
-def _ids(node: Json) -> int:
-    """How many of our ids are in what was built."""
-    if isinstance(node, list):
-        return sum(_ids(each) for each in node)
-    return ("@id" in node) + sum(_ids(each) for each in node.values()) if isinstance(node, dict) else 0
-
-
-def _shared(handler: Handler, service: str) -> Mapping[str, Json]:
-    extras = [{k: v for k, v in each.items() if k not in ("@id", "dial")} for each in _upstreams(handler)]
-    kept = {k: v for k, v in extras[0].items() if all(k in each and each[k] == v for each in extras)} if extras else {}
-    dropped = sorted({key for each in extras for key in each} - set(kept))
+def _tell_dropped(handler: Handler, service: str) -> None:
+    upstreams = upstreams_of(original_of(handler))
+    dropped = sorted({key for each in upstreams for key in each} - {"@id", "dial", *shared_keys(upstreams)})
     if dropped:
         log.warning("balancer.upstream_keys_dropped", service=service, path=handler.place, keys=dropped)
-    return kept
-
-
-def _upstreams(handler: Handler) -> Iterator[Mapping[str, Json]]:
-    found = handler.original.get("upstreams")
-    return (each for each in found if isinstance(each, dict)) if isinstance(found, list) else iter(())
 
 
 def _common(paths: Sequence[Path]) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bluegreen.adapters.balancers.caddy_arms import Style
+from bluegreen.adapters.balancers.caddy_routes import Handler
 from bluegreen.adapters.balancers.caddy_services import Located
 
 DELAY = "stream_close_delay"
@@ -15,10 +16,15 @@ CONNECTIONS = (
 
 def costs_of_loading(located: Sequence[Located], style: Style) -> tuple[str, ...]:
     """One line each: what one more load of the configuration costs, as these routes are now."""
-    cut = [each.service.name for each in located if any(not handler.original.get(DELAY) for handler in each.handlers)]
+    cut = [each.service.name for each in located if not all(map(_lets_streams_live, each.handlers))]
     if not cut:
         return (CONNECTIONS,)
     return CONNECTIONS, _streams(", ".join(cut), style)
+
+
+def _lets_streams_live(handler: Handler) -> bool:
+    proxies = handler.armed.proxies if handler.armed else (handler.value,)
+    return all(proxy.get(DELAY) for proxy in proxies)
 
 
 def _streams(services: str, style: Style) -> str:

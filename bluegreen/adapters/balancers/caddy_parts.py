@@ -47,10 +47,15 @@ def none_of(matcher: Mapping[str, Any]) -> dict[str, Any]:
     return {"not": [dict(matcher)]}
 
 
-def going(*words: str) -> dict[str, Any]:
-    """The matcher of requests that go where one of these words says; what follows the word is not looked at."""
+def words_pattern(*words: str) -> str:
+    """The pattern of a line that begins with one of these words; what follows the word is not looked at."""
     either = "|".join(word.replace(".", r"\.") for word in words)
-    return fits(TO, rf"^({either})(\s|$)" if len(words) > 1 else rf"^{either}(\s|$)")
+    return rf"^({either})(\s|$)" if len(words) > 1 else rf"^{either}(\s|$)"
+
+
+def going(*words: str) -> dict[str, Any]:
+    """The matcher of requests that go where one of these words says."""
+    return fits(TO, words_pattern(*words))
 
 
 def literally(text: str) -> str:

@@ -5,6 +5,8 @@ header of the answer says who did. Their lines in the access log carry a field, 
 counted. Caddy logs the headers of requests, all but cookies: a secret sent as a header stands in the log.
 """
 
+from typing import Any
+
 from bluegreen.adapters.balancers.caddy_parts import TO, Routes, fits, let, literally, route, subroute
 from bluegreen.adapters.balancers.pointer_words import word_of
 from bluegreen.domain.traffic import Colour
@@ -22,7 +24,7 @@ def preview_routes(secret: str | None) -> Routes:
     """The routes that send such requests elsewhere; none without a secret."""
     if not secret:
         return []
-    marked = [
+    marked: list[dict[str, Any]] = [
         {"handler": "log_append", "key": FIELD, "value": "1"},
         {
             "handler": "headers",
@@ -38,15 +40,16 @@ def preview_routes(secret: str | None) -> Routes:
     return [here]
 
 
-def _elsewhere() -> Routes:
-    """Each asks for what came from the file, which none of the ways here looks like once it is set."""
-    return [
-        route(let(TO, f"preview-{colour}"), match=fits(TO, pattern))
-        for colour in Colour
-        for pattern in (rf"^({colour.other}|{word_of(colour.other, fallback=True)})(\s|$)", f"^{colour}-[0-9]")
-    ]
-
-
 def word_of_preview(colour: Colour) -> str:
-    """What `TO` says of a request that previews a colour."""
+    """What the variable says of a request that previews a colour: no word of the file looks like it."""
     return f"preview-{colour}"
+
+
+def previewing(new: Colour) -> str:
+    """The pattern of lines from which a preview leads to `new`: the other colour is live, alone or first, or users are
+    shared out and it is the new one."""
+    return rf"^({new.other}(\s|$)|{word_of(new.other, fallback=True)}(\s|$)|{new}-[0-9])"
+
+
+def _elsewhere() -> Routes:
+    return [route(let(TO, word_of_preview(new)), match=fits(TO, previewing(new))) for new in Colour]

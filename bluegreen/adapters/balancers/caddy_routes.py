@@ -7,12 +7,13 @@ and handlers, and handlers of several kinds (subroute, intercept, reverse_proxy 
 every enclosing route's host matchers let in.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bluegreen.adapters.balancers.caddy_armed import ArmedRoute, armed_route, upstreams_of
 from bluegreen.adapters.balancers.endpoint import config_path
+from bluegreen.adapters.balancers.stamps import generation_in
 from bluegreen.domain.records import Json
 
 SERVERS = ("apps", "http", "servers")
@@ -25,34 +26,39 @@ Hosts = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One `reverse_proxy` handler: its full path, the ways that lead to it, and itself as read."""
+    """What sends users to an upstream: a `reverse_proxy` handler, or the route of arms that we put in its place
+    (`armed`). Its full path, the ways that lead to it, and itself as read."""
 
     path: Path
     ways: tuple[Hosts, ...]
     value: Mapping[str, Any]
+    armed: ArmedRoute | None = None
+
+    @property
+    def original(self) -> Mapping[str, Any] | None:
+        """The operator's own handler: itself, or what our arms keep of it; None where they stand in his own file."""
+        return self.armed.original if self.armed else self.value
 
     @property
     def upstreams(self) -> tuple[Mapping[str, Any], ...]:
-        """Its upstream objects as read."""
-        found = self.value.get("upstreams")
-        return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+        """Its upstream objects as read; those of all arms, in order."""
+        if self.armed is None:
+            return upstreams_of(self.value)
+        return tuple(upstream for proxy in self.armed.proxies for upstream in upstreams_of(proxy))
 
     @property
     def dials(self) -> tuple[str, ...]:
-        """What it dials, in order."""
-        return tuple(str(upstream.get("dial", "")) for upstream in self.upstreams)
-
-    @property
-    def original(self) -> Mapping[str, Any]:
-        """The operator's own handler: itself, where nothing of ours stands in its place."""
-        return self.value
+        """What it dials, in order: each address once where there are arms."""
+        dials = tuple(str(upstream.get("dial", "")) for upstream in self.upstreams)
+        return tuple(dict.fromkeys(dials)) if self.armed else dials
 
     @property
     def dynamic(self) -> bool:
         """Whether its upstreams come from a module at run time; the list in the configuration is then not
         used.
         """
-        return self.value.get("dynamic_upstreams") is not None
+        proxies = self.armed.proxies if self.armed else (self.value,)
+        return any(proxy.get("dynamic_upstreams") is not None for proxy in proxies)
 
     @property
     def place(self) -> str:
@@ -68,19 +74,9 @@ class Handler:
         return tuple(generation_in(service, upstream.get("@id")) for upstream in self.upstreams)
 
 
-def stamp(service: str, number: int, generation: int) -> str:
-    """The `@id` of one upstream: it takes the generation into the hash that If-Match compares."""
-    return f"bluegreen-{service}-{number}-g{generation}"
-
-
-def generation_in(service: str, identity: Json) -> int | None:
-    """The generation that an `@id` of this service carries; None for any other id."""
-    found = re.fullmatch(rf"bluegreen-{re.escape(service)}-\d+-g(\d+)", identity) if isinstance(identity, str) else None
-    return int(found[1]) if found else None
-
-
 def handlers(servers: Json) -> tuple[Handler, ...]:
-    """Every `reverse_proxy` handler that a request can reach, in the order of the configuration."""
+    """Every `reverse_proxy` handler that a request can reach, in the order of the configuration; of arms of ours
+    their route, and not what stands in it."""
     found: dict[Path, Handler] = {}
     for name, server in _entries(servers):
         walk = _Walk(server, (*SERVERS, name))
@@ -111,12 +107,16 @@ class _Walk:
 
     def _object(self, node: Mapping[str, Json], path: Path, hosts: Hosts) -> Iterator[Handler]:
         kind = node.get("handler")
+        armed = armed_route(node) if kind == "subroute" else None
+        if armed:
+            yield Handler(path, (hosts,), node, armed)
+            return
         if kind == "reverse_proxy":
             yield Handler(path, (hosts,), node)
         elif kind == "invoke":
             yield from self._named(node.get("name"), hosts)
         for key, value in node.items():
-            if key != "match":
+            if key != "match" and isinstance(value, dict | list):
                 yield from self.below(value, (*path, key), hosts)
 
     def _named(self, name: Json, hosts: Hosts) -> Iterator[Handler]:
@@ -149,6 +149,8 @@ def _host_matches(pattern: str, site: str) -> bool:
     """
     if "{" in pattern:
         return True
+    if "*" not in pattern:
+        return pattern.lower() == site.lower()
     asked, given = pattern.lower().split("."), site.lower().split(".")
     return len(asked) == len(given) and all(a in ("*", g) for a, g in zip(asked, given, strict=True))
 

@@ -1,10 +1,12 @@
 """Which handlers of Caddy belong to which of our services, and what to say where that is not clear."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bluegreen.adapters.balancers.addresses import belongs, colour_of
+from bluegreen.adapters.balancers.addresses import belongs
+from bluegreen.adapters.balancers.caddy_going import going
 from bluegreen.adapters.balancers.caddy_routes import Handler, handlers
+from bluegreen.adapters.balancers.endpoint import config_path
 from bluegreen.domain.errors import AddressInvalid, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Service, ServiceTraffic, Traffic
@@ -22,15 +24,23 @@ class Located:
 
     @property
     def traffic(self) -> ServiceTraffic:
-        """Where those handlers send users now."""
-        dials = tuple(dict.fromkeys(dial for handler in self.handlers for dial in handler.dials))
-        stamps = {stamp for handler in self.handlers for stamp in handler.stamps(self.service.name)}
+        """Where those handlers send users now; of arms that follow a file, where they do while it says nothing."""
+        return self.pointed("")
+
+    def pointed(self, line: str) -> ServiceTraffic:
+        """Where they send users while the file that arms follow holds `line`."""
+        goes = tuple(going(self.service, handler, line) for handler in self.handlers)
+        whole = {(each.colour, each.split, each.fallback) for each in goes}
+        colour, split, fallback = whole.pop() if len(whole) == 1 else (None, None, False)
+        stamps = {stamp for each in goes for stamp in each.stamps}
         return ServiceTraffic(
             service=self.service.name,
             paths=tuple(handler.place for handler in self.handlers),
-            dials=dials,
-            colour=colour_of(self.service, dials),
+            dials=tuple(dict.fromkeys(dial for each in goes for dial in each.dials)),
+            colour=colour,
             generation=stamps.pop() if len(stamps) == 1 else None,
+            split=split,
+            fallback=fallback,
         )
 
 
@@ -54,8 +64,7 @@ def refuse_unfit(located: Sequence[Located]) -> None:
     """
     for each in located:
         for handler in each.handlers:
-            spoken = _scheme(handler)
-            if spoken != each.service.scheme:
+            for spoken in _schemes(handler) - {each.service.scheme}:
                 raise AddressInvalid(
                     f"service {each.service.name} is {each.service.scheme}, but Caddy speaks {spoken} to the "
                     f"upstreams of {handler.place}: correct the addresses under [[services]] "
@@ -64,6 +73,23 @@ def refuse_unfit(located: Sequence[Located]) -> None:
                     service=each.service.name,
                     path=handler.place,
                 )
+
+
+def refuse_nested(located: Sequence[Located]) -> None:
+    """Raise RouteAmbiguous where one of these handlers stands inside another one (in its `handle_response`): arms
+    hold several copies of what they replace, and the inner one would be in all of them."""
+    paths = {handler.path: each.service.name for each in located for handler in each.handlers}
+    for path, inner in paths.items():
+        outer = next((each for each in paths if each != path and path[: len(each)] == each), None)
+        if outer is not None:
+            raise RouteAmbiguous(
+                f"the route of {inner} at {config_path(path)} stands inside the one of {paths[outer]} at "
+                f"{config_path(outer)}, which cannot be set up for a canary, a fallback or a pointer so. Move it "
+                "out of there",
+                next=("bluegreen config check",),
+                services=(paths[outer], inner),
+                paths=(config_path(outer), config_path(path)),
+            )
 
 
 def _located(service: Service, seen: Sequence[Handler]) -> Located:
@@ -146,8 +172,12 @@ def _described(found: Sequence[Handler]) -> Iterator[str]:
         yield f"and {len(found) - MOST_LISTED} more"
 
 
-def _scheme(handler: Handler) -> str:
-    transport = handler.value.get("transport")
+def _schemes(handler: Handler) -> set[str]:
+    return {_scheme(proxy) for proxy in (handler.armed.proxies if handler.armed else (handler.value,))}
+
+
+def _scheme(proxy: Mapping[str, Json]) -> str:
+    transport = proxy.get("transport")
     if not isinstance(transport, dict):
         return "http"
     protocol = transport.get("protocol", "http")

@@ -22,9 +22,9 @@ COOKIE_SECONDS = 86400
 PLACES = 4096
 HEX = "0123456789abcdef"
 
-DRAWN = fits("{http.request.uuid}", "^([0-9a-f]{3})", "bluegreen_uuid")
-KNOWN = fits(f"{{http.request.cookie.{COOKIE}}}", "^([0-9a-f]{3})$", "bluegreen_cookie")
-SHARED = fits(TO, r"^(blue|green)-[0-9]")
+DRAWN = "^([0-9a-f]{3})"
+KEPT = "^([0-9a-f]{3})$"
+SPLIT = "^(blue|green)-[0-9]"
 """Every split, and nothing else: one look for the many requests that go to one colour."""
 
 
@@ -33,9 +33,14 @@ def places_below(share: float) -> int:
     return min(max(math.floor(share * PLACES + 0.5), 1), PLACES - 1)
 
 
+def place(number: int) -> str:
+    """A place as it is written."""
+    return f"{number:03x}"
+
+
 def pattern_below(share: float) -> str:
     """The regular expression of exactly the places below a share."""
-    first, second, third = (HEX.index(digit) for digit in f"{places_below(share):03x}")
+    first, second, third = (HEX.index(digit) for digit in place(places_below(share)))
     ways = [
         (first, f"[{HEX[:first]}][0-9a-f][0-9a-f]"),
         (second, f"{HEX[first]}[{HEX[:second]}][0-9a-f]"),
@@ -48,12 +53,13 @@ def share_routes(splits: Sequence[Split], cookie_domain: str | None) -> Routes:
     """The routes that turn the word of a split into the word of one colour, by the user's place."""
     if not splits:
         return []
+    known = fits(f"{{http.request.cookie.{COOKIE}}}", KEPT, "bluegreen_cookie")
     inner = [
-        route(let(PLACE, "{http.regexp.bluegreen_cookie.1}"), match=KNOWN),
-        route(subroute(_drawing(cookie_domain)), match=none_of(KNOWN)),
+        route(let(PLACE, "{http.regexp.bluegreen_cookie.1}"), match=known),
+        route(subroute(_drawing(cookie_domain)), match=none_of(known)),
         *(_share(split) for split in splits),
     ]
-    return [route(subroute(inner), match=SHARED)]
+    return [route(subroute(inner), match=fits(TO, SPLIT))]
 
 
 def cookie(cookie_domain: str | None, *, secure: bool) -> str:
@@ -68,7 +74,7 @@ def cookie(cookie_domain: str | None, *, secure: bool) -> str:
 def _drawing(cookie_domain: str | None) -> Routes:
     over_tls = {"protocol": "https"}
     return [
-        route(let(PLACE, "{http.regexp.bluegreen_uuid.1}"), match=DRAWN),
+        route(let(PLACE, "{http.regexp.bluegreen_uuid.1}"), match=fits("{http.request.uuid}", DRAWN, "bluegreen_uuid")),
         route(_giving(cookie(cookie_domain, secure=True)), match=over_tls),
         route(_giving(cookie(cookie_domain, secure=False)), match=none_of(over_tls)),
     ]
@@ -83,7 +89,7 @@ def _share(split: Split) -> dict[str, object]:
     """Once the first route has spoken the word is another, so the second one does not speak."""
     word = going(word_of(split))
     chosen = [
-        route(let(TO, split.colour), match=fits(PLACE, pattern_below(split.share))),
-        route(let(TO, split.colour.other), match=word),
+        route(let(TO, str(split.colour)), match=fits(PLACE, pattern_below(split.share))),
+        route(let(TO, str(split.colour.other)), match=word),
     ]
     return route(subroute(chosen), match=word)

@@ -98,9 +98,7 @@ class CloudflareApi:
         return said(exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc)
 
     @asynccontextmanager
-    async def _sent(
-        self, method: str, place: str, data: bytes | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _sent(self, method: str, place: str, data: bytes | None = None) -> AsyncIterator[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("this client of Cloudflare was not opened")
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
@@ -120,7 +118,9 @@ def _judge(status: int, after: str | None, body: bytes) -> None:
         raise _unreachable(_refused(status, after, body))
     if status >= 500:
         raise ChangeUnknown(
-            f"Cloudflare answered the change with HTTP {status}: it may still take effect", status=status, next=(STATUS,)
+            f"Cloudflare answered the change with HTTP {status}: it may still take effect",
+            status=status,
+            next=(STATUS,),
         )
     found = _envelope(body)
     if 200 <= status < 300 and found is None:
@@ -141,7 +141,9 @@ def _refused(status: int, after: str | None, body: bytes) -> str:
         return f"it was asked too often, by us or by others with the same user (1,200 times in 5 minutes){again}"
     told = f"HTTP {status}: {_message(body)}"
     if status in (401, 403):
-        return f"{told}. The token needs `Load Balancers: Edit` of the zone, and `Monitors and Pools: Read` of the account"
+        return (
+            f"{told}. The token needs `Load Balancers: Edit` of the zone, and `Monitors and Pools: Read` of the account"
+        )
     return told
 
 

@@ -18,7 +18,7 @@ from bluegreen.domain.traffic import Colour, Service, ServiceTraffic, Split, Tra
 Object = Mapping[str, Json]
 
 STAMP = re.compile(r"\s*\[bluegreen g(?P<generation>\d+)(?P<cookie>, its cookie)?\]")
-"""What we append to the description. "its cookie": the session affinity is ours, for as long as users are shared out."""
+"""What we append to the description. "its cookie": the session affinity is ours, as long as users are shared out."""
 
 OVERRULING = ("region_pools", "country_pools", "pop_pools")
 """Keys that send some users past `default_pools`."""
@@ -78,7 +78,9 @@ def steering(found: Object, pools: Pools) -> Steering:
     RouteAmbiguous where other keys than `default_pools` decide for some users."""
     name = found.get("name")
     if found.get("enabled") is False:
-        raise RouteNotFound(f"the load balancer {name} is switched off", next=("switch it on in Cloudflare's dashboard",))
+        raise RouteNotFound(
+            f"the load balancer {name} is switched off", next=("switch it on in Cloudflare's dashboard",)
+        )
     overruled = [key for key in OVERRULING if found.get(key)] + (["rules"] if _overruling_rule(found) else [])
     if overruled:
         raise RouteAmbiguous(

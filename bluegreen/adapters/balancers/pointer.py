@@ -30,7 +30,7 @@ NONCE = "nonce"
 """The file beside the pointer by which Caddy proves that it sees this directory."""
 
 
-class Reading:
+class Pointing:
     """The file as it was: its bytes (None: there is no file), and what they say (None: nothing that we know)."""
 
     __slots__ = ("pointed", "raw")
@@ -53,10 +53,10 @@ class PointerFile:
         self.path = path
         self._timeout, self._timed, self._rename = timeout, timed, rename
 
-    async def read(self) -> Reading:
+    async def read(self) -> Pointing:
         """What it says now. Raises BalancerUnreachable where nobody can tell: the disk hangs, the rights forbid it."""
         try:
-            return Reading(await self._within(lambda: read_whole(self.path)))
+            return Pointing(await self._within(lambda: read_whole(self.path)))
         except (OSError, TimeoutError) as exc:
             raise BalancerUnreachable(
                 f"the pointer file {self.path} cannot be read: {_why(exc, self._timeout)}",
@@ -64,14 +64,14 @@ class PointerFile:
                 path=str(self.path),
             ) from exc
 
-    def read_now(self) -> Reading:
+    def read_now(self) -> Pointing:
         """The same at once, in the caller's thread: a file of one line. Raises BalancerError."""
         try:
-            return Reading(read_whole(self.path))
+            return Pointing(read_whole(self.path))
         except OSError as exc:
             raise BalancerError(f"the pointer file {self.path} cannot be read: {_why(exc, self._timeout)}") from exc
 
-    async def replace(self, pointed: Pointed, was: Reading) -> None:
+    async def replace(self, pointed: Pointed, was: Pointing) -> None:
         """Make one attempt to let it say `pointed`, if it still is as it was read.
 
         Raises ChangeRefused (nothing done: no room, no right), ForeignChange (it is not as it was read any more, or

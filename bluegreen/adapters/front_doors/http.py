@@ -1,6 +1,6 @@
 """The balancer's real listener, asked as a user would: single probes, and flows of several requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Self
 
 from bluegreen.adapters.front_doors.exchange import LONGEST_ANSWER, PROBE_HEADER, Asked, Exchange, Got
@@ -27,7 +27,8 @@ class HttpFrontDoor:
 
     `timeout` and `witness_timeout` in seconds: for the whole answer to a probe, and then for its line in the access
     log. `verify` None checks certificates unless `base` is on this very host (where a name seldom fits). `versions`:
-    where the answers of a service say what they are, by service.
+    where the answers of a service say what they are, by service. `whose`: which colour a version is, where no access
+    log tells who answered; then no line is waited for.
     """
 
     def __init__(
@@ -39,10 +40,13 @@ class HttpFrontDoor:
         witness_timeout: float = 0.5,
         verify: bool | None = None,
         versions: Mapping[str, Place] | None = None,
+        whose: Callable[[str], Awaitable[Colour | None]] | None = None,
     ) -> None:
-        self._exchange = Exchange(base, services, witness_timeout=witness_timeout, verify=verify)
+        patience = witness_timeout if whose is None else 0.0
+        self._exchange = Exchange(base, services, witness_timeout=patience, verify=verify)
         self._timeout = timeout
         self._versions = versions or {}
+        self._whose = whose
 
     async def open(self) -> None:
         """Make it ready; nothing is sent."""
@@ -72,15 +76,18 @@ class HttpFrontDoor:
         """Send one request for a service and learn which colour served it. Never raises for a bad answer."""
         asked = Asked(self._exchange.service(service).probe_path, keep=LONGEST_BODY)
         got = await self._exchange.send(service, asked, self._timeout)
+        version = self._version(service, got)
+        colour, doubt = await self._told_by(version) if self._whose is not None else (got.colour, "")
         return FrontDoorAnswer(
             service=service,
-            colour=got.colour,
+            colour=colour,
             status=got.status,
             seconds=got.seconds,
             error=f"{got.error} (the access log says {got.logged})" if got.error and got.logged else got.error,
             body=got.body,
             reached=got.sent,
-            version=self._version(service, got),
+            version=version,
+            doubt=doubt,
         )
 
     async def reads(self, service: str, nonce: str) -> str | None:
@@ -92,6 +99,13 @@ class HttpFrontDoor:
     async def walk(self, flow: Flow) -> FlowAnswer:
         """Make the requests of a flow, one after the other. Never raises for a bad answer."""
         return await walk(flow, self._exchange)
+
+    async def _told_by(self, version: str) -> tuple[Colour | None, str]:
+        """The colour that a version is the witness of; or None, and why."""
+        if not version or self._whose is None:
+            return None, "and its answer does not say which version it is"
+        colour = await self._whose(version)
+        return colour, "" if colour else f"as {version}, which is not what one colour alone runs"
 
     def _version(self, service: str, got: Got) -> str:
         """What the answer says it is; "" where it does not say."""

@@ -1,6 +1,6 @@
 """A front door in memory: answers as the balancer it is told of would, for the fast tests of the app."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.flows import Flow, FlowAnswer
@@ -13,7 +13,8 @@ class MemoryFrontDoor:
     """The ports FrontDoor, FlowDoor and PointerDoor on a function: which colour a service's requests go to now.
 
     Scripted from outside: `statuses` is what each colour answers (None: nothing comes), `listening` False
-    means that nobody does, `logged` False that the access log has no lines. `versions` is what each colour says it is.
+    means that nobody does, `logged` False that the access log has no lines. `versions` is what each colour says it is;
+    with `whose` it is that which tells the colour, as where there is no access log.
     `asked` lists the services asked for, `pointer` what the balancer reads for each nonce that it knows.
     """
 
@@ -24,6 +25,7 @@ class MemoryFrontDoor:
         self.versions: dict[Colour, str] = dict.fromkeys(Colour, "")
         self.listening = True
         self.logged = True
+        self.whose: Callable[[str], Awaitable[Colour | None]] | None = None
         self.asked: list[str] = []
         self.pointer: dict[str, str] = {}
 
@@ -34,14 +36,17 @@ class MemoryFrontDoor:
             return FrontDoorAnswer(service, None, None, 0.0, error="no answer: nobody listens", reached=False)
         colour = self._serving(service)
         status = self.statuses[colour] if colour else BAD_GATEWAY
+        version = self.versions[colour] if colour and status is not None else ""
+        told = colour if self.logged else None
         return FrontDoorAnswer(
             service=service,
-            colour=colour if self.logged else None,
+            colour=told if self.whose is None else await self.whose(version),
             status=status,
             seconds=0.0,
             error="" if status is not None else "no answer within the timeout",
             body=f"{colour}".encode() if colour and status is not None else b"",
-            version=self.versions[colour] if colour and status is not None else "",
+            version=version,
+            doubt="" if self.whose is None else f"as {version}",
         )
 
     async def reads(self, service: str, nonce: str) -> str | None:

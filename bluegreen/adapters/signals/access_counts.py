@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bluegreen.adapters.signals.access_fields import Line
+from bluegreen.adapters.signals.access_line import AccessLine
 from bluegreen.adapters.signals.access_routes import Route
 from bluegreen.domain.signals import CLIENT_BUCKETS, Batch, Counted, Measured, Part, Who
 from bluegreen.domain.traffic import Colour
@@ -49,9 +49,10 @@ class Turn:
     kinds: dict[str, _Kind] = field(default_factory=dict)
     took: dict[str, list[Took]] = field(default_factory=dict)
     failed: list[int] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
     known: bool = True
 
-    def add(self, route: Route, line: Line, client: int) -> None:
+    def add(self, route: Route, line: AccessLine, client: int) -> None:
         """Count one line; `client` is NOBODY where it names none."""
         asked = self.routes.get(route) or self._begin(route)
         asked.n += 1
@@ -68,6 +69,9 @@ class Turn:
             asked.kind.denied.append(client)
         if not line.streamed:
             asked.took.append((line.duration, client, route.name))
+            written = line.written
+            if written is not None:
+                self.begun.append(written - line.duration)
 
     def answers(self) -> Counter[str]:
         """How many of them each service gave."""
@@ -81,7 +85,8 @@ class Turn:
         everybody = [sum(bucket) for bucket in zip(*(kind.asked for kind in self.kinds.values()), strict=True)]
         parts = tuple(Part(r.service, r.name, a.n, a.failed, a.first_failed) for r, a in self.routes.items())
         who = self._who(everybody, self.failed)
-        yield Counted(SOURCE, "5xx", colour, sum(everybody), len(self.failed), who=who, parts=parts)
+        n, begun = sum(everybody), tuple(self.begun)
+        yield Counted(SOURCE, "5xx", colour, n, len(self.failed), who=who, parts=parts, begun=begun)
         for signal, kind in self.kinds.items():
             yield self._auth(colour, signal, kind)
         for service, took in self.took.items():
@@ -107,7 +112,7 @@ class Turn:
         return Who(tuple(asked), tuple(failed)) if self.known else None
 
 
-def told(route: Route, line: Line) -> str:
+def told(route: Route, line: AccessLine) -> str:
     """A line for people, with nothing of it that a client made up: `12:03:04.120 UTC POST /login 502 in 12 ms by
     127.0.0.1:9001`."""
     at = line.written

@@ -48,13 +48,15 @@ class ResponseHeaders(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    """One line: `duration` in seconds, `upstream` as `log_append` adds it."""
+    """One line: `duration` in seconds, `upstream` as `log_append` adds it; `bluegreen_preview` is there where the arms
+    in Caddy sent somebody with the operator's secret to the other colour (adapters/balancers/caddy_previews.py)."""
 
     status: int
     duration: float
     request: Request
     ts: float | str | None = None
     upstream: str = ""
+    bluegreen_preview: str | float | None = None
     resp_headers: ResponseHeaders | str | None = None
 
     @property
@@ -72,9 +74,10 @@ class Line(msgspec.Struct):
 
 
 def decoder(probe_header: str) -> msgspec.json.Decoder[Line]:
-    """Reads lines; the header of requests of our own is `probe_header`, as Go writes it. (To search for it in the text
-    of a line costs a third of reading all of it.)"""
-    nonce = ("nonce", list[str] | None, msgspec.field(name=probe_header, default=None))
+    """Reads lines; the header of requests of our own is `probe_header`. (To search for it in the text of a line costs a
+    third of reading all of it.)"""
+    written = "-".join(part.capitalize() for part in probe_header.split("-"))  # as Go writes it
+    nonce = ("nonce", list[str] | None, msgspec.field(name=written, default=None))
     headers = msgspec.defstruct("OurHeaders", [nonce], bases=(RequestHeaders,))
     asked = ("headers", headers | str | None, None)
     request = msgspec.defstruct("OurRequest", [asked], bases=(Request,))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bluegreen.adapters.signals.access_clients import Clients
 from bluegreen.adapters.signals.access_counts import NOBODY, Turn
-from bluegreen.adapters.signals.access_fields import Line, decoder
+from bluegreen.adapters.signals.access_line import AccessLine, Decoder
 from bluegreen.adapters.signals.access_routes import Routes
 from bluegreen.domain.signals import Batch
 from bluegreen.domain.traffic import Colour, Service, normal
@@ -41,11 +41,11 @@ class Upstreams:
             dial: (owners[0][0].name, owners[0][1]) for dial, owners in self._owners.items() if len(owners) == 1
         }
 
-    def owner(self, line: Line) -> tuple[str, Colour] | None:
+    def owner(self, line: AccessLine) -> tuple[str, Colour] | None:
         """The service and colour that were asked; where services share an address, the one of this site."""
         return self._only.get(line.upstream) or self._among(line)
 
-    def _among(self, line: Line) -> tuple[str, Colour] | None:
+    def _among(self, line: AccessLine) -> tuple[str, Colour] | None:
         owners = self._owners.get(line.upstream) or self._owners.get(normal(line.upstream))
         if not owners:
             return None
@@ -69,7 +69,7 @@ class AccessLines:
     def __init__(
         self,
         services: Mapping[str, Service],
-        probe_header: str,
+        decoder: Decoder,
         on_witness: Witness,
         routes: Routes,
         clients: Clients,
@@ -80,9 +80,9 @@ class AccessLines:
         self._on_answers = on_answers
         self._routes = routes
         self._clients = clients
-        self._lines = decoder("-".join(part.capitalize() for part in probe_header.split("-")))  # as Go writes it
+        self._lines = decoder
         self.seen = Seen()
-        self.latest: deque[Line] = deque(maxlen=LATEST)
+        self.latest: deque[AccessLine] = deque(maxlen=LATEST)
         """The last lines of the last turn that had any."""
 
     def add_up(self, lines: Sequence[bytes]) -> list[Batch]:
@@ -103,7 +103,7 @@ class AccessLines:
         self._tell(turns)
         return [batch for colour, turn in turns.items() for batch in turn.batches(colour)]
 
-    def _take(self, line: Line, turns: dict[Colour, Turn]) -> None:
+    def _take(self, line: AccessLine, turns: dict[Colour, Turn]) -> None:
         owner = self._upstreams.owner(line)
         if owner is None:
             self.seen.unattributed += 1
@@ -113,6 +113,8 @@ class AccessLines:
         nonce = asked.nonce
         if nonce:
             self._on_witness(nonce[0], colour, line.status)
+            return
+        if line.bluegreen_preview is not None:  # no user: he asked for the colour that nobody is sent to
             return
         route = self._routes.route(service, asked.method, asked.uri)
         if route.ignored or line.status < 100 or line.status == GAVE_UP:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from bluegreen.adapters.signals.access_line import AskedDecoder
+
 LOOKED_AT = 1024 * 1024
 """Bytes at the end of the log."""
 
@@ -40,22 +42,33 @@ class _Line(msgspec.Struct):
     request: _Request
     upstream: str = ""
 
+    @property
+    def client(self) -> str:
+        return self.request.client_ip or self.request.remote_ip
 
-def sample(path: Path, probe_header: str) -> Sample:
+    @property
+    def forwarded(self) -> bool:
+        return self.request.forwarded
+
+
+CADDY_ASKED: AskedDecoder = msgspec.json.Decoder(_Line)
+
+
+def sample(path: Path, probe_header: str, decoder: AskedDecoder = CADDY_ASKED) -> Sample:
     """What the end of the log at `path` shows. Blocks; raises OSError. Requests of our own are left out, and so are
     lines of nobody's upstream."""
-    ours, decoder = f'"{probe_header}"'.lower().encode(), msgspec.json.Decoder(_Line)
-    requests = []
+    ours = f'{probe_header}"'.lower().encode()
+    lines = []
     for text in _last(path):
         with suppress(ValueError, RecursionError):
             line = decoder.decode(text)
             if line.upstream and ours not in text.lower():
-                requests.append(line.request)
-    clients = [request.client_ip or request.remote_ip for request in requests]
+                lines.append(line)
+    clients = [line.client for line in lines]
     return Sample(
-        lines=len(requests),
+        lines=len(lines),
         nameless=clients.count(""),
-        forwarded=sum(request.forwarded for request in requests),
+        forwarded=sum(line.forwarded for line in lines),
         clients=len(set(clients) - {""}),
     )
 

@@ -46,7 +46,8 @@ class OfflineCutback:
 class Shell:
     """How this invocation talks. `following`: the deployment that goes on when Ctrl-C is pressed; `left`: what else
     goes on then, in words, and where to look. `offline` makes a cutback without the daemon, `offline_commands` prints
-    how a backup is restored by hand: the top floor sets them, which knows files, Caddy and Postgres."""
+    how a backup is restored by hand, `offline_snippet` gives the lines for the Caddyfile: the top floor sets them,
+    which knows files, Caddy and Postgres."""
 
     socket: Path = field(default_factory=_socket)
     output: str = "text"
@@ -56,6 +57,7 @@ class Shell:
     left: tuple[str, tuple[str, ...]] = ("", ())
     offline: "Callable[[Shell, OfflineCutback], Exit] | None" = None
     offline_commands: "Callable[[Shell, Path, str], None] | None" = None
+    offline_snippet: "Callable[[Shell, Path], str] | None" = None
 
     @property
     def json(self) -> bool:

@@ -26,6 +26,7 @@ TALKING = {
     "explain": "explaining",
     "migrate": "migrating",
     "backup": "backing_up",
+    "caddy": "arming",
     "env": "upkeep",
     "notify": "upkeep",
     "hook": "upkeep",

@@ -72,7 +72,7 @@ class Gate:
         """Send what was held back."""
         held, self.held = self.held, []
         for request in held:
-            await self._forward(request)
+            await self.forward(request)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -101,7 +101,7 @@ class Gate:
     async def _answer(self, request: bytes) -> bytes | None:
         """What the client gets: None for nothing at all, b"" for a connection that closes."""
         if not request.startswith(b"PATCH"):
-            return await self._forward(request)
+            return await self.forward(request)
         fault = self.faults.popleft() if self.faults else None
         match fault:
             case Fault.LANDS_LATE:
@@ -110,17 +110,17 @@ class Gate:
             case Fault.LOST_WITHOUT_EFFECT:
                 return b""
             case Fault.LOST_WITH_EFFECT:
-                await self._forward(request)
+                await self.forward(request)
                 return b""
             case Fault.NO_EFFECT:
                 return SILENCE
             case Fault.REFUSED:
-                return await self._forward(_spoilt(request))
+                return await self.forward(_spoilt(request))
             case Fault.FOREIGN_CHANGE:
                 await self._meddle()
-        return await self._forward(request)
+        return await self.forward(request)
 
-    async def _forward(self, request: bytes) -> bytes:
+    async def forward(self, request: bytes) -> bytes:
         reader, writer = await self._inner.connect()
         try:
             writer.write(request)

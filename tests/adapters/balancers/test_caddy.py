@@ -89,7 +89,7 @@ async def test_the_ids_can_be_asked_for_and_caddy_serves_on(caddy: EmbeddedCaddy
 
 
 @pytest.mark.real
-async def test_a_route_that_moved_to_another_index_meanwhile_is_not_hit(caddy: EmbeddedCaddy) -> None:
+async def test_c05_a_route_that_moved_to_another_index_meanwhile_is_not_hit(caddy: EmbeddedCaddy) -> None:
     await caddy.start(olympus())
 
     async def insert_a_route() -> None:
@@ -111,7 +111,7 @@ async def test_a_route_that_moved_to_another_index_meanwhile_is_not_hit(caddy: E
 
 
 @pytest.mark.real
-async def test_a_caddy_without_sites_is_a_route_not_found(caddy: EmbeddedCaddy) -> None:
+async def test_c17_a_caddy_without_sites_is_a_route_not_found(caddy: EmbeddedCaddy) -> None:
     await caddy.start({})
     async with balancer_at(caddy.admin) as balancer:
         with pytest.raises(RouteNotFound, match="no reverse_proxy handler at all"):
@@ -142,7 +142,9 @@ async def test_a_frozen_caddy_is_unreachable_as_long_as_nothing_was_sent(caddy: 
 
 
 @pytest.mark.real
-async def test_the_fence_holds_against_a_change_that_a_frozen_caddy_still_had_before_it(caddy: EmbeddedCaddy) -> None:
+async def test_c07_the_fence_holds_against_a_change_that_a_frozen_caddy_still_had_before_it(
+    caddy: EmbeddedCaddy,
+) -> None:
     await caddy.start(olympus())
 
     async def freeze() -> None:
@@ -176,7 +178,7 @@ async def fence(admin: str, generation: int) -> None:
 
 
 @pytest.mark.real
-async def test_caddys_own_words_say_why_a_change_was_refused(caddy: EmbeddedCaddy) -> None:
+async def test_c11_caddys_own_words_say_why_a_change_was_refused(caddy: EmbeddedCaddy) -> None:
     await caddy.start(olympus())
     outer = f"http://127.0.0.1:{free_ports(1)[0]}"
     async with Gate(Address(caddy.admin), Address(outer), asyncio.Event().wait) as gate, balancer_at(outer) as balancer:
@@ -188,7 +190,7 @@ async def test_caddys_own_words_say_why_a_change_was_refused(caddy: EmbeddedCadd
 
 
 @pytest.mark.real
-async def test_an_id_of_ours_that_somebody_else_uses_is_refused_without_effect(caddy: EmbeddedCaddy) -> None:
+async def test_c11_an_id_of_ours_that_somebody_else_uses_is_refused_without_effect(caddy: EmbeddedCaddy) -> None:
     await caddy.start(olympus())
     taken = "/config/apps/http/servers/srv0/routes/3/handle/0/upstreams/0"
     await patch(caddy.admin, taken, {"dial": "127.0.0.1:18999", "@id": "bluegreen-hera-1-g7"})
@@ -215,7 +217,7 @@ async def test_a_file_where_the_socket_should_be_is_no_socket(short_directory: P
 
 
 @pytest.mark.real
-async def test_a_socket_of_a_foreign_user_is_not_asked(caddy: EmbeddedCaddy) -> None:
+async def test_c15_a_socket_of_a_foreign_user_is_not_asked(caddy: EmbeddedCaddy) -> None:
     await caddy.start(olympus())
     socket = Path(caddy.admin.removeprefix("unix/"))
     try:

@@ -6,8 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bluegreen.adapters.balancers.caddy_change import change_to
-from bluegreen.adapters.balancers.caddy_routes import generation_in, handlers, stamp
+from bluegreen.adapters.balancers.caddy_routes import handlers
 from bluegreen.adapters.balancers.caddy_services import locate, refuse_unfit, traffic_of
+from bluegreen.adapters.balancers.stamps import generation_in, stamp
 from bluegreen.domain.errors import AddressInvalid, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.traffic import Colour, Service
 from tests.adapters.balancers.sites import (

@@ -84,6 +84,7 @@ async def _serving(colour: Colour, port: int) -> AsyncIterator[None]:
             while True:
                 await events.write(f"{colour}\n".encode())
                 await asyncio.sleep(0.05)
+        return events
 
     app = web.Application()
     app.add_routes([web.get("/", answer), web.get("/socket", talk), web.get("/events", tick)])

@@ -21,6 +21,9 @@ from bluegreen.domain.errors import (
     RouteNotFound,
 )
 from bluegreen.domain.traffic import Colour
+from tests.adapters.balancers.bench_cloudflare import CloudflareBench
+from tests.adapters.balancers.bench_pointer import PointerBench
+from tests.adapters.balancers.bench_traefik import TraefikBench
 from tests.adapters.balancers.benches import Bench, CaddyBench, MemoryBench, outer_address
 from tests.adapters.balancers.sites import HERA, KRATOS, NOON, SERVICES
 
@@ -30,8 +33,12 @@ BLUE, GREEN = Colour.BLUE, Colour.GREEN
 @pytest.fixture(
     params=[
         "memory",
+        "cloudflare",
+        pytest.param("traefik", marks=pytest.mark.real),
+        pytest.param("traefik-unasked", marks=pytest.mark.real),
         pytest.param("unix", marks=pytest.mark.real),
         pytest.param("tcp", marks=pytest.mark.real),
+        pytest.param("pointer", marks=pytest.mark.real),
     ]
 )
 async def bench(request: pytest.FixtureRequest, caddy: EmbeddedCaddy, short_directory: Path) -> AsyncIterator[Bench]:
@@ -39,12 +46,22 @@ async def bench(request: pytest.FixtureRequest, caddy: EmbeddedCaddy, short_dire
     if kind == "memory":
         yield MemoryBench()
         return
+    if kind == "cloudflare":
+        async with CloudflareBench().running() as running:
+            yield running
+        return
+    if kind.startswith("traefik"):
+        async with TraefikBench(short_directory, asked=kind == "traefik").running() as running:
+            yield running
+        return
     if kind == "tcp":
         caddy = EmbeddedCaddy(caddy.directory, f"http://127.0.0.1:{free_ports(1)[0]}")
     snippets = short_directory / "snippets"
     snippets.mkdir()
+    made = PointerBench if kind == "pointer" else CaddyBench
+    outer = outer_address("tcp" if kind == "tcp" else "unix", short_directory)
     try:
-        async with CaddyBench(caddy, outer_address(kind, short_directory), snippets).running() as running:
+        async with made(caddy, outer, snippets).running() as running:
             yield running
     finally:
         await caddy.kill()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from bluegreen.adapters.signals.access_clients import Clients
-from bluegreen.adapters.signals.access_fields import seconds_of
+from bluegreen.adapters.signals.access_fields import decoder, seconds_of
 from bluegreen.adapters.signals.access_lines import AccessLines
 from bluegreen.adapters.signals.access_routes import RouteClass, Routes
 from bluegreen.domain.signals import CLIENT_BUCKETS, Batch, Counted, Measured, Part
@@ -19,7 +19,7 @@ CLIENTS = Clients(b"key")
 
 
 def read(*lines: bytes, classes: Sequence[RouteClass] = (LOGIN, HEALTH)) -> list[Batch]:
-    reader = AccessLines(SERVICES, "X-Bluegreen-Probe", lambda *_: None, Routes(classes), Clients(b"key"))
+    reader = AccessLines(SERVICES, decoder("X-Bluegreen-Probe"), lambda *_: None, Routes(classes), Clients(b"key"))
     return reader.add_up([text.rstrip(b"\n") for text in lines])
 
 
@@ -121,7 +121,7 @@ def test_colours_and_services_are_kept_apart() -> None:
 def test_answers_to_users_are_told_by_service_and_colour() -> None:
     told: list[tuple[str, Colour, int]] = []
     reader = AccessLines(
-        SERVICES, "X-P", lambda *_: None, Routes([HEALTH]), Clients(), on_answers=lambda *each: told.append(each)
+        SERVICES, decoder("X-P"), lambda *_: None, Routes([HEALTH]), Clients(), on_answers=lambda *each: told.append(each)
     )
     lines = [line(500), line(), line(200, "127.0.0.1:2003"), line(499), line(uri="/healthz"), line(upstream="")]
     reader.add_up([text.rstrip() for text in lines])
@@ -197,7 +197,7 @@ def test_headers_that_a_filter_of_the_log_replaces_by_a_text_cost_no_line(place:
     for name in above:
         part = part.setdefault(name, {})
     part[last] = "REDACTED"
-    reader = AccessLines(SERVICES, "X-Bluegreen-Probe", lambda *_: None, Routes(()), Clients(b"key"))
+    reader = AccessLines(SERVICES, decoder("X-Bluegreen-Probe"), lambda *_: None, Routes(()), Clients(b"key"))
     batches = reader.add_up([json.dumps(told).encode()])
     assert (of(batches, "5xx").n, of(batches, "5xx").bad, reader.seen.undecodable) == (1, 1, 0)
     assert len(slow(batches).values) == 1

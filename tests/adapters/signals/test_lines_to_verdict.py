@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from bluegreen.adapters.signals.access_clients import Clients
+from bluegreen.adapters.signals.access_fields import decoder
 from bluegreen.adapters.signals.access_lines import AccessLines
 from bluegreen.adapters.signals.access_routes import RouteClass, Routes
 from bluegreen.app.watch import Watch
@@ -34,7 +35,7 @@ class Site:
         self.watch = Watch(self.clock, ())
         self.watch.moved(BLUE)
         self.terms = terms(signals=rules(classes), slow_floor=5.0)
-        self.lines = AccessLines(SERVICES, "X-P", lambda *_: None, Routes(classes), Clients(b"key"))
+        self.lines = AccessLines(SERVICES, decoder("X-P"), lambda *_: None, Routes(classes), Clients(b"key"))
 
     def serve(self, colour: Colour, seconds: int, denied: float) -> None:
         """Each second 30 sessions are checked, two in five of them expired, and 2 users log in: `denied` in vain."""

@@ -1,0 +1,109 @@
+"""Mode "pointer", nothing runs, and the arms of a service are gone: `caddy reload` with a Caddyfile without our lines.
+
+Users are where they should be, but no switch would move them. Told, or put up again where `on_drift` says so; never
+after an operator disarmed. A route that went to another colour with it is drift (drift.py).
+"""
+
+from collections import deque
+
+from bluegreen.app.engine import Engine
+from bluegreen.app.pointer import DISARMED, verify_pointer
+from bluegreen.domain.arming import Armed, Arms
+from bluegreen.domain.drift import Steering, difference
+from bluegreen.domain.errors import BalancerError, BluegreenError, StepFailed
+from bluegreen.domain.records import Json, Notice
+from bluegreen.domain.traffic import Colour, Traffic
+
+AGAIN_AFTER = 5.0
+"""Seconds after which what failed is tried again."""
+
+AT_MOST, WITHIN = 3, 600.0
+"""So many times they are put up again within these seconds: each time is a load of Caddy's configuration, and somebody
+who takes them away again and again is at work."""
+
+NEXT = ("bluegreen caddy arm", "bluegreen caddy snippet")
+
+
+class LostArms:
+    """Looks after the arms while nothing runs. `trouble` says in words that they are gone; empty where they are not."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._world = engine, engine.world
+        self.trouble = ""
+        self._again_at = float("-inf")
+        self._put_up: deque[float] = deque(maxlen=AT_MOST)
+        self._told = ""
+
+    async def look(self, traffic: Traffic, wanted: Colour) -> bool:
+        """Take in what serves `wanted`. True: arms are gone, and nothing else is to be written. Raises JournalFailed.
+
+        Only a missing stamp makes it ask further: where every service follows the file, they carry the file's own.
+        """
+        arming = self._world.arming
+        if arming is None or traffic.generation is not None:
+            self.back()
+            return False
+        try:
+            steering = Steering(arming.file, await arming.pointed(), await arming.arms())
+        except BalancerError:
+            return False  # nothing is known of them: the next look tells
+        if not steering.lost:
+            self.back()
+            return False
+        if await self._world.journal.fact(*DISARMED):
+            return True
+        if not self.trouble:
+            await self._tell(traffic, wanted, steering)
+        if self._world.restores_drift and not self._engine.pause.active():
+            await self._put_up_again(wanted)
+        return True
+
+    def back(self) -> None:
+        """Take in that nothing is missing."""
+        self.trouble = self._told = ""
+
+    async def _tell(self, traffic: Traffic, wanted: Colour, steering: Steering) -> None:
+        self.trouble = f"arms-lost: {_names(steering.lost)}: the arms are gone, no switch would move users"
+        lines = difference(self._world.services, traffic, wanted, steering)
+        facts: dict[str, Json] = {"difference": list(lines), "next": list(NEXT)}
+        await self._engine.news.tell("caddy.arms_lost", wanted=wanted, severity="warning", **facts)
+        text = "".join(f"\n{line}" for line in lines)
+        text = f"somebody took the arms away; users stay on {wanted}{text}\nNext: {NEXT[0]}"
+        await self._post("caddy.arms_lost", "warning", text, facts)
+
+    async def _put_up_again(self, wanted: Colour) -> None:
+        now, engine = self._world.clock.monotonic(), self._engine
+        often = len(self._put_up) == AT_MOST and now - self._put_up[0] < WITHIN
+        if now < self._again_at or often or engine.lock.locked():
+            return
+        self._again_at = now + AGAIN_AFTER
+        try:
+            async with engine.lock:
+                if engine.run is not None or engine.by_hand:
+                    return
+                self._put_up.append(now)
+                await self._arm()
+        except BluegreenError as exc:
+            if exc.detail != self._told:
+                self._told = exc.detail
+                await engine.news.tell("caddy.not_armed", reason=exc.detail, severity="warning")
+            return
+        self.back()
+        await engine.news.tell("caddy.armed", by="the daemon", colour=wanted, severity="warning")
+        await self._post("caddy.armed", "warning", "somebody took the arms away, and they are up again", {})
+
+    async def _arm(self) -> None:
+        if self._world.arming is not None:
+            await self._world.arming.arm()
+        problems = await verify_pointer(self._world)
+        if problems:
+            raise StepFailed("; ".join(problem.detail for problem in problems), next=problems[0].next)
+
+    async def _post(self, event: str, severity: str, text: str, facts: dict[str, Json]) -> None:
+        now = self._world.clock.now()
+        words = self._world.redact(f"{self._world.project}: {text}")
+        await self._engine.outbox.post(Notice(f"{event}:{now.isoformat()}", event, severity, words, now, facts=facts))
+
+
+def _names(arms: tuple[Arms, ...]) -> str:
+    return ", ".join(each.service for each in arms if each.armed is Armed.BARE)

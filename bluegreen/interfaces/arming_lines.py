@@ -1,0 +1,65 @@
+"""How the balancer is set up for a switch, and what arming would write, as lines."""
+
+from bluegreen.app.upkeep_answers import BalancerSetup
+from bluegreen.domain.arming import Armed, Arms
+from bluegreen.interfaces import text
+from bluegreen.interfaces.text import cleaned, commands, mark, strong
+
+MARKS = {Armed.KEPT: text.DONE, Armed.OURS: text.WARNING, Armed.OUTDATED: text.FAILED, Armed.BARE: text.NOTHING}
+
+POINTER = "pointer"
+
+
+def setup_lines(setup: BalancerSetup) -> list[str]:
+    """The mode, the file, each service, and what to type."""
+    setup = cleaned(setup)
+    if setup.mode != POINTER:
+        return [
+            f'Mode "{setup.mode}": a switch rewrites the upstreams of these routes through the admin API.',
+            *[f"  {arms.service}  {' '.join(arms.paths)}" for arms in setup.services],
+        ]
+    return [
+        f'Mode "pointer": a switch is one rename of {setup.file}.',
+        f"  the file says {strong(setup.says)}"
+        if setup.says is not None
+        else f"  {mark(text.FAILED)} there is no file",
+        *[line for arms in setup.services for line in _service(arms)],
+        *_advice(setup),
+    ]
+
+
+def _service(arms: Arms) -> list[str]:
+    first = f"  {mark(MARKS[arms.armed])} {arms.service} is {arms.armed}"
+    return [first, *[f"      {path}" for path in arms.paths], *([f"      {arms.fault}"] if arms.fault else [])]
+
+
+def _advice(setup: BalancerSetup) -> list[str]:
+    if setup.says is None or not all(arms.serves for arms in setup.services):
+        return commands(("bluegreen caddy arm",))
+    if any(arms.armed is Armed.OURS for arms in setup.services):
+        note = "  Armed through the admin API: a `caddy reload` takes that away, unless the Caddyfile has the lines of:"
+        return [note, *commands(("bluegreen caddy snippet",))]
+    return []
+
+
+def before_arming(setup: BalancerSetup) -> list[str]:
+    """What would be written, and that users stay."""
+    setup = cleaned(setup)
+    todo = [arms for arms in setup.services if not arms.serves]
+    if not todo and setup.says is not None:
+        return ["Every service is armed already; it is proved once more.", *setup_lines(setup)]
+    lines = ["To be written, in one change; users stay on the colour that serves them:"]
+    lines += [f"  {setup.file}"] if setup.says is None else []
+    lines += [f"  {arms.service}  {path}  ({arms.armed})" for arms in todo for path in arms.paths]
+    return [*lines, "It is one load of Caddy's configuration: idle keep-alive connections are closed."]
+
+
+def before_disarming(setup: BalancerSetup) -> list[str]:
+    """What would be put back, and what stays."""
+    setup = cleaned(setup)
+    ours = [arms for arms in setup.services if arms.armed in (Armed.OURS, Armed.OUTDATED)]
+    kept = [arms.service for arms in setup.services if arms.armed is Armed.KEPT]
+    lines = ["To be put back as the Caddyfile has it, dialling the colour that serves now:"]
+    lines += [f"  {arms.service}  {path}" for arms in ours for path in arms.paths]
+    lines += [f"  {text.NOTHING} {name} is armed in the Caddyfile: take its import out there" for name in kept]
+    return [*lines, "Until it is armed again, or [caddy] mode is another, no deployment starts."]
