@@ -27,7 +27,10 @@ def main() -> None:
         if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 # for as long as the program
         getattr(sys, name).reconfigure(errors="replace")  # a terminal without UTF-8 still gets the words
-    bluegreen(prog_name="bluegreen", obj=Shell(offline=_cut_back_offline, offline_commands=_restore_commands_offline))
+    shell = Shell(
+        offline=_cut_back_offline, offline_commands=_restore_commands_offline, offline_snippet=_snippet_offline
+    )
+    bluegreen(prog_name="bluegreen", obj=shell)
 
 
 def _cut_back_offline(shell: Shell, wish: OfflineCutback) -> Exit:
@@ -54,6 +57,16 @@ def _restore_commands_offline(shell: Shell, file: Path, id: str) -> None:
 
     try:
         shell.say(text.clean(line) for line in asyncio.run(found()))
+    except BluegreenError as exc:
+        shell.fail(exc.detail, exc.next, of_error(exc))
+
+
+def _snippet_offline(shell: Shell, file: Path) -> str:
+    from bluegreen import wiring
+    from bluegreen.domain.errors import BluegreenError
+
+    try:
+        return wiring.caddyfile_lines(_load(shell, file))
     except BluegreenError as exc:
         shell.fail(exc.detail, exc.next, of_error(exc))
 

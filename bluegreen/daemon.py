@@ -148,6 +148,7 @@ async def _run_side_by_side(settings: Settings, parts: Parts, ending: Ending, ha
                 for warning in settings.warnings:
                     log.warning("configuration.warned", warning=warning)
                 await parts.service.tell_cut_off()
+                await parts.service.tell_left_site()
                 await ending.asked.wait()
                 asyncio.get_running_loop().call_later(STOP_LIMIT, _leave, parts.engine)
                 if ending.again:

@@ -7,7 +7,9 @@ uses it, it is data, never a command, and no path in it is followed through a sy
 import asyncio
 import fcntl
 import os
+import pwd
 import re
+import stat
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,7 +29,7 @@ from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.shell import OfflineCutback, Shell
 from bluegreen.interfaces.peers import account, described
 from bluegreen.ports import Notifier
-from bluegreen.settings import load
+from bluegreen.settings import Settings, load
 from bluegreen.wiring import cards_in, clock, notifiers, way_back
 
 DEFAULT_STATE = Path("/var/lib/bluegreen")
@@ -58,6 +60,7 @@ class Places:
     reload: tuple[str, ...] = ()
     notifiers: tuple[Notifier, ...] = ()
     note: str = ""
+    settings: Settings | None = None
 
 
 class NotOurs(BluegreenError):
@@ -80,7 +83,7 @@ def find_places(file: Path) -> Places:
         settings = load(file)
     except ConfigurationError as exc:
         return _from_what_is_legible(file, exc.detail.splitlines()[0])
-    return Places(settings.daemon.state_dir, tuple(settings.entrance.reload), notifiers(settings))
+    return Places(settings.daemon.state_dir, tuple(settings.entrance.reload), notifiers(settings), settings=settings)
 
 
 def _from_what_is_legible(file: Path, problem: str) -> Places:
@@ -126,8 +129,11 @@ async def _by_card(places: Places, owner: int, order: Order) -> tuple[Told, Card
         if order.failsafe and why_not:
             return Told(End.NOTHING, f"nothing was done: {why_not}"), card
         card, remarks = _trusted(card, owner)
+        if why_not := _untrusted_file(card, owner):
+            commands = (f"sudo -u {account(owner)} bluegreen cutback --offline", f"ls -ld {Path(card.pointer).parent}")
+            return Told(End.STUCK, why_not, commands, remarks), card
         try:
-            async with way_back(card, owner, places.reload) as balancer:
+            async with way_back(card, owner, places.reload, places.settings) as balancer:
                 told = await go_back(card, balancer, cards, clock(), order, dead)
         except ConfigurationError as exc:
             return Told(End.STUCK, exc.detail, RESTART, remarks), card
@@ -186,6 +192,30 @@ def _trusted(card: Card, owner: int) -> tuple[Card, tuple[str, ...]]:
         f" sudo -u {account(owner)} bluegreen cutback --offline"
     )
     return replace(card, snippets=""), (remark,)
+
+
+def _untrusted_file(card: Card, owner: int) -> str:
+    """Why root does not replace the file that a card names; "" where whoever wrote the card could do it, too."""
+    directory = Path(card.pointer).parent
+    if os.geteuid() == owner or not card.pointer:
+        return ""
+    if not directory.is_absolute() or directory.resolve() != directory:
+        return f"root does not write {card.pointer}, since symlinks lead there"
+    if not directory.is_dir():
+        return f"{directory} is no directory"
+    found = directory.stat()
+    group = found.st_gid in _groups(owner) and found.st_mode & stat.S_IWGRP
+    if found.st_uid == owner or group or found.st_mode & stat.S_IWOTH:
+        return ""
+    return f"root does not write {card.pointer}: {account(owner)}, whose card names it, may not write there"
+
+
+def _groups(uid: int) -> list[int]:
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return []
+    return os.getgrouplist(user.pw_name, user.pw_gid)
 
 
 async def dead(card: Card) -> str:

@@ -4,7 +4,7 @@ The rules for every method stand in `ports.py`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bluegreen.domain.arming import Arms
 from bluegreen.domain.checks import FrontDoorAnswer
@@ -99,6 +99,7 @@ class Arming(Protocol):
         """Put a nonce where the balancer would read it, for `PointerDoor.reads`. Raises BalancerError."""
 
 
+@runtime_checkable
 class Costs(Protocol):
     """What a switch of this balancer costs users, for the plan. A balancer that has nothing to say need not have it."""
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bluegreen.adapters.balancers.caddy import CaddyBalancer
-from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
 from bluegreen.adapters.cards.file import FileCards
 from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.database.postgres import PostgresDatabase
@@ -28,9 +26,10 @@ from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.overhearing import Overhearing
 from bluegreen.app.witness import Witness, nobody
 from bluegreen.app.world import World
+from bluegreen.domain.errors import RequestRefused
 from bluegreen.domain.migrations import MigrationKind
 from bluegreen.domain.plans import Release
-from bluegreen.domain.traffic import Card, Colour, Service
+from bluegreen.domain.traffic import Colour, Service
 from bluegreen.interfaces.hooks import HookRules
 from bluegreen.interfaces.peers import Access
 from bluegreen.logs import Masking
@@ -40,7 +39,8 @@ from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, PointerDoor
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
-from bluegreen.wiring_balancer import opened
+from bluegreen.wiring_balancer import lines_for_caddyfile, opened, sites
+from bluegreen.wiring_balancer import way_back as way_back
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
 from bluegreen.wiring_signals import sources, terms
@@ -83,6 +83,8 @@ async def open_world(
             arming=steered.arming,
             pointer_door=front_door if steered.arming is not None else None,
             in_flight=steered.in_flight,
+            sites=sites(settings, state),
+            preview=settings.canary.preview is not None,
             balancer_name=settings.entrance.name,
             glance=steered.glance,
             witnessed=settings.entrance.access_log is not None,
@@ -146,10 +148,14 @@ def cards_in(state: Path) -> Cards:
     return FileCards(state / "cutback.json")
 
 
-def way_back(card: Card, daemon_uid: int, reload: Sequence[str]) -> CaddyBalancer | CaddyPointer:
-    """The balancer as its card knows it, for a cutback without the daemon; open it first."""
-    made = CaddyPointer if card.pointer else CaddyBalancer
-    return made.of_card(card, SystemClock(), daemon_uid=daemon_uid, reload=reload)
+def caddyfile_lines(settings: Settings) -> str:
+    """The lines for the Caddyfile with which mode "pointer" survives a reload. Raises RequestRefused in any other."""
+    if settings.balancer != "caddy" or settings.caddy.mode != "pointer":
+        raise RequestRefused(
+            'these lines belong to [caddy] mode = "pointer", and the mode is another',
+            next=("bluegreen config docs caddy.mode",),
+        )
+    return lines_for_caddyfile(settings, _services(settings))
 
 
 def clock() -> Clock:

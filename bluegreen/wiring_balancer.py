@@ -1,6 +1,6 @@
 """From settings to the balancer: which one, in which mode, and what it can do beside switching. A part of wiring.py."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +8,29 @@ from pathlib import Path
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.balancers.caddy_arms import Style
 from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
+from bluegreen.adapters.balancers.caddy_snippet import snippet
 from bluegreen.adapters.balancers.caddy_upstreams import CaddyUpstreams
-from bluegreen.domain.traffic import Service, Traffic
+from bluegreen.adapters.balancers.cloudflare import CloudflareBalancer
+from bluegreen.adapters.balancers.traefik import ENDPOINT as TRAEFIKS
+from bluegreen.adapters.balancers.traefik import TraefikBalancer
+from bluegreen.adapters.clock import SystemClock
+from bluegreen.adapters.sites.caddy import CaddySites
+from bluegreen.domain.traffic import Card, Service, Traffic
 from bluegreen.ports import Clock, Timed, untimed
 from bluegreen.ports_traffic import Arming, Balancer, InFlight, Shares
 from bluegreen.settings import Settings
-from bluegreen.wiring_cloudflare import cloudflare
+from bluegreen.wiring_cloudflare import cloudflare, cloudflare_of_card, is_cloudflares
 from bluegreen.wiring_traefik import traefik
 
 POINTER = "live"
 """The name of the pointer file in [caddy] dir."""
+
+
+WHOLE_LOAD = 10.0
+"""Seconds, at least, for Caddy to take a whole configuration."""
+
+WayBack = CaddyBalancer | CaddyPointer | TraefikBalancer | CloudflareBalancer
+"""A balancer that its card leads back, without configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,36 @@ async def opened(
             return
         upstreams = in_flight(settings)
         await stack.enter_async_context(upstreams.opened())
-        caddy = await stack.enter_async_context(_caddy(settings, services, clock, timed))
+        caddy = _caddy(settings, services, clock, timed)
+        await stack.enter_async_context(caddy)
         arming = caddy if isinstance(caddy, CaddyPointer) else None
         yield Steered(caddy, shares=caddy, arming=arming, in_flight=upstreams)
+
+
+def way_back(card: Card, daemon_uid: int, reload: Sequence[str], settings: Settings | None = None) -> WayBack:
+    """The balancer as its card knows it, for a cutback without the daemon; open it first. `settings`, where they can be
+    read: only Cloudflare needs them, for its token. Raises ConfigurationError."""
+    clock = SystemClock()
+    if is_cloudflares(card):
+        return cloudflare_of_card(card, settings, clock)
+    if card.endpoint.startswith(TRAEFIKS):
+        return TraefikBalancer.of_card(card, clock)
+    made = CaddyPointer if card.pointer else CaddyBalancer
+    return made.of_card(card, clock, daemon_uid=daemon_uid, reload=reload)
+
+
+def sites(settings: Settings, state: Path) -> CaddySites | None:
+    """Who sets up sites, keeping in the state directory what was there before; None where the balancer is no Caddy."""
+    caddy = settings.caddy
+    if settings.balancer != "caddy":
+        return None
+    timeout = max(caddy.timeout, WHOLE_LOAD)
+    return CaddySites(caddy.admin, state, timeout=timeout, allow_remote_admin=caddy.allow_remote_admin)
+
+
+def lines_for_caddyfile(settings: Settings, services: Mapping[str, Service]) -> str:
+    """What keeps mode "pointer" over a reload of Caddy; nothing is asked of anybody."""
+    return snippet(tuple(services.values()), style(settings))
 
 
 def in_flight(settings: Settings) -> CaddyUpstreams:

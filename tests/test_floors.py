@@ -51,7 +51,7 @@ SYSTEMD = "bluegreen.systemd"
 WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
 POLLED, LOG_LINES = "bluegreen.wiring_polled", "bluegreen.wiring_log_lines"
 AT_THE_DOOR, BALANCER = "bluegreen.wiring_front_door", "bluegreen.wiring_balancer"
-CLOUDFLARE = "bluegreen.wiring_cloudflare"
+CLOUDFLARE, TRAEFIK = "bluegreen.wiring_cloudflare", "bluegreen.wiring_traefik"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
@@ -77,7 +77,8 @@ FLOORS = {
     AT_THE_DOOR: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     SIGNALS: Floor((CHECKS, POLLED, LOG_LINES, AT_THE_DOOR, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     CLOUDFLARE: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
-    BALANCER: Floor((CLOUDFLARE, ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
+    TRAEFIK: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
+    BALANCER: Floor((CLOUDFLARE, TRAEFIK, ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
     WIRING: Floor(
         (
             *(BALANCER, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
@@ -233,6 +234,7 @@ def test_only_wiring_may_import_adapters() -> None:
         AT_THE_DOOR,
         SIGNALS,
         CLOUDFLARE,
+        TRAEFIK,
         BALANCER,
         WIRING,
     ]

@@ -176,9 +176,9 @@ def held(state: State, verb: str) -> bool:
     """True where a verb has nothing to do in a state, since what it asks for is so or is under way."""
     nothing = {
         "promote": ("CANARYING", "SWITCHING", "WATCHING", "STANDING_BY", "RETIRING", "CONTRACTING"),
-        "promote_full": ("SWITCHING", "RETIRING", "CONTRACTING"),
+        "promote_full": ("SWITCHING", "RETIRING, being stopped", "CONTRACTING"),
     }
-    return state.id.split(",")[0] in nothing.get(verb, ())
+    return not {state.id, state.id.split(",")[0]}.isdisjoint(nothing.get(verb, ()))
 
 
 class Keeper:

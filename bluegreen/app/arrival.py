@@ -17,6 +17,8 @@ SURE_ANSWERS = 20
 PROOF_SECONDS = 10.0
 """Seconds within which the front door must show the intended colour."""
 
+FELL_BACK = " Or the balancer fell back to it by itself, as it is configured to"
+
 BAD_GATEWAY = (502, 504)
 """What a proxy says of an upstream that does not answer (RFC 9110, 15.6)."""
 
@@ -44,7 +46,10 @@ async def _prove(world: World, colours: frozenset[Colour], seconds: float, where
                 group.create_task(_prove_service(world, service, heard[service]), name=f"prove:{service}")
     except TimeoutError as exc:
         answers = "; ".join(said for said in map(_describe, heard.values()) if said)
-        raise StepFailed(f"the front door does not answer from {where}: {answers or 'no answer at all'}") from exc
+        fell_back = FELL_BACK if world.terms.fallback and any(each.mixed for each in heard.values()) else ""
+        raise StepFailed(
+            f"the front door does not answer from {where}: {answers or 'no answer at all'}{fell_back}"
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)

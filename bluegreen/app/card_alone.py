@@ -151,7 +151,7 @@ async def _attempt(card: Card, balancer: Balancer, generation: int) -> None:
         await balancer.switch(card.colour, generation)
     traffic = await balancer.observe()
     if traffic.colour is not card.colour or traffic.generation != generation:
-        raise ChangeUnknown(f"the way back was written but is not what Caddy says: {traffic.describe()}")
+        raise ChangeUnknown(f"the way back was written but is not what the balancer says: {traffic.describe()}")
 
 
 async def _settle(card: Card, balancer: Balancer, cards: Cards, mark: Mark, written: _Written) -> Told:
@@ -208,7 +208,7 @@ async def _persist(balancer: Balancer, card: Card) -> tuple[str, ...]:
     try:
         await balancer.persist(card.colour)
     except BalancerError as exc:
-        return (f"a restarted Caddy would send users elsewhere: {exc.detail}",)
+        return (f"a restarted balancer would send users elsewhere: {exc.detail}",)
     return ()
 
 
@@ -216,8 +216,8 @@ async def _reload(balancer: Balancer) -> str:
     try:
         said = await balancer.reload()
     except BalancerError as exc:
-        return f"Caddy was not made to read its snippets: {exc.detail}"
-    return f"Caddy was made to read its snippets again: {said}" if said else "Caddy was made to read its snippets again"
+        return f"the balancer was not made to read its files again: {exc.detail}"
+    return f"the balancer was made to read its files again{f': {said}' if said else ''}"
 
 
 async def _leave(cards: Cards, mark: Mark) -> tuple[str, ...]:

@@ -73,7 +73,8 @@ class IdleDrift:
         self.now = Drift(wanted, seen, now, lines, self._commands(wanted, steering))
         facts: dict[str, Json] = {"wanted": wanted, "difference": list(lines), "next": list(self.now.next)}
         await self._engine.news.tell("traffic.drifted", seen=seen, severity="warning", **facts)
-        text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, Caddy says {seen}"
+        text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, "
+        text += f"{self._world.balancer_name} says {seen}"
         text += "".join(f"\n{line}" for line in lines) + f"\nNext: {self.now.next[0]}"
         await self._post("traffic.drifted", "warning", text, facts)
 
@@ -93,6 +94,8 @@ class IdleDrift:
             kept = self._world.balancer.persisted()
         except BalancerError:
             kept = None
+        if self._world.balancer_name != "Caddy":
+            return (self._world.by_hand, "bluegreen resolve current --reason '...'")
         dials = "; ".join(f"{s.name} to {' '.join(s.addresses[wanted])}" for s in self._world.services.values())
         first = () if kept is wanted else (f"put the addresses of {wanted} into the Caddyfile: {dials}; then:",)
         return (*first, "systemctl reload caddy", "bluegreen resolve current --reason '...'")

@@ -69,7 +69,8 @@ async def refuse_live(world: World, colour: Colour, action: str) -> None:
         ) from exc
     if any(_dials(world, service.dials, colour) for service in traffic.services):
         raise LiveColourProtected(
-            f"{colour} is not {action}: Caddy dials it ({traffic.describe()})", next=("bluegreen status",)
+            f"{colour} is not {action}: {world.balancer_name} dials it ({traffic.describe()})",
+            next=("bluegreen status",),
         )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from bluegreen.app import fallback
 from bluegreen.app.requests import Explanation, KeyLine, LimitLine, RouteLine, SignalLine
 from bluegreen.app.run import Run
 from bluegreen.app.trial import Trial
-from bluegreen.domain.evidence import Evidence
+from bluegreen.domain.evidence import Evidence, Verdict
 from bluegreen.domain.limits import LimitReading
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Json
@@ -34,14 +35,15 @@ def explanation(run: Run) -> Explanation | None:
     judgement = run.convicted or run.watch.judge(deployment.plan.terms)
     if judgement is None or trial is None:
         return None
+    fell_back = fallback.found(run)
     return Explanation(
         deployment=deployment.id,
         release=deployment.plan.release.version,
         phase=deployment.phase,
         at=run.world.clock.now(),
         current=True,
-        verdict=judgement.verdict,
-        reason="; ".join(judgement.reasons),
+        verdict=Verdict.REGRESSED if fell_back else judgement.verdict,
+        reason=fell_back or "; ".join(judgement.reasons),
         watched=judgement.t_s,
         odds=min(judgement.odds, MOST_ODDS),
         odds_needed=judgement.odds_needed,

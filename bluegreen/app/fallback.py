@@ -32,6 +32,14 @@ PAUSED = 5.0
 """Seconds between two looks at whether a pause is over."""
 
 
+def found(run: Run) -> str:
+    """That the balancer itself fell back, in words; empty where it did not, or there is no fallback."""
+    seen, deployment = run.watch.fell_back, run.deployment
+    if not (seen.sure and run.fallback):
+        return ""
+    return seen.describe(deployment.old, deployment.new, run.world.balancer_name)
+
+
 async def sent_to_new(run: Run) -> bool:
     """Whether the balancer was really told to send users to the new colour, with the old one as its fallback, when the
     old one answered: where somebody else moved them, that is the reconciler's, and counted anew. Also False while that
@@ -46,8 +54,8 @@ async def sent_to_new(run: Run) -> bool:
 
 
 async def look_for_another(run: Run) -> None:
-    """The old colour answers, and nobody told the balancer to ask it: a person is called, once. To send users back would
-    help nobody, since it is not our balancer that sends them there."""
+    """The old colour answers, and nobody told the balancer to ask it: a person is called, once. To send users back
+    would help nobody, since it is not our balancer that sends them there."""
     traffic = await _traffic(run)
     if traffic is None:
         return

@@ -74,7 +74,8 @@ class Forward(Superseding):
                 next=(f"bluegreen watch {deployment.id}",),
             )
         sharing = deployment.phase is Phase.CANARYING and bool(deployment.plan.terms.canary)
-        if not sharing and deployment.phase not in (ENDED_BY_FULL if full else (Phase.AWAITING,)):
+        waits = deployment.phase in (ENDED_BY_FULL if full else (Phase.AWAITING,)) and not deployment.stopped
+        if not sharing and not waits:
             return deployment
         ends = full or sharing
         passed = Passed(deployment.phase, f"promoted by {caller.who}{because(reason)}") if ends else None

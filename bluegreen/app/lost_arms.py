@@ -63,7 +63,7 @@ class LostArms:
         self.trouble = self._told = ""
 
     async def _tell(self, traffic: Traffic, wanted: Colour, steering: Steering) -> None:
-        self.trouble = f"arms-lost: {_names(steering.lost)}: the arms are gone, no switch would move users"
+        self.trouble = f"arms-lost: {_names(steering.lost)}: the arms are gone, no switch would move users (bluegreen caddy arm)"
         lines = difference(self._world.services, traffic, wanted, steering)
         facts: dict[str, Json] = {"difference": list(lines), "next": list(NEXT)}
         await self._engine.news.tell("caddy.arms_lost", wanted=wanted, severity="warning", **facts)

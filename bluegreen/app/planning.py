@@ -9,19 +9,23 @@ from uuid import uuid4
 
 from bluegreen.app import damage, environments, fitness
 from bluegreen.app.forecast import Forecast, forecast
+from bluegreen.app.pointer import forgets
 from bluegreen.app.requests import PlanRequest
 from bluegreen.app.world import World
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import GateRefused, RequestRefused
+from bluegreen.domain.errors import BalancerError, GateRefused, RequestRefused
 from bluegreen.domain.migrations import Migration
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind, Plan, PlanStep, Release, Terms
 from bluegreen.domain.traffic import Colour
+from bluegreen.ports_traffic import Costs
 
 GOOD_FOR = timedelta(hours=1)
 """How long a plan may wait for its deployment."""
 
 UNKNOWN = "unknown"
+
+NOTHING_LOST = "nothing: no request is lost, and no connection is closed"
 
 
 async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> Plan:
@@ -40,7 +44,7 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
     doubts = await fitness.require(world, release.version, live_release)
     schemas = await forecast(world, release, kind, terms)
     steps = tuple(_steps(world, release, live, live_release, terms, kind, schemas))
-    warnings = (*schemas.warnings, *doubts, *_doubts(live, live_release, release, request))
+    warnings = (*schemas.warnings, *doubts, *_doubts(live, live_release, release, request), *await forgets(world))
     now = world.clock.now()
     return Plan(
         id=f"p-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
@@ -59,7 +63,18 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         reason=request.reason,
         requested_by=by,
         migrations=tuple(migration.label for migration in schemas.expand),
+        costs=await _costs(world),
     )
+
+
+async def _costs(world: World) -> tuple[str, ...]:
+    """What the switch costs users, in words; they change with the traffic and are no part of the digest."""
+    if not isinstance(world.balancer, Costs):
+        return ()
+    try:
+        return await world.balancer.costs() or (NOTHING_LOST,)
+    except BalancerError as exc:
+        return (f"cannot be told: {exc.detail}",)
 
 
 def _doubts(live: Colour, live_release: str, release: Release, request: PlanRequest) -> Iterator[str]:
@@ -78,9 +93,10 @@ async def live_colour(world: World) -> Colour:
         paths = "; ".join(
             f"{s.service} at {', '.join(s.paths)} dials {' '.join(s.dials) or 'nothing'}" for s in traffic.services
         )
+        where = "the Caddyfile" if world.balancer_name == "Caddy" else f"what {world.balancer_name} is told"
         raise RequestRefused(
-            f"Caddy serves neither colour alone: {paths}",
-            next=("correct blue and green of these [[services]], or the Caddyfile; then: bluegreen status",),
+            f"{world.balancer_name} serves neither colour alone: {paths}",
+            next=(f"correct blue and green of these [[services]], or {where}; then: bluegreen status",),
         )
     return traffic.colour
 
@@ -120,9 +136,11 @@ async def _refuse_quarantined(world: World, release: Release, request: PlanReque
 def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
     auto = world.terms.auto_promote if request.auto_promote is None else request.auto_promote
     if kind is Kind.ROLLBACK:
-        return replace(world.terms, auto_promote=True, contract=False, canary=())
-    canary = () if request.live_is_down else world.terms.canary  # a colour that is down is no control, and no place
-    return replace(world.terms, auto_promote=auto, contract=request.contract, canary=canary)
+        return replace(world.terms, auto_promote=True, contract=False, canary=(), fallback=False)
+    terms = replace(world.terms, auto_promote=auto, contract=request.contract)
+    if request.live_is_down:  # it is no control, no place for users, and answers nothing
+        return replace(terms, canary=(), fallback=False)
+    return terms
 
 
 def _steps(
@@ -135,10 +153,13 @@ def _steps(
     pending = [migration.label for migration in schemas.expand]
     rehearsed = [*pending, *(migration.label for migration in schemas.backfill)]
     contracting = schemas.contracting(live_release)
+    behind = f"; {live} answers what {new} does not" if terms.fallback else ""
     fare = f", and how its users fare for {_time(terms.proving)}" if terms.proving else ""
+    seen = "seen in the log" if world.witnessed else "known by its version"
     return [
         PlanStep(
-            Phase.PREPARING, f"check Caddy, routes, addresses, databases, disk; {live} healthy and seen in the log"
+            Phase.PREPARING,
+            f"check {world.balancer_name}, routes, addresses, databases, disk; {live} healthy and {seen}",
         ),
         _step(Phase.BACKING_UP, forward and bool(databases), f"back up and verify {databases}", "no backup is due"),
         _step(
@@ -151,14 +172,29 @@ def _steps(
         _step(Phase.PROVING, bool(pending), f"check {live} on the changed schema{fare}", "the schema does not change"),
         PlanStep(Phase.STARTING, f"start {release.version} on {new} and wait until it is ready"),
         _step(Phase.TESTING, bool(world.smoke), f"run {len(world.smoke)} smoke checks on {new}", "no smoke checks"),
-        _step(Phase.AWAITING, not terms.auto_promote, "wait for: bluegreen promote", "promotion is automatic"),
+        _step(Phase.AWAITING, not terms.auto_promote, _gate(world, new), "promotion is automatic"),
         _step(Phase.CANARYING, bool(terms.canary), _canary(terms, new, worse), "nothing configured"),
         PlanStep(Phase.SWITCHING, f"send all traffic of {services} from {live} to {new}, in one change"),
-        PlanStep(Phase.WATCHING, f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse"),
+        PlanStep(
+            Phase.WATCHING, f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse{behind}"
+        ),
         PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
-        PlanStep(Phase.RETIRING, f"drain {live} for {_time(terms.drain)} and stop it: then the way back is a rollback"),
+        PlanStep(Phase.RETIRING, f"{_retiring(world, live, terms)}: then the way back is a rollback"),
         PlanStep(Phase.CONTRACTING, contracting or "nothing is pending", schemas.does_contract),
     ]
+
+
+def _gate(world: World, new: Colour) -> str:
+    preview = f"; whoever knows the secret of [canary] preview meets {new} before" if world.preview else ""
+    return f"wait for: bluegreen promote{preview}"
+
+
+def _retiring(world: World, live: Colour, terms: Terms) -> str:
+    slices = world.runners[live].slices
+    apart = f" in {slices} slices, {_time(terms.slice_pause)} apart" if slices else ""
+    if world.in_flight is None:
+        return f"drain {live} for {_time(terms.drain)} and stop it{apart}"
+    return f"stop {live}{apart} once nothing is under way there, after {_time(terms.drain)} at the latest"
 
 
 def _canary(terms: Terms, new: Colour, worse: str) -> str:

@@ -110,22 +110,17 @@ def _blind(service: str, why: str, file: str) -> StepFailed:
     )
 
 
-async def forgets(world: World) -> str:
+async def forgets(world: World) -> tuple[str, ...]:
     """What a Caddy that reads its Caddyfile again would forget, in words; empty where nothing, or where that cannot be
     told now."""
     try:
-        arms = await world.arming.arms() if world.arming is not None else ()
+        return forgotten(await world.arming.arms()) if world.arming is not None else ()
     except BalancerError:
-        return ""
-    return forgotten(arms)
+        return ()
 
 
-def forgotten(arms: Iterable[Arms]) -> str:
+def forgotten(arms: Iterable[Arms]) -> tuple[str, ...]:
     """The same, of these services."""
-    lost = [each.service for each in arms if each.armed is Armed.OURS]
-    if not lost:
-        return ""
-    return (
-        f"{', '.join(lost)}: armed through the admin API alone, so a reload or restart of Caddy from its Caddyfile"
-        " takes that away: put the lines of `bluegreen caddy snippet` there"
-    )
+    lost = ", ".join(each.service for each in arms if each.armed is Armed.OURS)
+    since = "armed through the admin API alone: a reload or restart of Caddy from its Caddyfile takes that away"
+    return (f"{lost}: {since}, until the lines of `bluegreen caddy snippet` are there",) if lost else ()

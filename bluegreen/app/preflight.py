@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bluegreen.app import planning, schema
 from bluegreen.app.arrival import describe
-from bluegreen.app.pointer import forgets, verify_pointer
+from bluegreen.app.pointer import verify_pointer
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
 from bluegreen.app.soundings import require_heard, require_witness, short_history
@@ -72,15 +72,13 @@ async def _addresses(run: Run) -> None:
 
 
 async def _pointer(run: Run) -> None:
-    """Mode "pointer": the balancer sees the file that will move users; what it would forget is a warning."""
+    """Mode "pointer": the balancer sees the file that will move users."""
     problems = await verify_pointer(run.world)
     if problems:
         raise StepFailed(
             "; ".join(problem.detail for problem in problems),
             next=tuple(dict.fromkeys(step for problem in problems for step in problem.next)),
         )
-    if (warning := await forgets(run.world)):
-        await run.warn(warning)
 
 
 async def _state(run: Run) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Json
+from bluegreen.domain.sites import Tls
 from bluegreen.domain.traffic import Colour, Traffic
 
 
@@ -17,6 +18,20 @@ class Caller:
 
     who: str
     origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRequest:
+    """A site to be set up: for the live colour of `service`, or for the addresses in `dials` (scheme "" is http)."""
+
+    name: str
+    host: str
+    service: str = ""
+    dials: tuple[str, ...] = ()
+    scheme: str = ""
+    listen: str = ""
+    tls: Tls = Tls.AUTO
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

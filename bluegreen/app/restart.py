@@ -59,7 +59,7 @@ async def take_up_fallback(run: Run) -> Run:
     again. Before the reconciler looks. What it answers counts on from where it was saved, or from now on."""
     if run.deployment.phase in WATCHED:
         run.watch.fell_back.settle(run.world.clock.now().timestamp())
-    if run.deployment.plan.fallback and run.deployment.phase in FALLBACK_PHASES:
+    if run.deployment.plan.terms.fallback and run.deployment.phase in FALLBACK_PHASES:
         intents = await run.world.journal.intents(run.deployment.id)
         run.fallback = not any(each.action == END_FALLBACK and each.outcome is Outcome.DONE for each in intents)
     return run
@@ -73,7 +73,7 @@ async def take_up(run: Run) -> None:
     await take_up_card(run)
     run.count_on()
     if reads and traffic is None:
-        run.resumed = Decision(Resume.FAIL, "it was ordered before Caddy could be read")
+        run.resumed = Decision(Resume.FAIL, f"it was ordered before {run.world.balancer_name} could be read")
     else:
         moved = await _last_move(run)
         run.resumed = _unless_paused(run, resume(run.deployment, moved, traffic))
@@ -130,12 +130,13 @@ async def _read_traffic(run: Run) -> Traffic | None:
             return Traffic(())  # it answers, and sends users nobody knows where
         except BalancerError as exc:
             reason = exc.detail
-        run.note(f"waiting for Caddy: {reason}")
+        run.note(f"waiting for {run.world.balancer_name}: {reason}")
         if reason != told:
             await run.tell("traffic.unreadable", reason=reason, severity="warning")
             told = reason
         if attempt == PAGE_AFTER:
-            await run.page("unreadable", f"nobody watches {run.deployment.id}: Caddy cannot be read: {reason}")
+            name = run.world.balancer_name
+            await run.page("unreadable", f"nobody watches {run.deployment.id}: {name} cannot be read: {reason}")
         if await woken(run.orders.stopped, delay):
             return None
     raise AssertionError  # the delays have no end

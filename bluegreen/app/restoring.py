@@ -19,7 +19,7 @@ async def write(
         await world.balancer.switch(colour, generation, expected=expected, fallback=fallback)
     traffic = await world.balancer.observe()
     if (traffic.colour, traffic.generation, traffic.fallback) != (colour, generation, fallback):
-        raise ChangeUnknown(f"{colour} was written but is not what Caddy says: {traffic.describe()}")
+        raise ChangeUnknown(f"{colour} was written but is not what {world.balancer_name} says: {traffic.describe()}")
 
 
 async def put_back(world: World, colour: Colour, generation: int) -> None:

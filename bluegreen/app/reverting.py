@@ -30,7 +30,8 @@ async def reverting(run: Run) -> Answer:
     await switch.persist(run, run.deployment.old)
     landing = await arrival.look_through_front_door(run.world, run.deployment.old, LANDING_SECONDS)
     if not landing.answered:
-        return _stranded(run, f"Caddy points at {run.deployment.old}, but it does not answer users: {landing.detail}")
+        points = f"{run.world.balancer_name} points at {run.deployment.old}"
+        return _stranded(run, f"{points}, but it does not answer users: {landing.detail}")
     if not landing.proved:
         await run.warn(f"users are sent to {run.deployment.old} again, but not all is well there: {landing.detail}")
         await run.page("both-bad", f"users are back on {run.deployment.old}, and not all is well: {landing.detail}")
@@ -54,7 +55,8 @@ async def _go_back(run: Run) -> Answer | None:
         if run.orders.resolved:
             return _stranded(run, run.orders.resolved)
         if run.attempts.beaten:
-            return _stranded(run, "somebody else keeps changing Caddy's configuration: the way back lost three times")
+            changed = f"{run.world.balancer_name}'s configuration"
+            return _stranded(run, f"somebody else keeps changing {changed}: the way back lost three times")
         try:
             await switch.back(run)
         except BalancerError as exc:

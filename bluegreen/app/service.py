@@ -21,6 +21,7 @@ from bluegreen.app.repairing import Repairing
 from bluegreen.app.requests import Caller, Status
 from bluegreen.app.restore_orders import RestoreOrders
 from bluegreen.app.schema_watch import SchemaWatch
+from bluegreen.app.sites import SiteOrders
 from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
@@ -38,6 +39,7 @@ class Service(
     Repairing,
     RestoreOrders,
     ArmingOrders,
+    SiteOrders,
     Reloading,
     AlertIntake,
 ):
@@ -56,7 +58,7 @@ class Service(
     async def status(self) -> Status:
         """Where the traffic is, and whether anything is moving."""
         picture_now = await picture.status(self._engine, self._reconciler, self._started_at)
-        troubles = (*picture_now.troubles, *await self.cut_off())
+        troubles = (*picture_now.troubles, *await self.cut_off(), *self.left_by_sites())
         backfill = picture_now.backfill or self.schema_watch.left
         fit, comparing = self.schema_watch.fit, self.after_cutback.describe()
         return replace(picture_now, schema_fit=fit, backfill=backfill, troubles=troubles, aftermath=comparing)

@@ -5,24 +5,15 @@ routes of all services are read before and after.
 """
 
 from bluegreen.app.requests import Caller, SiteRequest
+from bluegreen.app.site_proof import Routed, Unmoved, one, routed, within
 from bluegreen.app.upkeep import Upkeep
-from bluegreen.app.upkeep_answers import SiteChange, SitesShown, SiteShown
-from bluegreen.domain.errors import (
-    BluegreenError,
-    NotFound,
-    RequestRefused,
-    RouteNotFound,
-    StepFailed,
-)
+from bluegreen.app.upkeep_answers import SiteChange, SiteShown, SitesShown
+from bluegreen.domain.errors import NotFound, RequestRefused, RouteNotFound
+from bluegreen.domain.records import Json
 from bluegreen.domain.sites import Left, Site, SiteWish, answers_for
-from bluegreen.domain.traffic import Colour, Service, Traffic, normal
+from bluegreen.domain.traffic import Colour, Service, normal
 from bluegreen.finishing import to_the_end
 from bluegreen.ports_traffic import Sites
-
-Routed = dict[str, tuple[Colour | None, tuple[str, ...]]]
-"""Where each service goes: its colour and its dials. Paths are not in it: a route put before others moves theirs."""
-
-COST = "one load of Caddy's whole configuration: idle keep-alive connections are closed"
 
 
 class SiteOrders(Upkeep):
@@ -50,11 +41,11 @@ class SiteOrders(Upkeep):
             before = await self._routed(request.service)
             wish = await self._wish(request, before)
             facts |= {"dials": list(wish.dials), "service": request.service}
-            proof = self._proved(sites, before, request)
+            proof = Unmoved(self._world, sites, before, joins=request.service, site=request.name)
             written = await to_the_end(sites.add(wish, proof), name=f"site:{request.name}")
             facts["written"] = written
             await self._look_for_left(sites)
-        return SiteChange(SiteShown(await self._one(sites, request.name), request.service), written)
+        return SiteChange(SiteShown(await one(sites, request.name), request.service), written)
 
     async def remove_site(self, name: str, caller: Caller, reason: str = "", *, force: bool = False) -> SiteChange:
         """Take a site away. One that users of a service come by, or that was not added here, only with `force`.
@@ -73,7 +64,7 @@ class SiteOrders(Upkeep):
                     f"users of {served} come by {standing[name].host}: without it they get nothing",
                     next=(f"bluegreen site remove {name} --force",),
                 )
-            proof = self._proved(sites, before, SiteRequest(name, "", service=served), gone=served)
+            proof = Unmoved(self._world, sites, before, leaves=served)
             site = await to_the_end(sites.remove(name, proof, force=force), name=f"site:{name}")
             await self._look_for_left(sites)
         return SiteChange(SiteShown(site, served), written=True)
@@ -84,17 +75,16 @@ class SiteOrders(Upkeep):
             return
         await self._look_for_left(self._world.sites)
         if self.site_left is not None:
-            facts = {"file": self.site_left.file, "next": list(self.site_left.next)}
+            facts: dict[str, Json] = {"file": self.site_left.file, "next": list(self.site_left.next)}
             await self._engine.news.tell("site.unfinished", **facts, severity="warning")
 
     def left_by_sites(self) -> tuple[str, ...]:
         """The same among the troubles of the daemon; empty where there is none."""
         if self.site_left is None:
             return ()
-        return (
-            f"site-unfinished: a change of a site was cut off; {self.site_left.file} is Caddy's configuration from"
-            f" before it. {'; '.join(self.site_left.next)}",
-        )
+        left = self.site_left
+        cut_off = f"a change of a site was cut off; {left.file} is Caddy's configuration from before it"
+        return (f"site-unfinished: {cut_off} ({'; '.join(left.next)})",)
 
     def _sites(self) -> Sites:
         if self._world.sites is None:
@@ -109,7 +99,7 @@ class SiteOrders(Upkeep):
     async def _routed(self, service: str) -> Routed | None:
         """Where every service goes; None where this very service has no route yet."""
         try:
-            return _routes(await self._world.balancer.observe())
+            return routed(await self._world.balancer.observe())
         except RouteNotFound as exc:
             if exc.facts.get("service") == service and service:
                 return None
@@ -133,7 +123,7 @@ class SiteOrders(Upkeep):
         if service.site is not None and not answers_for(service.site, request.host):
             raise RequestRefused(
                 f"{service.name} is configured for the site {service.site}: a switch would not move {request.host}",
-                next=(f"add [[services]] with site = \"{request.host}\", then: bluegreen reload",),
+                next=(f'add [[services]] with site = "{request.host}", then: bluegreen reload',),
             )
         return service
 
@@ -150,38 +140,11 @@ class SiteOrders(Upkeep):
             )
         return colour
 
-    def _proved(self, sites: Sites, before: Routed | None, request: SiteRequest, gone: str = "") -> "Proof":
-        return Proof(self, sites, before, request, gone)
-
-    async def moved(self, before: Routed | None, gone: str) -> str:
-        """Who goes elsewhere now than before, in words; empty: nobody."""
-        try:
-            now = _routes(await self._world.balancer.observe())
-        except RouteNotFound as exc:
-            return "" if gone and exc.facts.get("service") == gone else exc.detail
-        except BluegreenError as exc:
-            return exc.detail
-        elsewhere = [name for name, goes in (before or {}).items() if now.get(name) != goes and name != gone]
-        return f"{', '.join(elsewhere)}: not where it was" if elsewhere else ""
-
-    async def followed(self, sites: Sites, request: SiteRequest) -> bool:
-        """Whether a switch of this service moves the site, too: the route is among those that are found for it."""
-        path = (await self._one(sites, request.name)).path
-        traffic = await self._world.balancer.observe()
-        paths = [each for service in traffic.services if service.service == request.service for each in service.paths]
-        return any(f"{each}/".startswith(f"{path}/") for each in paths)
-
-    async def _one(self, sites: Sites, name: str) -> Site:
-        for site in await sites.sites():
-            if site.name == name:
-                return site
-        raise NotFound(f"there is no site {name}", next=("bluegreen site show",))
-
     def _served(self, site: Site) -> str:
         """The service whose users come by this site; empty where there is none."""
         traffic = self._reconciler.traffic
         for each in traffic.services if traffic is not None else ():
-            if any(f"{path}/".startswith(f"{site.path}/") for path in each.paths):
+            if any(within(path, site.path) for path in each.paths):
                 return each.service
         dials = {normal(dial) for dial in site.dials}
         for service in self._world.services.values():
@@ -189,34 +152,3 @@ class SiteOrders(Upkeep):
             if dials and dials <= addresses and (service.site is None or answers_for(service.site, site.host)):
                 return service.name
         return ""
-
-
-class Proof:
-    """What must be so after the write; awaited by the port, which undoes the write where it raises StepFailed."""
-
-    def __init__(
-        self, orders: SiteOrders, sites: Sites, before: Routed | None, request: SiteRequest, gone: str
-    ) -> None:
-        self._orders, self._sites, self._before = orders, sites, before
-        self._request, self._gone = request, gone
-
-    async def __call__(self) -> None:
-        """Raises StepFailed."""
-        moved = await self._orders.moved(self._before, self._gone)
-        if moved:
-            raise StepFailed(f"the change would have moved users of others: {moved}", next=("bluegreen status -v",))
-        if self._request.service and not self._gone:
-            try:
-                followed = await self._orders.followed(self._sites, self._request)
-            except BluegreenError as exc:
-                raise StepFailed(f"whether a switch moves it cannot be told: {exc.detail}", next=exc.next) from exc
-            if not followed:
-                raise StepFailed(
-                    f"a switch would not move {self._request.host}: it is not among the routes of"
-                    f" {self._request.service}",
-                    next=("set every_route = true for it, or site", "bluegreen config docs services"),
-                )
-
-
-def _routes(traffic: Traffic) -> Routed:
-    return {each.service: (each.colour, each.dials) for each in traffic.services}

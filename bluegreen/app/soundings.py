@@ -64,12 +64,6 @@ async def require_witness(run: Run) -> None:
             " which colour answers",
             next=("give the release a version of its own", f"or configure the access log of {world.balancer_name}"),
         )
-    if not any(rule.critical and not rule.dry_run for rule in plan.terms.signals):
-        raise StepFailed(
-            "no access log is read, and no other signal is critical and decides: a release would be healthy without a"
-            " single sample",
-            next=("set critical = true for probe, or for a signal of yours: bluegreen config docs watch.signals",),
-        )
     if plan.terms.on_no_traffic == "hold" and not any(rule.source == USERS for rule in plan.terms.signals):
         raise StepFailed(
             'no access log is read, so nobody knows whether users come: [watch] on_no_traffic = "hold" holds for ever',

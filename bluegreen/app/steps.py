@@ -35,6 +35,9 @@ Step = Callable[[Run], Coroutine[Any, Any, Answer]]
 LAST_WORDS = 50
 """Lines of a colour's own log that are kept with a deployment that is given up."""
 
+PREVIEW = "preview: header Bluegreen-Preview or cookie bluegreen_preview, with the secret of [canary] preview"
+"""How people see the idle colour before it is promoted; the secret itself is never shown."""
+
 REMEMBER = 5.0
 """Seconds between two saves of how long a waiting phase has lasted."""
 
@@ -106,10 +109,11 @@ async def awaiting(run: Run) -> Answer:
     if automatic and not run.pause.active():
         return done("promotion is automatic")
     id, version = run.deployment.id, run.deployment.plan.release.version
-    gate = run.notice("gate", "info", f"{version} is ready on {run.deployment.new}: bluegreen promote {id}")
-    await run.outbox.post(gate)
+    preview = (PREVIEW,) if run.world.preview else ()
+    text = "; ".join((f"{version} is ready on {run.deployment.new}: bluegreen promote {id}", *preview))
+    await run.outbox.post(run.notice("gate", "info", text))
     await run.tell("gate.reached", release=version, colour=run.deployment.new, next=[f"bluegreen promote {id}"])
-    run.note("nobody promoted it")
+    run.note("; ".join(("nobody promoted it", *preview)))
     while (await until(asyncio.sleep(REMEMBER), name="awaiting", stop=run.orders.promoted)).left is not Left.STOPPED:
         await run.tick()
         if automatic and not run.pause.active():

@@ -20,9 +20,6 @@ AGAIN_EVERY = 12
 LOOK_SECONDS = 2.0
 """Seconds for one look through the front door."""
 
-RESTART = "systemctl restart caddy"
-"""Drops connections and comes up from the snippets: for people to decide."""
-
 
 async def wait(run: Run, error: BalancerError, delay: float) -> None:
     """Let `delay` seconds pass until the next attempt. Where it is stuck or late use them: other means, a look, a page.
@@ -37,13 +34,13 @@ async def wait(run: Run, error: BalancerError, delay: float) -> None:
         seen = await _through_front_door(run)
         run.note(
             f"attempt {attempts.failed} at the way back failed: {error.detail}; {attempts.past_us}; {seen}; "
-            f"where that lasts: {RESTART}"
+            f"where that lasts: {run.world.by_hand}"
         )
         await run.page(
             "cutback-stuck",
             f"traffic should go back to {run.deployment.old} and cannot: {error.detail}. bluegreen keeps trying; "
             f"{attempts.past_us}; {seen}",
-            next=RESTART,
+            next=run.world.by_hand,
         )
     await asyncio.sleep(max(0.0, began + delay - run.world.clock.monotonic()))
 
@@ -64,20 +61,22 @@ async def _help(run: Run) -> None:
 
 async def _past_us(run: Run) -> str:
     """The snippets first, then the reload; returns in words what became of it."""
-    old, balancer = run.deployment.old, run.world.balancer
+    old, balancer, name = run.deployment.old, run.world.balancer, run.world.balancer_name
     try:
         await balancer.persist(old)
         kept = balancer.persisted()
     except BalancerError as exc:
-        return f"a restarted Caddy may not come up on {old}, put that right first ({exc.detail})"
+        return f"a restarted {name} may not come up on {old}, put that right first ({exc.detail})"
     if kept is None:
+        if name != "Caddy":
+            return f"nothing that {name} reads is kept here; see in its own place that it says {old}"
         return f"no snippet is kept, so a restarted Caddy serves what its Caddyfile says; see that it says {old}"
     try:
         await balancer.reload()
     except BalancerError as exc:
-        return f"a restarted Caddy comes up on {old}, but it was not reloaded ({exc.detail})"
+        return f"a restarted {name} comes up on {old}, but it was not reloaded ({exc.detail})"
     run.attempts.reloaded = True
-    return f"Caddy was reloaded with the snippets of {old}"
+    return f"{name} was reloaded with the snippets of {old}"
 
 
 async def _through_front_door(run: Run) -> str:

@@ -54,7 +54,7 @@ async def forward(run: Run) -> None:
     write: dict[str, Json] = {"to": run.deployment.new, "generation": generation}
     run.switch_began = run.world.clock.monotonic()
     here = run.split or run.deployment.old
-    run.fallback = run.deployment.plan.fallback
+    run.fallback = run.deployment.plan.terms.fallback
     switch = run.world.balancer.switch
     rest: dict[str, Any] = {"expected": here, "fallback": run.fallback}
     await announced(run, SWITCH, write, switch, run.deployment.new, generation, **rest)
@@ -177,7 +177,8 @@ async def back(run: Run) -> None:
     traffic = await run.world.balancer.observe()
     if traffic.colour is not old or traffic.generation != run.generation:
         run.generation = max(run.generation, traffic.highest_generation)
-        raise ChangeUnknown(f"the way back was written but is not what Caddy says: {traffic.describe()}")
+        name = run.world.balancer_name
+        raise ChangeUnknown(f"the way back was written but is not what {name} says: {traffic.describe()}")
     run.returned = True
     run.way_back.write(run.world.clock)
     run.watch.moved(old)

@@ -8,6 +8,7 @@ from bluegreen.domain.backfills import Progress
 from bluegreen.domain.checks import CheckResult
 from bluegreen.domain.findings import Rehearsal
 from bluegreen.domain.migrations import Backup, MigrationState, SchemaDrift
+from bluegreen.domain.sites import Left, Site
 from bluegreen.domain.traffic import Colour
 
 
@@ -118,6 +119,30 @@ class BalancerSetup:
     file: str = ""
     says: str | None = None
     snippet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteShown:
+    """A site as it stands, and the service whose users come by it ("" none)."""
+
+    site: Site
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class SitesShown:
+    """The sites that were added, and what a change left that was cut off in the middle."""
+
+    items: tuple[SiteShown, ...]
+    left: Left | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteChange:
+    """A site that was added or removed; `written` False: it was so already."""
+
+    site: SiteShown
+    written: bool
 
 
 @dataclass(frozen=True, slots=True)

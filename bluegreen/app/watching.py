@@ -96,8 +96,9 @@ async def _decide(run: Run, seconds: float) -> Answer:
 
 
 async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
-    if run.watch.fell_back.sure and run.fallback:
-        return await _fell_back(run) or _ordered_on(run, judgement)
+    fell_back = fallback.found(run)
+    if fell_back:
+        return await _fell_back(run, fell_back) or _ordered_on(run, judgement)
     if run.watch.fell_back.sure:
         await fallback.look_for_another(run)
     if judgement.verdict is Verdict.REGRESSED:
@@ -109,7 +110,7 @@ async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | 
     return _ordered_on(run, judgement) or await _window_passed(run, judgement)
 
 
-async def _fell_back(run: Run) -> Answer | None:
+async def _fell_back(run: Run, reason: str) -> Answer | None:
     """The balancer itself sent users to the old colour: decided once, so that a colour that comes and goes does not
     take them back and forth."""
     run.watch.regressed.clear()
@@ -117,7 +118,6 @@ async def _fell_back(run: Run) -> Answer | None:
     waits = bool(held) or run.pause.active()
     if not (waits and run.held) and not await fallback.sent_to_new(run):
         return None
-    reason = run.watch.fell_back.describe(run.deployment.old, run.deployment.new, run.world.balancer_name)
     if not held and not run.pause.active():
         return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": reason})
     if not held:

@@ -12,7 +12,14 @@ from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service, Traffic
 from bluegreen.ports import Cards, Checker, Clock, Journal, Notifier, Readiness, Runner, SignalSource
 from bluegreen.ports_database import Database
-from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, InFlight, PointerDoor, Shares
+from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, InFlight, PointerDoor, Shares, Sites
+
+BY_HAND = {
+    "Caddy": "systemctl restart caddy",
+    "Traefik": "systemctl restart traefik",
+    "Cloudflare": "https://dash.cloudflare.com   (Traffic, Load Balancing: the pools of the load balancer)",
+}
+"""For people to decide: a restart drops connections, and comes up from the files that the balancer keeps."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class World:
     `filling` the backfill of now; `shares` splits users between the colours, None where nothing here can;
     `arming` sets the balancer up for `mode = "pointer"`, None in any other, and `pointer_door`
     asks what it sees of its file; `in_flight` counts what is under way there;
+    `sites` sets up host names at it, None where nothing here can;
     `overhearing` what the colours say in their own logs beside what is judged;
     `glance` sees where users go like `balancer.observe`, perhaps some seconds late, for who looks all the time: None
     where that costs nothing;
@@ -65,6 +73,7 @@ class World:
     shares: Shares | None = None
     arming: Arming | None = None
     pointer_door: PointerDoor | None = None
+    sites: Sites | None = None
     in_flight: InFlight | None = None
     balancer_name: str = "Caddy"
     glance: Callable[[], Awaitable[Traffic]] | None = None
@@ -72,6 +81,11 @@ class World:
     versioned: frozenset[str] = frozenset()
     overhearing: Overhearing = field(default_factory=Overhearing)
     preview: bool = False
+
+    @property
+    def by_hand(self) -> str:
+        """What a person types, or opens, where the balancer does not do as it is told by us."""
+        return BY_HAND.get(self.balancer_name, f"see that {self.balancer_name} runs")
 
     def target(self, colour: Colour, release: str) -> Target:
         """A colour as checks see it; `release` "" where nobody knows which it runs."""

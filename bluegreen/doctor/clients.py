@@ -12,7 +12,7 @@ async def clients(settings: Settings, outside: Outside, report: Report) -> Findi
     """Who asked, in the last lines of the log."""
     if outside.log is None or outside.log.problem:
         return []  # that is what the check of the front door says
-    path, seen = settings.caddy.access_log, await outside.log.sample()
+    path, seen = settings.entrance.access_log, await outside.log.sample()
     look = f"tail -n 3 {path}"
     if not seen.lines:
         return [report.ok(f"{path} has no request of a user yet")]
@@ -25,6 +25,9 @@ async def clients(settings: Settings, outside: Outside, report: Report) -> Findi
         return [report.warn(detail, look)]
     if seen.clients == 1 and seen.lines >= ENOUGH:
         said = " (they have X-Forwarded-For)" if 2 * seen.forwarded > seen.lines else ""
+        if settings.balancer == "traefik":
+            detail = f"all of the last {seen.lines:,} requests come from one client: Traefik's log names who connected"
+            return [report.warn(f"{detail}, and behind another proxy it tells no users apart", look)]
         detail = (
             f"all of the last {seen.lines:,} requests come from one client{said}: where a proxy stands before Caddy, "
             "name it in Caddy's global options: servers { trusted_proxies static ADDRESS }"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from bluegreen.doctor import clients, daemon, data, front, place, pointer, signals, unit
+from bluegreen.doctor import clients, daemon, data, front, place, pointer, signals, traefik, unit
 from bluegreen.doctor.findings import Check, Finding, Findings, Report, looked_at
 from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
@@ -40,6 +40,7 @@ OTHERWISE = {
     "daemon": (f"systemctl status {unit.UNIT}", f"journalctl -u {unit.UNIT} -n 50"),
     "state": ("bluegreen config docs daemon.state_dir",),
     "caddy": ("systemctl status caddy", "bluegreen config docs caddy"),
+    "traefik": ("systemctl status traefik", "bluegreen config docs traefik"),
     "addresses": ("bluegreen config docs services",),
     "pointer": ("bluegreen caddy show", "bluegreen config docs caddy.mode"),
     "snippets": ("bluegreen config docs caddy.dir",),
@@ -117,11 +118,15 @@ class Examination:
     async def _outside(self, settings: Settings) -> None:
         try:
             async with open_outside(settings) as outside:
-                await self.look("caddy", functools.partial(front.admin, settings, outside))
+                if settings.balancer == "caddy":
+                    await self.look("caddy", functools.partial(front.admin, settings, outside))
+                if settings.balancer == "traefik":
+                    await self.look("traefik", functools.partial(traefik.traefik, settings, outside))
                 await self.look("addresses", functools.partial(front.addresses, outside))
                 if outside.arming is not None:
                     await self.look("pointer", functools.partial(pointer.pointer, settings, outside))
-                await self.look("snippets", functools.partial(front.snippets, settings, outside))
+                if settings.balancer == "caddy":
+                    await self.look("snippets", functools.partial(front.snippets, settings, outside))
                 await self.look("front door", functools.partial(front.front_door, settings, outside), SLOW)
                 await self.look("clients", functools.partial(clients.clients, settings, outside))
                 if outside.asked:
@@ -129,7 +134,7 @@ class Examination:
                 for each in outside.databases:
                     await self.look(f"db {each.name}", _database(settings, each), SLOW)
         except ConfigurationError as exc:
-            self.findings.append(Report("caddy").error(exc))
+            self.findings.append(Report(settings.balancer).error(exc))
 
 
 async def examine(wish: Wish) -> tuple[list[Finding], Callable[[str], str]]:

@@ -11,12 +11,21 @@ from bluegreen.doctor import kernel
 from bluegreen.doctor.findings import Finding, Findings, Report
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BalancerError, BluegreenError
+from bluegreen.domain.traffic import Traffic
 from bluegreen.processes import environment, run_command
 from bluegreen.settings import Settings
 from bluegreen.wiring import Outside
 
 CADDYFILE = Path("/etc/caddy/Caddyfile")
 """Where Caddy's own packages put it."""
+
+NEEDED = {
+    "caddy": "upstream`: is it the log of this site, in JSON, with log_append upstream "
+    "{http.reverse_proxy.upstream.hostport}?",
+    "traefik": "ServiceAddr` and our header: is it in JSON, unfiltered, with fields.headers.names.X-Bluegreen-Probe: "
+    "keep (docs/traefik.md)?",
+}
+"""What a line of the access log must have."""
 
 LOG_PATIENCE = 3.0
 """Seconds for the log to be opened."""
@@ -31,6 +40,12 @@ async def admin(settings: Settings, outside: Outside, report: Report) -> Finding
     findings = [report.ok(f"{settings.caddy.admin} answers; {await _version(settings)}")]
     if settings.caddy.remote:
         findings.append(report.warn(f"{settings.caddy.admin} is on another machine and has no authentication"))
+    return [*findings, *whereabouts(traffic, report, "the Caddyfile")]
+
+
+def whereabouts(traffic: Traffic, report: Report, file: str) -> list[Finding]:
+    """Where each service goes; `file` is the balancer's own, to be corrected where that is nowhere."""
+    findings: list[Finding] = []
     for service in traffic.services:
         dials = " ".join(service.dials) or "nothing"
         if service.colour is None:
@@ -38,7 +53,7 @@ async def admin(settings: Settings, outside: Outside, report: Report) -> Finding
             findings.append(
                 report.fail(
                     f"{service.service} goes to {dials}, which is neither blue nor green ({', '.join(service.paths)}):"
-                    f" correct the addresses under {key}, or the Caddyfile",
+                    f" correct the addresses under {key}, or {file}",
                     "bluegreen config docs services",
                 )
             )
@@ -104,10 +119,10 @@ async def front_door(settings: Settings, outside: Outside, report: Report) -> Fi
     """One request for each service, as a user would make it, found again in the access log with its colour."""
     if outside.log is None:
         detail = "no access log is configured: no switch can be proved, and users cannot be watched"
-        return [report.fail(detail, "bluegreen config docs caddy.access_log")]
+        return [report.fail(detail, f"bluegreen config docs {settings.entrance.section}.access_log")]
     async with _listening(outside):
         if outside.log.problem:
-            return [report.fail(outside.log.problem, f"ls -l {settings.caddy.access_log}", "id bluegreen")]
+            return [report.fail(outside.log.problem, f"ls -l {settings.entrance.access_log}", "id bluegreen")]
         findings = [_answered(await outside.front_door.ask(name), settings, report) for name in outside.services]
     return [*findings, *await asyncio.to_thread(lambda: list(_rotation(settings, report)))]
 
@@ -130,16 +145,17 @@ async def _listening(outside: Outside) -> AsyncIterator[None]:
 
 
 def _answered(answer: FrontDoorAnswer, settings: Settings, report: Report) -> Finding:
-    door, name = settings.caddy.front_door, answer.service
+    entrance, name = settings.entrance, answer.service
+    door, unit = entrance.front_door, f"systemctl status {entrance.section}"
     if not answer.reached:
-        return report.fail(f"{door} does not take connections: {answer.error}", "ss -ltnp", "systemctl status caddy")
+        return report.fail(f"{door} does not take connections: {answer.error}", "ss -ltnp", unit)
     if answer.status is None:
         return report.fail(f"{name} does not answer at {door}: {answer.error}", "bluegreen status")
     if answer.colour is None:
         return report.fail(
-            f"{name} answered {answer.status}, but {settings.caddy.access_log} has no line of it with `upstream`: is it"
-            " the log of this site, in JSON, with log_append upstream {http.reverse_proxy.upstream.hostport}?",
-            f"tail -n 3 {settings.caddy.access_log}",
+            f"{name} answered {answer.status}, but {entrance.access_log} has no line of it with"
+            f" `{NEEDED.get(entrance.section, NEEDED['caddy'])}",
+            f"tail -n 3 {entrance.access_log}",
         )
     if not answer.served:
         detail = f"{name} answers {answer.status} from {answer.colour}"
@@ -149,14 +165,15 @@ def _answered(answer: FrontDoorAnswer, settings: Settings, report: Report) -> Fi
 
 def _rotation(settings: Settings, report: Report) -> list[Finding]:
     """Whether we can go on reading when the log is rotated: its directory and the files beside it."""
-    path = settings.caddy.access_log
+    path = settings.entrance.access_log
     if path is None:
         return []
     if not os.access(path.parent, os.R_OK | os.X_OK):
         return [report.fail(f"{path.parent} cannot be listed: a rotated log would be lost", f"ls -ld {path.parent}")]
     if path.stat().st_size > TOO_LARGE:
         detail = f"{path} has {path.stat().st_size / 2**30:.1f} GiB: it is not rotated"
-        return [report.warn(detail, f"see roll_size in the Caddyfile, and df -h {path.parent}")]
+        how = "see roll_size in the Caddyfile, and" if settings.balancer == "caddy" else "see logrotate(8), and"
+        return [report.warn(detail, f"{how} df -h {path.parent}")]
     rotated = sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"), key=lambda each: each.stat().st_mtime)
     if rotated and not os.access(rotated[-1], os.R_OK):
         return [report.warn(f"{rotated[-1]}, rotated, cannot be read: lines at a rotation are lost", "see mode 0640")]

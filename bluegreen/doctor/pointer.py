@@ -38,10 +38,10 @@ async def pointer(settings: Settings, outside: Outside, report: Report) -> Findi
             report.ok(f'Caddy follows {file} for every service; it says "{await outside.arming.pointed()}"')
         )
     try:
-        warning = forgotten(await outside.arming.arms())
+        forgets = forgotten(await outside.arming.arms())
     except BalancerError:  # said above
-        warning = ""
-    return [*findings, *([report.warn(warning, "bluegreen caddy snippet")] if warning else [])]
+        forgets = ()
+    return [*findings, *[report.warn(each, "bluegreen caddy snippet") for each in forgets]]
 
 
 def _rights(settings: Settings, file: Path, report: Report) -> Iterator[Finding]:

@@ -85,7 +85,8 @@ class Plan:
     """What a deployment would do, made for one state of the world (`digest`) and good until `expires_at`.
 
     `migrations` are the labels of the expand migrations it will apply, in order; `supersedes` is the id of a deployment
-    that is ended first; `judged` says by what the release will be judged, a line for each signal and limit.
+    that is ended first; `judged` says by what the release will be judged, a line for each signal and limit;
+    `costs` what the switch costs users with this balancer, a line each.
     """
 
     id: str
@@ -106,18 +107,13 @@ class Plan:
     migrations: tuple[str, ...] = ()
     supersedes: str = ""
     judged: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
 
     @property
     def trusts_live(self) -> bool:
         """True where the live colour is taken to be well: it is held to its checks, and users may be sent back to it
         by themselves. Not in a rollback, which leaves it, and not where it is known to be down."""
         return self.kind is Kind.DEPLOY and not self.live_is_down
-
-    @property
-    def fallback(self) -> bool:
-        """True where the balancer itself lets the live colour answer what the new one does not, while that is watched:
-        promised by the terms, and the live colour is one to which users may be sent."""
-        return self.terms.fallback and self.trusts_live
 
     @property
     def idle(self) -> Colour:

@@ -12,15 +12,28 @@ from aiohttp.typedefs import Handler
 from bluegreen.app.requests import Caller
 from bluegreen.app.service import Service
 from bluegreen.domain.records import Json
-from bluegreen.interfaces import answers, arming, backfilling, migrating, openapi, restoring, samples, streams, upkeep
+from bluegreen.interfaces import (
+    answers,
+    arming,
+    backfilling,
+    migrating,
+    openapi,
+    restoring,
+    samples,
+    sites,
+    streams,
+    upkeep,
+)
 from bluegreen.interfaces import models as m
 from bluegreen.interfaces import models_arming as ma
 from bluegreen.interfaces import models_backfill as mb
 from bluegreen.interfaces import models_migrating as mm
 from bluegreen.interfaces import models_restoring as mr
+from bluegreen.interfaces import models_sites as msi
 from bluegreen.interfaces import models_steering as ms
 from bluegreen.interfaces import models_upkeep as mu
 from bluegreen.interfaces import requests as r
+from bluegreen.interfaces import requests_sites as rs
 from bluegreen.interfaces.answers import CALLER, SERVICE
 from bluegreen.interfaces.bodies import REDACT, Redact
 from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets, send_in_time
@@ -86,6 +99,9 @@ ROUTES = (
     Route("GET", "/v1/caddy", arming.setup, READ, ma.BalancerSetup),
     Route("POST", "/v1/caddy/arm", arming.arm, OPERATE, ma.BalancerSetup, r.ReasonRequest),
     Route("POST", "/v1/caddy/disarm", arming.disarm, OPERATE, ma.BalancerSetup, r.ReasonRequest),
+    Route("GET", "/v1/sites", sites.sites, READ, msi.Sites),
+    Route("POST", "/v1/sites", sites.add, OPERATE, msi.SiteChange, rs.SiteRequest),
+    Route("POST", "/v1/sites/{site}/remove", sites.remove, OPERATE, msi.SiteChange, rs.RemoveSiteRequest),
     Route("GET", "/v1/notify", upkeep.receivers, READ, mu.Receivers),
     Route("POST", "/v1/notify/{name}/test", upkeep.test_receiver, OPERATE, mu.Delivery, r.EmptyRequest),
     Route("POST", "/v1/hooks/{name}/test", upkeep.test_hook, OPERATE, mu.HookTest, r.EmptyRequest),

@@ -20,6 +20,7 @@ from bluegreen.interfaces.connection import ClientError, Reply, SocketDenied, Un
 from bluegreen.interfaces.migrating_calls import MigratingCalls
 from bluegreen.interfaces.restoring_calls import RestoringCalls
 from bluegreen.interfaces.sample_calls import SampleCalls
+from bluegreen.interfaces.site_calls import SiteCalls
 from bluegreen.interfaces.upkeep_calls import UpkeepCalls
 
 __all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
@@ -62,7 +63,7 @@ class Pause:
     ended: Paused | None = None
 
 
-class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls, ArmingCalls):
+class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls, ArmingCalls, SiteCalls):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
 
     # --- reading

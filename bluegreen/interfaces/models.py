@@ -92,6 +92,7 @@ class Plan(Answer):
     migrations: tuple[str, ...]
     supersedes: str
     judged: tuple[str, ...]
+    costs: tuple[str, ...]
 
 
 class Deployment(Answer):

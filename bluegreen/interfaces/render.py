@@ -81,7 +81,8 @@ def _where(status: Status) -> tuple[str, str]:
     """Where users are, in words, and its glyph."""
     traffic = status.traffic
     if traffic is None:
-        return f"nobody knows where the traffic is: {status.traffic_error or 'Caddy was not read'}", mark(text.FAILED)
+        why = status.traffic_error or "the balancer was not read"
+        return f"nobody knows where the traffic is: {why}", mark(text.FAILED)
     if traffic.split is not None:
         return f"{strong('users are shared out')}: {traffic.split}", mark(text.RUNNING)
     if traffic.colour is None:
@@ -201,6 +202,7 @@ def plan_lines(plan: Plan, now: datetime) -> list[str]:
         glyph = mark(text.RUNNING) if step.does else text.NOTHING
         line = f"  {glyph} {step.phase:<12} {step.text}"
         lines.append(line if step.does else text.faint(line))
+    lines += [paragraph("switch costs" if line == plan.costs[0] else "", line, 15) for line in plan.costs]
     lines += [paragraph("judged by" if line == plan.judged[0] else "", line, 15) for line in plan.judged]
     lines += warnings(plan.warnings)
     return [*lines, f"  Good until {text.until(plan.expires_at, now)}, unless something changes before."]

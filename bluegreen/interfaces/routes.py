@@ -13,7 +13,13 @@ Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 NAME = "[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
 
-PARAMETERS = {"id": "[A-Za-z0-9._:-]{1,128}", "colour": "blue|green", "name": NAME, "backup": "[A-Za-z0-9._-]{1,255}"}
+PARAMETERS = {
+    "id": "[A-Za-z0-9._:-]{1,128}",
+    "colour": "blue|green",
+    "name": NAME,
+    "backup": "[A-Za-z0-9._-]{1,255}",
+    "site": "[A-Za-z0-9_][A-Za-z0-9._-]{0,252}",
+}
 """What may stand in the path; anything else is a 404."""
 
 

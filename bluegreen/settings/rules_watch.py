@@ -6,9 +6,13 @@ from collections.abc import Iterator, Sequence
 from bluegreen.domain.rules import SignalRule
 from bluegreen.domain.traffic import Colour
 from bluegreen.settings import judged
+from bluegreen.settings.entrance import Balancer, entrance_of
 from bluegreen.settings.rule import MORE_THAN_ONE, Broken, Rule, unique, unknown
+from bluegreen.settings.sections import Caddy
+from bluegreen.settings.sections_cloudflare import Cloudflare
 from bluegreen.settings.sections_data import Database
 from bluegreen.settings.sections_stack import Environments, Service
+from bluegreen.settings.sections_traefik import Traefik
 from bluegreen.settings.sections_watch import Watch
 
 
@@ -49,6 +53,24 @@ def something_decides(watch: Watch, services: Sequence[Service]) -> Iterator[Bro
             ("watch", "signals"),
             "no signal is critical and decides: a release would be healthy without a single sample; set "
             "5xx.critical = true, and dry_run = false",
+        )
+
+
+def something_decides_without_a_log(
+    watch: Watch,
+    services: Sequence[Service],
+    balancer: Balancer,
+    caddy: Caddy,
+    traefik: Traefik,
+    cloudflare: Cloudflare,
+) -> Iterator[Broken]:
+    entrance = entrance_of(balancer, caddy, traefik, cloudflare)
+    rules = judged.signal_rules(watch, services, log=False)
+    if entrance.access_log is None and not any(rule.critical and not rule.dry_run for rule in rules):
+        yield Broken(
+            ("watch", "signals"),
+            "no access log is read, and no other signal is critical and decides: a release would be healthy without a "
+            "single sample; set probe.critical = true, or configure the access log",
         )
 
 
@@ -128,6 +150,7 @@ WATCH_RULES: tuple[Rule, ...] = (
     limit_names_are_unique,
     limits_name_a_signal,
     something_decides,
+    something_decides_without_a_log,
     flow_names_are_unique,
     flows_name_services,
     signal_names_are_unique,

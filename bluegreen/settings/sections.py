@@ -165,7 +165,8 @@ class Caddy(Section):
     response_header_timeout: Period | None = Field(
         default=None,
         description="With `fallback_to_previous`: how long the new colour may take to begin an answer before Caddy "
-        "asks the old one, so that a frozen colour is covered too. It ends long polls. Not set: it waits.",
+        "asks the old one, so that a frozen colour is covered too. Who is alone with it waits three times as long, since "
+        "one failure moves nobody. It ends long polls. Not set: it waits.",
         examples=["30s"],
     )
 

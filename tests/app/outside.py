@@ -18,6 +18,7 @@ from bluegreen.adapters.notifiers.memory import MemoryNotifier
 from bluegreen.adapters.runners.memory import MemoryRunner
 from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
+from bluegreen.adapters.sites.memory import MemorySites
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
 from bluegreen.domain.arming import Armed
@@ -259,6 +260,7 @@ class Outside:
         self.in_flight: InFlight | None = None
         self.preview = False
         self.arming: MemoryArming | None = None
+        self.sites: MemorySites | None = None
         self._asked = 0
 
     def arm(self, armed: Armed = Armed.OURS) -> MemoryArming:
@@ -316,6 +318,7 @@ class Outside:
             preview=self.preview,
             arming=self.arming,
             pointer_door=self.front_door,
+            sites=self.sites,
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:

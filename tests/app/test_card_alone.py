@@ -180,7 +180,7 @@ async def test_where_only_our_way_to_caddy_is_broken_it_is_made_to_read_its_snip
     assert scene.balancer.reloads == 1
     scene.balancer.reachable = True
     assert (await scene.balancer.observe()).colour is BLUE
-    assert any("read its snippets again" in remark for remark in told.remarks)
+    assert any("read its files again" in remark for remark in told.remarks)
 
 
 async def test_a_caddy_that_answers_again_in_time_is_written(scene: Scene) -> None:
@@ -210,7 +210,7 @@ async def test_snippets_that_cannot_be_written_are_told(scene: Scene) -> None:
     scene.balancer.disk_full = True
     told = await scene.back()
     assert told.end is End.BACK
-    assert any("restarted Caddy" in remark for remark in told.remarks)
+    assert any("restarted balancer" in remark for remark in told.remarks)
 
 
 async def test_a_closed_card_leads_nowhere_unless_somebody_insists(scene: Scene) -> None:

@@ -56,10 +56,10 @@ async def test_what_is_answered_while_users_go_back_does_not_change_the_verdict_
 ) -> None:
     back = outside.balancer.switch
 
-    async def switch(colour: Colour, generation: int, *, expected: Any = None) -> None:
+    async def switch(colour: Colour, generation: int, **rest: Any) -> None:
         if colour is BLUE:
             outside.log.emit(Counted("access_log", "5xx", GREEN, 100_000, 0))
-        await back(colour, generation, expected=expected)
+        await back(colour, generation, **rest)
 
     monkeypatch.setattr(outside.balancer, "switch", switch)
     async with running(outside) as daemon:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bluegreen.adapters.balancers.memory import Fault, Route
-from bluegreen.app.requests import Paused
+from bluegreen.app.requests import Paused, PlanRequest
 from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import CanaryStep
@@ -169,6 +169,8 @@ async def test_a_colour_that_dies_in_the_watch_costs_users_nothing_and_is_decide
     assert (ended.phase, ended.cause) == (P.REVERTED, Cause.REGRESSED)
     assert ended.reason.startswith("Caddy itself fell back to blue: green did not answer ")
     assert ended.found_worse
+    judged = ended.facts["judgement"]
+    assert (judged["verdict"], judged["reason"]) == ("regressed", ended.reason)
     assert outside.users.got_bad == {BLUE: 0, GREEN: 0}
     assert writes(outside) == [f"{FIRST} 1", "blue 2"]
     assert outside.serving() == {BLUE}, "green came back, and took nobody with it"
@@ -357,3 +359,45 @@ async def test_users_that_were_moved_at_that_moment_go_back(outside: Outside) ->
     ended = await in_retiring(outside, move)
     assert ended.phase is P.REVERTED
     assert outside.serving() == {BLUE}
+
+
+# --- without a fallback
+
+
+async def both_answer(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on a second balancer listens beside ours, and sends every second request to blue."""
+    turn = [BLUE, GREEN] * 2
+
+    def answering(service: str) -> object:
+        turn.append(turn.pop(0))
+        return turn[0]
+
+    monkeypatch.setattr(outside.front_door, "_serving", answering)
+
+
+async def test_a_second_balancer_on_the_port_calls_a_person_and_moves_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside()
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        await asyncio.sleep(2)
+        await both_answer(outside, monkeypatch)
+        await asyncio.sleep(10)
+        assert (await daemon.current()).phase is P.WATCHING
+        assert pages(outside) == ["both-colours"]
+        (page,) = [notice for notice in outside.notifier.sent if notice.event == "both-colours"]
+    assert "Caddy sends users to green, and answers to 2 probes came from blue" in page.text
+    assert "does a second Caddy listen on the same port?" in page.text
+    assert page.facts["next"] == "ss -ltnp"
+
+
+# --- said beforehand
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+async def test_the_plan_says_who_answers_what_the_new_colour_does_not(fallback: bool, outside: Outside) -> None:
+    outside.change(fallback=fallback)
+    async with running(outside) as daemon:
+        plan = await daemon.service.plan(PlanRequest("1.1.0"), ANN)
+    (watching,) = [step.text for step in plan.steps if step.phase is P.WATCHING]
+    assert watching.endswith("back to blue if 1.1.0 is worse" + "; blue answers what green does not" * fallback)

@@ -7,15 +7,21 @@ from itertools import pairwise
 import pytest
 
 from bluegreen.adapters.balancers.memory_in_flight import MemoryInFlight
+from bluegreen.app.gauges import measure
+from bluegreen.app.requests import PlanRequest
 from bluegreen.app.waiting import until as wait
 from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import WrongPhase
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.traffic import Colour
 from tests.app.daemons import ANN, Daemon, pages, running, until
 from tests.app.outside import Dying, Outside, Runner
 from tests.domain.examples import BLUE, GREEN, SERVICES
 
 P = Phase
+MANY = 200
+"""More writes than RETIRING has."""
+
 WEB, API = SERVICES["web"].addresses, SERVICES["api"].addresses
 
 
@@ -125,9 +131,10 @@ async def test_a_full_promotion_ends_the_wait(outside: Outside, open_requests: M
 async def test_it_is_counted_while_the_release_is_watched(outside: Outside, open_requests: MemoryInFlight) -> None:
     open_requests.counts = {WEB[BLUE][0]: 2}
     async with running(outside) as daemon:
-        await daemon.deploy()
-        await daemon.reach(P.AWAITING, P.SWITCHING)
+        await daemon.deploy(auto_promote=False)
+        await daemon.reach(P.AWAITING)
         assert (await daemon.service.status()).open_requests == {}
+        await daemon.service.promote("current", ANN)
         await daemon.reach(P.WATCHING)
         await asyncio.sleep(1)
         assert (await daemon.service.status()).open_requests == {BLUE: 2}
@@ -221,7 +228,7 @@ async def test_users_that_are_moved_onto_a_half_stopped_colour_are_put_back_befo
 
 async def test_killed_anywhere_among_the_slices_the_next_daemon_stops_them_all() -> None:
     wrong = []
-    for point in range(1, 60):
+    for point in range(1, MANY):
         outside = Outside()
         outside.change(window=2.0, standby=2.0, drain=1.0, fallback=True)
         runner, dying = sliced(outside, pause=1.0), Dying(point)
@@ -235,10 +242,11 @@ async def test_killed_anywhere_among_the_slices_the_next_daemon_stops_them_all()
             break
         ended = await _next(outside)
         calls = stops(runner)
+        found = f"killed {dying.where} (write {point}): {ended.phase} {ended.reason}, {calls} {outside.broken}"
         if (ended.phase, ended.reason) != (P.LIVE, "") or calls[-1] != "down" or outside.broken:
-            wrong.append(f"killed {dying.where} (write {point}): {ended.phase} {ended.reason}, {calls} {outside.broken}")
+            wrong.append(found)
         if {"stop_slice 0", "stop_slice 1", "stop_slice 2"} - set(calls):
-            wrong.append(f"killed {dying.where} (write {point}): {calls}")
+            wrong.append(found)
     else:
         pytest.fail("the story never ended")
     assert point > 20
@@ -257,13 +265,44 @@ async def _quiet(what: str) -> None:
 async def test_the_gauge_says_what_is_open(outside: Outside, open_requests: MemoryInFlight) -> None:
     open_requests.counts = {WEB[BLUE][0]: 2}
 
-    async def gauge(daemon: Daemon) -> list[str]:
-        metrics = await daemon.service.gauges()
-        return [f"{colour} {n}" for colour, n in metrics.open_requests.items()]
+    async def gauge(daemon: Daemon) -> dict[Colour, int]:
+        found = await measure(daemon.engine, daemon.reconciler, outside.clock.now())
+        return dict(found.open_requests)
 
     async with running(outside) as daemon:
         await daemon.deploy()
-        assert await gauge(daemon) == []
+        assert await gauge(daemon) == {}
         await daemon.reach(P.WATCHING)
         await asyncio.sleep(1)
-        assert await gauge(daemon) == ["blue 2"]
+        assert await gauge(daemon) == {BLUE: 2}
+
+
+@pytest.mark.parametrize(
+    ("counted", "slices", "text"),
+    [
+        (False, 0, "drain blue for 5 s and stop it: then the way back is a rollback"),
+        (True, 0, "stop blue once nothing is under way there, after 5 s at the latest: then the way back is a rollback"),
+        (False, 3, "drain blue for 5 s and stop it in 3 slices, 10 s apart: then the way back is a rollback"),
+    ],
+)
+async def test_the_plan_says_what_is_waited_for(counted: bool, slices: int, text: str, outside: Outside) -> None:
+    outside.in_flight = MemoryInFlight() if counted else None
+    sliced(outside, slices)
+    async with running(outside) as daemon:
+        plan = await daemon.service.plan(PlanRequest("1.1.0"), ANN)
+    assert [step.text for step in plan.steps if step.phase is P.RETIRING] == [text]
+
+
+async def test_at_the_gate_it_is_said_how_the_new_colour_is_met_before(outside: Outside) -> None:
+    outside.preview = True
+    async with running(outside) as daemon:
+        plan = await daemon.service.plan(PlanRequest("1.1.0", auto_promote=False), ANN)
+        await daemon.deploy(auto_promote=False)
+        await daemon.reach(P.AWAITING)
+        await asyncio.sleep(1)
+        status = await daemon.service.status()
+    (gate,) = [notice.text for notice in outside.notifier.sent if notice.event == "gate"]
+    words = "preview: header Bluegreen-Preview or cookie bluegreen_preview, with the secret of [canary] preview"
+    assert status.doing == f"nobody promoted it; {words}"
+    assert gate.endswith(words)
+    assert any("[canary] preview meets green before" in step.text for step in plan.steps)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -138,9 +139,9 @@ def refuse_and(outside: Outside, monkeypatch: pytest.MonkeyPatch, then: Callable
     outside.balancer.faults.append(Fault.REFUSED)
     switch = outside.balancer.switch
 
-    async def refused(colour: Colour, generation: int, *, expected: Colour | None = None) -> None:
+    async def refused(colour: Colour, generation: int, **rest: Any) -> None:
         try:
-            await switch(colour, generation, expected=expected)
+            await switch(colour, generation, **rest)
         except ChangeRefused:
             then()
             raise

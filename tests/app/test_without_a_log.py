@@ -14,7 +14,7 @@ from bluegreen.app.world import World
 from bluegreen.domain.deployments import Cause, Deployment
 from bluegreen.domain.errors import JournalUnreadable
 from bluegreen.domain.phases import Phase
-from bluegreen.domain.rules import SIGNALS, SignalRule
+from bluegreen.domain.rules import SIGNALS
 from tests.app.daemons import running
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN, SERVICES
@@ -95,10 +95,6 @@ def _on_hold(outside: Unwitnessed) -> None:
     outside.change(signals=PROBE, on_no_traffic="hold")
 
 
-def _nothing_decides(outside: Unwitnessed) -> None:
-    outside.change(signals=(SignalRule("probe", 1.0, synthetic=True, source="probes"),))
-
-
 @pytest.mark.parametrize(
     ("spoil", "release", "words"),
     [
@@ -106,9 +102,8 @@ def _nothing_decides(outside: Unwitnessed) -> None:
         (_unknown, "1.1.0", "which release blue runs is not known"),
         (lambda outside: None, "1.0.0", "blue runs 1.0.0 already: nobody could tell by its version which colour"),
         (_on_hold, "1.1.0", 'on_no_traffic = "hold" holds for ever'),
-        (_nothing_decides, "1.1.0", "no other signal is critical and decides"),
     ],
-    ids=["no version", "unknown release", "one release on both", "hold", "nothing decides"],
+    ids=["no version", "unknown release", "one release on both", "hold"],
 )
 async def test_what_could_not_be_proved_later_is_refused_before_anything_is_done(
     outside: Unwitnessed, spoil: Any, release: str, words: str

@@ -134,17 +134,23 @@ async def test_while_nothing_runs_such_a_file_is_told_with_what_to_type_and_user
     make_yard: MakeYard,
 ) -> None:
     yard = await make_yard(mode="pointer", sites=TWO)
+    await yard.taken_back()
     async with yard.users(60) as got:
         for befall in (_gone, _emptied, _foreign):
-            before = len(yard.messages())
+            before = len(_drifts(yard))
             befall(yard.pointer)
-            await until(lambda before=before: len(yard.messages()) > before, SEEN_WITHIN, "people are told")  # type: ignore[misc]
-            print(f"\n{befall.__name__}: {yard.messages()[-1]['text']}")
+            await until(lambda before=before: len(_drifts(yard)) > before, SEEN_WITHIN, "people are told")  # type: ignore[misc]
+            assert f"Next: echo blue > {yard.pointer}" in _drifts(yard)[-1]
+            assert str(yard.pointer) in await yard.status()
             yard.pointer.write_text("blue\n")
             await until_async(lambda: _calm(yard), SEEN_WITHIN, "all is as wanted")
             await yard.asked(20)
     assert failed(got) == []
-    assert {each.colour for each in got} <= {"blue", "green"}
+    assert {each.colour for each in got} == {"blue"}, "and by the colour that served before"
+
+
+def _drifts(yard: Yard) -> list[str]:
+    return [message["text"] for message in yard.messages() if message["event"] == "traffic.drifted"]
 
 
 async def test_a_person_who_writes_the_colour_that_serves_changes_nothing(make_yard: MakeYard) -> None:

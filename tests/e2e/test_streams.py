@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from tests.e2e.conftest import MakeYard
-from tests.e2e.yard import MODES, Yard, until, until_async
+from tests.e2e.yard import MODES, Yard, until
 
 LONG_LIVED = 'stream_close_delay = "60s"'
 UPLOAD = float(os.environ.get("BLUEGREEN_UPLOAD", "3"))
@@ -124,7 +124,7 @@ async def test_c19_streams_and_an_upload_end_where_they_began_and_retiring_waits
     upload = Upload()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         if mode == "rewrite":  # the first write of ours brings the delay, and is itself one without it
-            await _there_and_back(yard)
+            await yard.taken_back()
         ws = await stack.enter_async_context(web_socket(yard))
         sse = await stack.enter_async_context(server_sent(yard))
         uploading = group.create_task(upload.run(yard), name="upload")
@@ -181,16 +181,3 @@ async def test_c19_retiring_waits_no_longer_than_the_drain_and_stops_one_slice_a
     assert yard.calls()[-3:] == ["slice blue 0", "slice blue 1", "down blue"]
     first, second = (float(line) for line in (yard.directory / "slices").read_text().split())
     assert second - first >= 0.5
-
-
-async def _there_and_back(yard: Yard) -> None:
-    id = await yard.deploy("1.1.0")
-    await yard.reached(id, "WATCHING")
-    await yard.order("cutback", "to begin with")
-    await yard.ended(id)
-    assert await yard.colours() == {"blue"}
-    await until_async(lambda: _nothing_runs(yard), 10.0, "nothing is moving")
-
-
-async def _nothing_runs(yard: Yard) -> bool:
-    return "nothing is moving" in await yard.status()

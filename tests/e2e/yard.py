@@ -316,6 +316,15 @@ class Yard:
         """The deployment when it has ended."""
         return await self.reached(id, *FINAL, seconds=seconds)
 
+    async def taken_back(self, release: str = "1.1.0") -> None:
+        """Deploy a release and take it back: blue is wanted and serves, and green is still up."""
+        id = await self.deploy(release)
+        await self.reached(id, "WATCHING")
+        await self.order("cutback", "to begin with")
+        back = await self.ended(id)
+        assert back.phase == "REVERTED", back.reason
+        assert await self.colours() == {"blue"}
+
     async def events(self, id: str) -> list[Event]:
         """What happened in a deployment."""
         return list((await self.order("logs", id)).items)

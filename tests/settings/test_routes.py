@@ -17,6 +17,12 @@ from tests.adapters.signals.heard import BLUE, Heard, line, running
 from tests.adapters.waiting import until
 from tests.settings.conftest import Write
 
+
+@pytest.fixture
+def a_log(nobodys_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An access log is read: without one its signals are none."""
+    monkeypatch.setenv("BLUEGREEN_CADDY__ACCESS_LOG", "/var/log/caddy/access.log")
+
 LOGIN = """
 [[watch.routes]]
 name = "login"
@@ -45,10 +51,12 @@ def test_classes_become_what_the_reader_needs(write: Write) -> None:
     assert health == RouteClass("health", ("/healthz",), ignore=True)
 
 
+@pytest.mark.usefixtures("a_log")
 def test_without_classes_all_auth_failures_are_one_signal(write: Write) -> None:
     assert [rule.name for rule in terms(load(write())).signals if rule.name.startswith("auth")] == ["auth"]
 
 
+@pytest.mark.usefixtures("a_log")
 def test_classes_share_the_weight_of_auth_and_what_is_ignored_has_none(write: Write) -> None:
     plain = {rule.name: rule.weight for rule in terms(load(write())).signals}
     rules = {rule.name: rule for rule in terms(load(write(LOGIN + HEALTH))).signals}

@@ -9,6 +9,7 @@ import structlog
 from bluegreen.adapters.balancers.caddy_admin import Reading
 from bluegreen.adapters.balancers.caddy_arming import change_to_arm, change_to_disarm
 from bluegreen.adapters.balancers.caddy_base import CaddyBase
+from bluegreen.adapters.balancers.caddy_change import Change
 from bluegreen.adapters.balancers.caddy_following import Following, arms_of, following, traffic_by
 from bluegreen.adapters.balancers.caddy_services import Located
 from bluegreen.adapters.balancers.caddy_snippet import snippet
@@ -68,8 +69,7 @@ class ArmableCaddy(CaddyBase, ABC):
         traffic = traffic_by(located, await self._file.read(), self._style)
         change = change_to_disarm(located, reading.value, self._one_colour(traffic))
         if change is not None:
-            self._following = None
-            await self._change(change, reading)
+            await self._rewrite(change, reading)
         return await self.arms()
 
     def snippet(self) -> str:
@@ -93,7 +93,12 @@ class ArmableCaddy(CaddyBase, ABC):
         if said is None or said.to != live or (said.fallback and not self._style.fallback):
             await self._file.replace(Pointed(live, generation=said.generation if said else None), pointing)
         if change is not None:
-            await self._change(change, reading)
+            await self._rewrite(change, reading)
+
+    async def _rewrite(self, change: Change, reading: Reading) -> None:
+        """Whoever follows the file then is seen at the next look."""
+        self._following = None
+        await self._change(change, reading)
 
     def _one_colour(self, traffic: Traffic) -> Colour:
         if traffic.colour is None:
@@ -103,22 +108,12 @@ class ArmableCaddy(CaddyBase, ABC):
             )
         return traffic.colour
 
-    async def _look_shortly(self) -> Look | None:
-        """A look at Caddy; None where it does not come in time, and every service followed the file at the last one.
-
-        Nobody waits for an endpoint that hangs: users are where the file says. Raises as Balancer.observe does.
-        """
+    async def _look(self) -> Look:
+        """As in the base, and what was seen is remembered."""
         try:
-            async with asyncio.timeout(PATIENCE if self._following else None):
-                look = await self._look()
-        except TimeoutError as exc:
-            self._tell_silent(f"no answer within {PATIENCE:g} s", exc)
-            return None
-        except BalancerUnreachable as exc:
-            if self._following is None or not (self._trusting or isinstance(exc.__cause__, TimeoutError)):
-                raise
-            self._tell_silent(exc.detail, exc)
-            return None
+            look = await super()._look()
+        except BalancerUnreachable:
+            raise
         except BalancerError:
             self._following = None
             raise
@@ -126,7 +121,23 @@ class ArmableCaddy(CaddyBase, ABC):
         self._following = following(look[1], self._style)
         return look
 
-    def _tell_silent(self, why: str, exc: Exception) -> None:
+    async def _look_shortly(self) -> Look | None:
+        """A look at Caddy; None where it does not come in time, and every service followed the file at the last one.
+
+        Nobody waits for an endpoint that hangs: users are where the file says. Raises as Balancer.observe does.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE if self._following else None):
+                return await self._look()
+        except TimeoutError:
+            self._tell_silent(f"no answer within {PATIENCE:g} s")
+        except BalancerUnreachable as exc:
+            if self._following is None or not (self._trusting or isinstance(exc.__cause__, TimeoutError)):
+                raise
+            self._tell_silent(exc.detail)
+        return None
+
+    def _tell_silent(self, why: str) -> None:
         if not self._silent:
             log.warning("balancer.admin_silent", reason=why, file=self.file)
         self._silent = True

@@ -43,6 +43,11 @@ class ArmedRoute:
         """The operator's handler that was replaced; None where that is not known."""
         return self.about["original"] if self.about else None
 
+    @property
+    def named(self) -> str:
+        """The service that it was built for; empty where that is not known."""
+        return str(self.about.get("service", "")) if self.about else ""
+
     def reached(
         self, line: str = "", *, place: str = "000", drawn: bool = False, header: str = "", cookie: str = ""
     ) -> Mapping[str, Any] | None:

@@ -21,16 +21,10 @@ from typing import Any
 import structlog
 
 from bluegreen.adapters.balancers.caddy_armed import upstreams_of
-from bluegreen.adapters.balancers.caddy_arms import (
-    Style,
-    fallback_proxy,
-    plain_proxy,
-    split_arms,
-    stamped,
-)
+from bluegreen.adapters.balancers.caddy_arms import Style, fallback_proxy, plain_proxy, split_arms, stamped
 from bluegreen.adapters.balancers.caddy_proxies import shared_keys
 from bluegreen.adapters.balancers.caddy_routes import SERVERS, Handler, Path
-from bluegreen.adapters.balancers.caddy_services import Located
+from bluegreen.adapters.balancers.caddy_services import Located, refuse_nested
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Service, Split
 
@@ -72,10 +66,11 @@ def change_to(
     """
 
     def build(service: Service, handler: Handler, first: int) -> Built:
-        if fallback:
-            return fallback_proxy(service, original_of(handler), style, colour, generation, first)
-        return plain_proxy(service, original_of(handler), style, colour, generation, first)
+        make = fallback_proxy if fallback else plain_proxy
+        return make(service, original_of(handler), style, colour, generation, first)
 
+    if fallback:
+        refuse_nested(located)
     return change_of(_values(located, build), servers)
 
 
@@ -87,11 +82,14 @@ def change_split(
     def build(service: Service, handler: Handler, first: int) -> Built:
         return split_arms(service, original_of(handler), style, split, generation, first)
 
+    refuse_nested(located)
     return change_of(_values(located, build), servers)
 
 
 def change_of(values: Mapping[Path, Json], servers: Json) -> Change | None:
-    """The one change that puts these values at these full paths; None where all of them stand there already."""
+    """The one change that puts these values at these full paths; None where all of them stand there already. A value
+    below another one is put into that."""
+    values = _outermost(values)
     if all(_at(servers, path[len(SERVERS) :]) == value for path, value in values.items()):
         return None
     path = _common(tuple(values))
@@ -130,6 +128,14 @@ def _tell_dropped(handler: Handler, service: str) -> None:
     dropped = sorted({key for each in upstreams for key in each} - {"@id", "dial", *shared_keys(upstreams)})
     if dropped:
         log.warning("balancer.upstream_keys_dropped", service=service, path=handler.place, keys=dropped)
+
+
+def _outermost(values: Mapping[Path, Json]) -> Mapping[Path, Json]:
+    inner = {path: value for path, value in values.items() if any(path[:n] in values for n in range(len(path)))}
+    if not inner:
+        return values
+    within = _outermost(inner)
+    return {path: _replaced(value, path, within) for path, value in values.items() if path not in inner}
 
 
 def _common(paths: Sequence[Path]) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bluegreen.adapters.balancers.addresses import colour_of
 from bluegreen.adapters.balancers.caddy_armed import ArmedRoute, armed_route, cookies_in, dials_of
 from bluegreen.adapters.balancers.caddy_arms import Style, pointer_arms
 from bluegreen.adapters.balancers.caddy_routes import Handler
@@ -20,6 +21,7 @@ ANYTHING = {"handler": "reverse_proxy"}
 """Stands for an operator's handler that we do not know."""
 
 WISHES = {
+    "service": "the name of the service",
     "shares": "the steps of the canary",
     "cookie_domain": "the domain of the cookie",
     "preview": "the preview",
@@ -39,12 +41,15 @@ def judged(service: Service, handler: Handler, style: Style) -> tuple[Armed, str
         return Armed.BARE, f'its route was written in mode "rewrite", for {armed.word}'
     if armed.pointer != str(style.pointer):
         return Armed.BARE, f"its arms follow {armed.pointer}, which is not our file {style.pointer}"
-    wished = [pointer_arms(service, armed.original or ANYTHING, style, live) for live in Colour]
-    if armed.value in wished:
+    first = armed.dials("nobody-knows")[: len(service.addresses[Colour.GREEN])]
+    live = Colour.GREEN if colour_of(service, first) is Colour.GREEN else Colour.BLUE
+    wished = pointer_arms(service, armed.original or ANYTHING, style, live)
+    if armed.value == wished:
         return Armed.OURS, ""
-    fault = min((_difference(armed, each, style) for each in wished), key=len)
+    fault = _difference(armed, wished, style)
     if armed.original is not None:
-        return Armed.OUTDATED, fault or _wishes(armed, wished[0]) or "its arms were edited by somebody"
+        said = [each for each in (_wishes(armed, wished), fault) if each]
+        return Armed.OUTDATED, ": ".join(said) or "its arms were edited by somebody"
     return (Armed.OUTDATED, fault) if fault else (Armed.KEPT, "")
 
 
@@ -72,7 +77,7 @@ def _difference(armed: ArmedRoute, wished: Mapping[str, Any], style: Style) -> s
 
 
 def _questions(style: Style) -> Iterator[_Question]:
-    """All that can be asked: of what comes from the last arm the order depends on who was live, so it comes last."""
+    """All that can be asked."""
     for colour in Colour:
         yield _Question(f"arm {colour}", {"line": f"{colour} g1"})
         if style.fallback:

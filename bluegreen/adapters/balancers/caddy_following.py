@@ -92,7 +92,8 @@ def refuse_unknown_word(wanted: Pointed, following: Following) -> None:
 def _all_words(style: Style) -> Iterator[Pointed]:
     for colour in Colour:
         yield Pointed(colour)
-        yield Pointed(colour, fallback=True)
+        if style.fallback:
+            yield Pointed(colour, fallback=True)
     for split in style.splits:
         yield Pointed(split)
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from bluegreen.adapters.balancers.addresses import colour_of
 from bluegreen.adapters.balancers.caddy_armed import ArmedRoute
 from bluegreen.adapters.balancers.caddy_routes import Handler
-from bluegreen.adapters.balancers.caddy_shares import place, places_below
+from bluegreen.adapters.balancers.caddy_shares import PLACES, place, places_below
 from bluegreen.adapters.balancers.pointer_words import Pointed, read_line
 from bluegreen.domain.traffic import Colour, Service, Split, normal
 
-LAST_PLACE = "fff"
+SAMPLE = 256
+"""Of so many places one is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ def _single(service: Service, dials: tuple[str, ...], pointed: Pointed | None, s
 
 
 def _shared(service: Service, armed: ArmedRoute, line: str, split: Split, stamps: frozenset[int | None]) -> Going:
-    """A split it is where users on both sides of its border meet what it promises."""
+    """A split it is where users meet what it promises: on both sides of its border, and all over."""
     border = places_below(split.share)
-    new, old = armed.dials(line, place="000"), armed.dials(line, place=LAST_PLACE)
+    new, old = armed.dials(line, place=place(0)), armed.dials(line, place=place(PLACES - 1))
     promised = (
         colour_of(service, new) is split.colour
         and colour_of(service, old) is split.colour.other
-        and armed.dials(line, place=place(border - 1)) == new
-        and armed.dials(line, place=place(border)) == old
+        and all(
+            armed.dials(line, place=place(number)) == (new if number < border else old)
+            for number in (border - 1, border, *range(SAMPLE // 2, PLACES, SAMPLE))
+        )
     )
     return Going(tuple(dict.fromkeys((*new, *old))), stamps, split=split if promised else None)

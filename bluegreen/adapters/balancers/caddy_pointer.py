@@ -98,26 +98,29 @@ class CaddyPointer(ArmableCaddy):
     async def _point(self, wanted: Pointed, colour: Colour, generation: int, expected: Colour | Split) -> None:
         """The way forward: only from where users are expected, and only where all of them move."""
         follows = self._following or await self._followed(wanted, colour, generation, expected)
+        if not follows.knows(wanted.word):  # perhaps armed anew since the last look
+            await self._look()
+            follows = self._following or follows
         pointing = await self._file.read()
+        refuse_unknown_word(wanted, follows)
         if pointing.pointed == wanted:
             return
-        refuse_unknown_word(wanted, follows)
         refuse_overtaken(follows.traffic(self._services, pointing), colour, generation, expected)
         await self._file.replace(wanted, pointing)
 
     async def _followed(self, wanted: Pointed, colour: Colour, generation: int, expected: Colour | Split) -> Following:
         """Let every service follow the file, where users are as expected, and nobody moves."""
-        look = await self._look()
+        reading, located = await self._look()
         pointing = await self._file.read()
-        if not all(leads(each, wanted) for each in look[1]) or pointing.pointed != wanted:
-            traffic = traffic_by(look[1], pointing, self._style)
+        if self._following is None:
+            traffic = traffic_by(located, pointing, self._style)
             refuse_overtaken(traffic, colour, generation, expected)
-            await self._arm(look, pointing, self._one_colour(traffic))
-            look = await self._look()
-        self._following = found = following(look[1], self._style)
-        if found is None:
+            stray = tuple(each for each in located if following((each,), self._style) is None)
+            await self._arm((reading, stray), pointing, self._one_colour(traffic))
+            await self._look()
+        if self._following is None:
             raise ChangeRefused("not every service follows the file, although it was armed", next=(ARM,))
-        return found
+        return self._following
 
     async def _point_anyway(self, wanted: Pointed, colour: Colour, generation: int) -> None:
         """The way back: the file first, whatever else; then the routes that do not follow it."""
@@ -147,18 +150,16 @@ class CaddyPointer(ArmableCaddy):
         else:
             change = change_to_arm(stray, reading.value, self._style, colour)
         if change is not None:
-            self._following = None
-            await self._change(change, reading)
+            await self._rewrite(change, reading)
 
     async def _past_the_file(self, colour: Colour, generation: int, why: BalancerError) -> None:
         """A file that cannot be written, on a disk that is full or broken, keeps nobody from the way back: the routes
         are rewritten, as in mode "rewrite", and follow the file no more."""
         try:
             reading, located = await self._look()
-            self._following = None
             change = change_to(colour, generation, located, reading.value)
             if change is not None:
-                await self._change(change, reading)
+                await self._rewrite(change, reading)
         except BalancerError as exc:
             raise type(why)(f"{why.detail}; nor through the admin API: {exc.detail}", next=why.next) from exc
         log.warning("balancer.file_passed_by", colour=colour, generation=generation, reason=why.detail)

@@ -16,8 +16,12 @@ SECOND = 1_000_000_000
 """Caddy's durations are nanoseconds."""
 
 LEFT_ALONE_SECONDS = 10.0
-"""How long Caddy leaves an address alone that failed once. Each time it is over, who writes to a colour that hangs may
-lose a request; as long as it lasts, one that failed by accident gets nobody."""
+"""How long Caddy leaves an address alone that has failed. Each time it is over, who writes to a colour that hangs may
+lose a request; as long as it lasts, there is one colour less."""
+
+FAILURES = 3
+"""So many within that time are a failure: a connection that broke by accident moves nobody, and where the other colour
+has an accident too, users are not left without any. A request is tried as often, and then once more on the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,11 @@ class Proxies:
         """A colour, and where that does not answer the other one, for a while."""
         made = self._dialling((colour, colour.other))
         health = made.get("health_checks") or {}
-        passive = (health.get("passive") or {}) | {"fail_duration": int(LEFT_ALONE_SECONDS * SECOND), "max_fails": 1}
+        passive = (health.get("passive") or {}) | {"fail_duration": int(LEFT_ALONE_SECONDS * SECOND)}
+        passive["max_fails"] = FAILURES
         balancing = (made.get("load_balancing") or {}) | {"selection_policy": {"policy": "first"}}
         if not balancing.get("try_duration"):
-            balancing["retries"] = max(balancing.get("retries") or 0, 1)
+            balancing["retries"] = max(balancing.get("retries") or 0, FAILURES)
         made |= {"load_balancing": balancing, "health_checks": {**health, "passive": passive}}
         return made | _impatient(made.get("transport"), self.header_timeout)
 

@@ -80,7 +80,7 @@ def refuse_nested(located: Sequence[Located]) -> None:
     hold several copies of what they replace, and the inner one would be in all of them."""
     paths = {handler.path: each.service.name for each in located for handler in each.handlers}
     for path, inner in paths.items():
-        outer = next((each for each in paths if each != path and path[: len(each)] == each), None)
+        outer = next((path[:length] for length in range(len(path)) if path[:length] in paths), None)
         if outer is not None:
             raise RouteAmbiguous(
                 f"the route of {inner} at {config_path(path)} stands inside the one of {paths[outer]} at "
@@ -106,6 +106,8 @@ def _located(service: Service, seen: Sequence[Handler]) -> Located:
 
 
 def _candidate(service: Service, handler: Handler) -> bool:
+    if handler.armed:
+        return handler.armed.named == service.name or any(belongs(service, [dial]) for dial in handler.dials)
     return belongs(service, handler.dials) or any(stamp is not None for stamp in handler.stamps(service.name))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bluegreen.adapters.balancers.caddy_arms import NONCE, Style
 from bluegreen.adapters.balancers.caddy_parts import PLACE, TO, literally, words_pattern
 from bluegreen.adapters.balancers.caddy_previews import ANSWERED_BY, COOKIE, FIELD, HEADER, previewing, word_of_preview
-from bluegreen.adapters.balancers.caddy_proxies import LEFT_ALONE_SECONDS
+from bluegreen.adapters.balancers.caddy_proxies import FAILURES, LEFT_ALONE_SECONDS
 from bluegreen.adapters.balancers.caddy_shares import DRAWN, KEPT, SPLIT, cookie, pattern_below
 from bluegreen.adapters.balancers.pointer_words import word_of
 from bluegreen.domain.traffic import Colour, Service
@@ -104,8 +104,9 @@ def _proxy(service: Service, style: Style, colours: Sequence[Colour], matcher: s
         yield f"\tstream_close_delay {_duration(style.stream_close_delay)}"
     if len(colours) > 1:
         yield "\tlb_policy first"
-        yield "\tlb_retries 1"
+        yield f"\tlb_retries {FAILURES}"
         yield f"\tfail_duration {_duration(LEFT_ALONE_SECONDS)}"
+        yield f"\tmax_fails {FAILURES}"
         if style.response_header_timeout is not None:
             yield "\ttransport http {"
             yield f"\t\tresponse_header_timeout {_duration(style.response_header_timeout)}"

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bluegreen.adapters.balancers.traefik_document import names, traffic_of
+from bluegreen.adapters.balancers.traefik_shape import checked
 from bluegreen.domain.errors import BalancerUnreachable, ChangeUnknown, RouteNotFound
 from bluegreen.domain.traffic import Service, Traffic
 
@@ -102,12 +103,9 @@ class TraefikApi:
                     return None
                 if answer.status != WELL:
                     raise self._failed(f"answered {answer.status} to {url}")
-                value = await answer.json(content_type=None)
+                return dict(checked(await answer.json(content_type=None)))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise self._failed(f"does not answer: {exc or type(exc).__name__}") from exc
-        if not isinstance(value, dict):
-            raise self._failed(f"is not Traefik's: {url} gave no object")
-        return value
 
     def _failed(self, why: str) -> BalancerUnreachable:
         return BalancerUnreachable(

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bluegreen.adapters.balancers.addresses import belongs, colour_of
+from bluegreen.adapters.balancers.traefik_shape import refuse_other
 from bluegreen.domain.errors import RouteNotFound
 from bluegreen.domain.traffic import Colour, Service, ServiceTraffic, Split, Traffic, normal
 
@@ -37,9 +38,7 @@ def parsed(text: bytes) -> dict[str, Json]:
     """What a file says. Raises ValueError where it is not the JSON that we can keep."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith(b"#")]
     value = msgspec.json.decode(b"\n".join(lines))
-    services = value.get("http", {}).get("services", {}) if isinstance(value, dict) else None
-    if not isinstance(services, dict) or not all(isinstance(each, dict) for each in services.values()):
-        raise ValueError("it has no object http.services")
+    refuse_other(value)
     return dict(value)
 
 

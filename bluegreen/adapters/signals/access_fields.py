@@ -48,16 +48,22 @@ class ResponseHeaders(msgspec.Struct):
 
 
 class Line(msgspec.Struct):
-    """One line: `duration` in seconds, `upstream` as `log_append` adds it; `bluegreen_preview` is there where the arms
-    in Caddy sent somebody with the operator's secret to the other colour (adapters/balancers/caddy_previews.py)."""
+    """One line: `duration` in seconds; `tried` as `log_append upstream` adds it, null where Caddy answered itself;
+    `bluegreen_preview` is there where the arms in Caddy sent somebody with the operator's secret to the other colour
+    (adapters/balancers/caddy_previews.py)."""
 
     status: int
     duration: float
     request: Request
     ts: float | str | None = None
-    upstream: str = ""
-    bluegreen_preview: str | float | None = None
+    tried: str | None = msgspec.field(name="upstream", default=None)
+    bluegreen_preview: str | float | bool | None = None
     resp_headers: ResponseHeaders | str | None = None
+
+    @property
+    def upstream(self) -> str:
+        """Who answered; empty where nobody was asked."""
+        return self.tried or ""
 
     @property
     def streamed(self) -> bool:

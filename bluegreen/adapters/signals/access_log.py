@@ -1,8 +1,7 @@
 """What users get, from a balancer's access log, within a few milliseconds of each line.
 
-The log is tailed as a file and received in no other way: with a reader that stops, a log sent to a socket
-stalls Caddy itself (167 requests in 8 s instead of 80,000), a file never does. What a line looks like is the balancer's
-own business (`Format`): caddy_log.py, traefik_log.py.
+The log is tailed as a file and received in no other way: with a reader that stops, a log sent to a socket stalls Caddy
+itself (167 requests in 8 s instead of 80,000), a file never does. What a line looks like: caddy_log.py, traefik_log.py.
 """
 
 import asyncio
@@ -58,14 +57,12 @@ class AccessLog:
         """`inotify` False where the log lies on a network filesystem: it is then looked at every 20 ms. `routes`: the
         classes of which auth failures are counted apart. `client_key`: what clients are hashed with."""
         self._path = path
-        self._clock = clock
-        self._inotify = inotify
+        self._clock, self._inotify = clock, inotify
         self._header = probe_header
         self._tail = Tail(path)
         self._format = format
-        self._lines = AccessLines(
-            services, format.decoder(probe_header), on_witness, Routes(routes), Clients(client_key), on_answers
-        )
+        read = format.decoder(probe_header)
+        self._lines = AccessLines(services, read, on_witness, Routes(routes), Clients(client_key), on_answers)
         self._ages: deque[tuple[float, float]] = deque(maxlen=LATEST)
         self._heard_at: float | None = None
         self._caught_up_at: float | None = None

@@ -154,12 +154,11 @@ class CaddySites:
     def _refuse_socket(self, wish: SiteWish | None) -> None:
         if self._endpoint.socket is None:
             return
-        lines = "; ".join(line.strip() for line in documents.caddyfile_lines(wish)) if wish else ""
-        first = f"put this into the Caddyfile: {lines}" if lines else "take the site out of the Caddyfile"
+        instead = documents.instead(wish) if wish else "By hand, take the site out of the Caddyfile"
         raise RequestRefused(
-            f"sites are set up through caddy-api-client, which knows no Unix socket, and [caddy] admin is"
-            f" {self._endpoint.written}",
-            next=(first, "systemctl reload caddy"),
+            "sites are set up through caddy-api-client, which knows no Unix socket, and [caddy] admin is"
+            f" {self._endpoint.written}. {instead}",
+            next=("systemctl reload caddy",),
         )
 
     async def _refuse_left(self) -> None:

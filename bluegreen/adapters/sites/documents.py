@@ -159,11 +159,12 @@ def _drop_policy(document: Document, identity: str) -> None:
 
 
 def _refused(wish: SiteWish, why: str) -> RequestRefused:
-    lines = "; ".join(line.strip() for line in caddyfile_lines(wish))
-    return RequestRefused(
-        f"{wish.name} is not added: {why}",
-        next=(f"put this into the Caddyfile: {lines}", "systemctl reload caddy"),
-    )
+    return RequestRefused(f"{wish.name} is not added: {why}. {instead(wish)}", next=("systemctl reload caddy",))
+
+
+def instead(wish: SiteWish) -> str:
+    """What to do by hand where it cannot be done here: the lines of the Caddyfile, below one another."""
+    return "\n".join(("By hand, put this into the Caddyfile:", *(f"  {line}" for line in caddyfile_lines(wish))))
 
 
 def caddyfile_lines(wish: SiteWish) -> tuple[str, ...]:

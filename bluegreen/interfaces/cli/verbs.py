@@ -27,6 +27,7 @@ TALKING = {
     "migrate": "migrating",
     "backup": "backing_up",
     "caddy": "arming",
+    "site": "sites",
     "env": "upkeep",
     "notify": "upkeep",
     "hook": "upkeep",

@@ -39,6 +39,7 @@ class Application:
         self.answers = asyncio.Event()
         self.answers.set()
         self.asked: list[str] = []
+        self.breaks = 0
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -58,6 +59,10 @@ class Application:
         body = await request.read()
         self.asked.append(request.method)
         await self.answers.wait()
+        if self.breaks:
+            self.breaks -= 1
+            assert request.transport is not None
+            request.transport.close()
         answer = web.json_response({"colour": self.colour, "length": len(body), "seen": dict(request.headers)})
         answer.headers.add("Set-Cookie", "session=of-the-application")
         return answer
@@ -74,6 +79,7 @@ class ArmedStand:
     blue: Application
     green: Application
     session: aiohttp.ClientSession
+    scheme: str = "http"
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,12 +92,17 @@ class ArmedStand:
     def style(self, **wishes: Any) -> Style:
         return Style(pointer=self.live, **wishes)
 
-    async def serve(self, handler: Mapping[str, Any], *more: Mapping[str, Any]) -> None:
-        """Start Caddy with one site that holds this handler."""
-        routes = [route(handler, host=SITE), *more]
-        listen = f"127.0.0.1:{self.front}"
-        logs = {"logs": {"default_logger_name": "users"}}
-        whole = config(srv0=server(*routes, listen=listen, **logs))
+    async def serve(self, handler: Mapping[str, Any], *, tls: bool = False) -> None:
+        """Start Caddy with one site that holds this handler; with `tls` it has a certificate of Caddy's own."""
+        self.scheme = "https" if tls else "http"
+        logs: dict[str, Any] = {"logs": {"default_logger_name": "users"}}
+        if tls:
+            logs |= {"tls_connection_policies": [{}], "automatic_https": {"disable_redirects": True}}
+        whole = config(srv0=server(route(handler, host=SITE), listen=f"127.0.0.1:{self.front}", **logs))
+        if tls:
+            internal = {"issuers": [{"module": "internal"}]}
+            whole["apps"]["tls"] = {"automation": {"policies": [internal]}, "certificates": {"automate": [SITE]}}
+            whole["apps"]["pki"] = {"certificate_authorities": {"local": {"install_trust": False}}}
         writer = {"output": "file", "filename": str(self.log)}
         whole["logging"] = {"logs": {"users": {"writer": writer, "include": ["http.log.access.users"]}}}
         await self.caddy.start(whole)
@@ -109,8 +120,11 @@ class ArmedStand:
     async def ask(self, method: str = "GET", path: str = "/", *, body: bytes = b"", **headers: str) -> Answer:
         """One request of a user; underscores in names of headers are hyphens."""
         sent = {"Host": SITE} | {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"http://127.0.0.1:{self.front}{path}"
-        async with self.session.request(method, url, headers=sent, data=body or None) as answer:
+        url = f"{self.scheme}://127.0.0.1:{self.front}{path}"
+        name = SITE if self.scheme == "https" else None
+        async with self.session.request(
+            method, url, headers=sent, data=body or None, ssl=False, server_hostname=name
+        ) as answer:
             said = await answer.json() if answer.content_type == "application/json" else {}
             return Answer(
                 answer.status,
@@ -119,6 +133,13 @@ class ArmedStand:
                 dict(answer.headers) | {"length": str(said.get("length", ""))},
                 said.get("seen", {}),
             )
+
+    async def certified(self) -> Answer | None:
+        """One request over TLS; None while Caddy has no certificate yet: it makes it after its start."""
+        try:
+            return await self.ask()
+        except aiohttp.ClientConnectorSSLError:
+            return None
 
     async def colours(self, n: int = 5) -> set[str]:
         return {(await self.ask()).colour for _ in range(n)}

@@ -22,8 +22,6 @@ from tests.adapters.balancers import sites
 
 TIMEOUT = 1.5
 NO_CONNECTION = "a file is replaced, or it is not: there is no connection to lose, and no answer without effect"
-    "a file is replaced, or it is not: there is no connection that could be lost, and no answer without effect"
-)
 REMEMBERS = "a restarted Traefik reads the file that was switched; it has no command to be reloaded"
 
 

@@ -35,7 +35,7 @@ def main(directory: Path, how: str) -> int:
         if os.WIFSTOPPED(status):
             os.kill(pid, signal.SIGCONT)
             os.waitpid(pid, 0)
-        assert live.read_bytes() == FENCE, f"moment {moment}: overtaken by a writer that was stopped: {live.read_bytes()!r}"
+        assert live.read_bytes() == FENCE, f"moment {moment}: overtaken by who was stopped: {live.read_bytes()!r}"
         left = [each.name for each in directory.iterdir() if each.name != "live"]
         assert not left, f"moment {moment}: left behind: {left}"
     raise AssertionError

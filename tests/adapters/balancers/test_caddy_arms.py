@@ -3,8 +3,10 @@
 import asyncio
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,8 @@ from bluegreen.adapters.balancers.caddy_shares import pattern_below, place, plac
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.domain.errors import AddressInvalid
 from bluegreen.domain.traffic import Colour, Split
-from tests.adapters.balancers.armed_stand import ArmedStand, armed_stand
+from bluegreen.processes import environment, run_command
+from tests.adapters.balancers.armed_stand import SITE, ArmedStand, armed_stand
 from tests.adapters.balancers.sites import HERA, KRATOS, Json, proxy, read
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
@@ -61,7 +64,7 @@ def test_every_border_there_is_has_its_pattern() -> None:
 def test_whoever_is_in_a_share_is_in_every_larger_one() -> None:
     shares = [0.01, 0.05, 0.25, 0.5, 0.9]
     chosen = [{each for each in PLACES if re.search(pattern_below(share), each)} for share in shares]
-    assert all(small < large for small, large in zip(chosen, chosen[1:], strict=False))
+    assert all(small < large for small, large in pairwise(chosen))
 
 
 @pytest.mark.parametrize("meddled", ["", "0", "0000", "00g", "0A0", "000\n", " 000", "000;"])
@@ -112,7 +115,7 @@ def test_a_second_address_is_tried_once_the_first_has_failed_and_own_checks_stay
         assert arm["health_checks"]["passive"] == {
             "unhealthy_status": [503],
             "fail_duration": 10_000_000_000,
-            "max_fails": 1,
+            "max_fails": 3,
         }
         assert arm["transport"] == {"protocol": "http", "dial_timeout": 7, "response_header_timeout": 2_500_000_000}
         assert len(arm["upstreams"]) == 2
@@ -283,6 +286,22 @@ async def test_no_cookie_is_set_while_users_go_to_one_colour(stand: ArmedStand) 
 
 
 @pytest.mark.real
+async def test_over_tls_the_cookie_is_for_tls_alone_and_http_2_passes_the_arms(stand: ArmedStand) -> None:
+    arms = pointer_arms(stand.service, proxy(*stand.service.addresses[BLUE]), stand.style(shares=(0.05,)), BLUE)
+    await stand.serve(arms, tls=True)
+    stand.point("green-5 g1\n")
+    async with asyncio.timeout(20.0):
+        while (answer := await stand.certified()) is None:
+            await asyncio.sleep(0.02)
+    assert answer.cookies[1].endswith("; HttpOnly; SameSite=Lax; Secure")
+    if curl := shutil.which("curl"):
+        name = f"{SITE}:{stand.front}"
+        argv = [curl, "-sk", "--http2", "--resolve", f"{name}:127.0.0.1", "-w", " %{http_version}", f"https://{name}/"]
+        ran = await run_command([*argv, "-H", "Cookie: bluegreen=000"], timeout=20.0, env=environment())
+        assert ('"colour": "green"' in ran.output, ran.output.split()[-1]) == (True, "2")
+
+
+@pytest.mark.real
 async def test_in_mode_rewrite_the_same_users_meet_the_new_colour(stand: ArmedStand) -> None:
     own = proxy(*stand.service.addresses[BLUE])
     await stand.serve(split_arms(stand.service, own, Style(preview="s3cret"), Split(GREEN, 0.05), 7))
@@ -377,17 +396,19 @@ async def test_a_colour_that_dies_costs_nobody_a_request_and_takes_users_back_by
 
 
 @pytest.mark.real
-async def test_of_a_colour_that_hangs_what_is_read_is_asked_again_and_what_is_written_is_not(stand: ArmedStand) -> None:
+async def test_of_a_colour_that_hangs_what_is_written_is_not_written_twice(stand: ArmedStand) -> None:
     await stand.arm(stand.style(fallback=True, response_header_timeout=0.3))
     stand.point("green-or-blue g1")
     stand.green.answers.clear()
-    assert (await stand.ask("POST", body=b"written once")).status in (502, 504)
-    assert "POST" not in stand.blue.asked, "the hanging colour may have done it"
-    assert (await stand.ask("POST", body=b"written once")).colour == BLUE, "it is left alone now"
+    answers = await asyncio.gather(*(stand.ask("POST", body=b"written once") for _ in range(3)))
+    assert {answer.status for answer in answers} <= {502, 504}
+    assert stand.green.asked == ["POST"] * 3, "it may have done it"
+    assert stand.blue.asked == []
+    assert (await stand.ask("POST", body=b"written once")).colour == BLUE, "and then it is left alone"
 
 
 @pytest.mark.real
-async def test_a_get_that_a_colour_hangs_on_is_answered_by_the_other_one(stand: ArmedStand) -> None:
+async def test_what_is_read_from_a_colour_that_hangs_is_answered_by_the_other_one(stand: ArmedStand) -> None:
     await stand.arm(stand.style(fallback=True, response_header_timeout=0.3))
     stand.point("green-or-blue g1")
     stand.green.answers.clear()
@@ -395,6 +416,15 @@ async def test_a_get_that_a_colour_hangs_on_is_answered_by_the_other_one(stand: 
     stand.point("green g2")
     stand.green.answers.set()
     assert (await stand.ask()).colour == GREEN, "and the arm of green alone leaves nobody alone"
+
+
+@pytest.mark.real
+async def test_a_connection_that_breaks_by_accident_moves_nobody(stand: ArmedStand) -> None:
+    await stand.arm(stand.style(fallback=True))
+    stand.point("green-or-blue g1")
+    stand.green.breaks = 1
+    assert (await stand.ask("POST", body=b"written once")).status == 502
+    assert (await stand.ask()).colour == GREEN
 
 
 @pytest.mark.real

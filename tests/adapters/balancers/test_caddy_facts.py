@@ -2,7 +2,7 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from bluegreen.demo.ports import free_ports
 from tests.adapters.balancers.sites import (
     Json,
     admin_of,
+    config,
     olympus,
     patch,
     read,
+    route,
+    server,
 )
 
 pytestmark = pytest.mark.real
@@ -280,6 +283,66 @@ async def test_the_socket_is_its_owners_alone_unless_a_mode_is_given(caddy: Embe
     await until(lambda: socket.exists() and stat.S_IMODE(socket.stat().st_mode) == 0o220)
 
 
+# --- what arms rest on (more of it in test_caddy_arms.py, where the arms themselves are asked)
+
+
+def saying(text: str, **match: Json) -> dict[str, Json]:
+    return route({"handler": "static_response", "body": text}, **({"match": [match]} if match else {}), terminal=True)
+
+
+async def test_a_file_is_read_again_for_each_request_and_its_last_newline_is_not_in_the_value(
+    caddy: EmbeddedCaddy, short_directory: Path
+) -> None:
+    (port,), file = free_ports(1), short_directory / "live"
+    await caddy.start(config(srv0=server(saying(f"<{{file.{file}}}>"), listen=f"127.0.0.1:{port}")))
+    said = [await answer_of(port)]
+    for text in ("green g1\n", "blue", "two\nlines\n"):
+        fresh = short_directory / "new"
+        fresh.write_text(text)
+        fresh.rename(file)
+        said.append(await answer_of(port))
+    assert said == ["<>", "<green g1>", "<blue>", "<two\nlines>"], "missing is empty"
+
+
+async def test_a_variable_is_matched_by_its_name_and_a_placeholder_by_its_braces(caddy: EmbeddedCaddy) -> None:
+    (port,) = free_ports(1)
+    word = {"vars_regexp": {"to": {"pattern": r"^green(\s|$)"}}}
+    agent = {"vars_regexp": {"{http.request.header.User-Agent}": {"name": "who", "pattern": "^(a+)"}}}
+    routes = [
+        route({"handler": "vars", "to": "{http.request.header.To}"}),
+        saying("green", **word),
+        saying("{http.regexp.who.1}", **agent),
+        saying("neither"),
+    ]
+    await caddy.start(config(srv0=server(*routes, listen=f"127.0.0.1:{port}")))
+    asked = ({"To": "green g7"}, {"To": "greenish"}, {"User-Agent": "aab"})
+    assert [await answer_of(port, headers) for headers in asked] == ["green", "neither", "aa"]
+
+
+async def test_two_variables_in_one_matcher_are_alternatives(caddy: EmbeddedCaddy) -> None:
+    (port,) = free_ports(1)
+    either = {"vars_regexp": {"{http.request.header.A}": {"pattern": "x"}, "{http.request.header.B}": {"pattern": "x"}}}
+    await caddy.start(config(srv0=server(saying("yes", **either), saying("no"), listen=f"127.0.0.1:{port}")))
+    assert [await answer_of(port, headers) for headers in ({"A": "x"}, {"B": "x"}, {})] == ["yes", "yes", "no"]
+
+
+async def test_the_first_of_two_cookies_of_one_name_counts(caddy: EmbeddedCaddy) -> None:
+    (port,) = free_ports(1)
+    said = saying("{http.request.cookie.bluegreen}")
+    await caddy.start(config(srv0=server(said, listen=f"127.0.0.1:{port}")))
+    assert await answer_of(port, {"Cookie": "bluegreen=001; bluegreen=fff"}) == "001"
+
+
+async def test_the_uuid_of_a_request_is_one_and_random_from_its_first_digit(caddy: EmbeddedCaddy) -> None:
+    (port,) = free_ports(1)
+    said = saying("{http.request.uuid} {http.request.uuid}")
+    await caddy.start(config(srv0=server(said, listen=f"127.0.0.1:{port}")))
+    answers = [(await answer_of(port)).split() for _ in range(200)]
+    assert all(first == second for first, second in answers)
+    assert len({first[0] for first, _ in answers}) > 10
+    assert {first[14] for first, _ in answers} == {"4"}, "version 4"
+
+
 def site_on(port: int, *inside: str) -> str:
     lines = "\n".join(inside)
     return f"http://hera.example.org:{port} {{\nreverse_proxy {{\n{lines}\n}}\n}}\n"
@@ -295,6 +358,15 @@ def handler_dialling(dial: str, servers: Json) -> Json:
 
 def place_of(dial: str, servers: Json) -> str:
     return next(each.place for each in handlers(servers) if dial in each.dials) + "/upstreams"
+
+
+async def answer_of(port: int, headers: Mapping[str, str] | None = None) -> str:
+    """What a user reads."""
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20.0)) as session,
+        session.get(f"http://127.0.0.1:{port}/", headers=headers) as answer,
+    ):
+        return await answer.text()
 
 
 async def status_of(port: int, host: str) -> int:

@@ -294,7 +294,8 @@ async def test_c14_a_second_caddy_on_the_port_is_found_by_the_proof_and_guessed_
     service = Service("hera", {BLUE: (f"127.0.0.1:{blue}",), GREEN: (f"127.0.0.1:{green}",)})
     both = config(srv0=server(route(proxy(*service.addresses[BLUE])), listen=f"127.0.0.1:{front}"))
     second = EmbeddedCaddy(short_directory / "second")
-    world = cast("World", SimpleNamespace(services={"hera": service}, front_door=Door(front)))
+    parts = {"services": {"hera": service}, "front_door": Door(front), "terms": SimpleNamespace(fallback=False)}
+    world = cast("World", SimpleNamespace(**parts))
     await caddy.start(both)
     try:
         async with saying(BLUE, service.addresses[BLUE][0]), saying(GREEN, service.addresses[GREEN][0]):

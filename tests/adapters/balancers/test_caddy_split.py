@@ -37,6 +37,7 @@ pytestmark = pytest.mark.real
 
 BLUE, GREEN = Colour.BLUE, Colour.GREEN
 FIVE, QUARTER = Split(GREEN, 0.05), Split(GREEN, 0.25)
+SPLITS = {"5": FIVE, "25": QUARTER, "blue": Split(BLUE, 0.05)}
 LONELY = replace(KRATOS, addresses={BLUE: ("127.0.0.1:18101",), GREEN: ("127.0.0.1:18201",)})
 """kratos with one address for each colour, as a fallback needs it."""
 
@@ -112,16 +113,15 @@ async def test_whatever_stood_there_the_way_back_is_the_operators_own_handler(
     async with balancer_at(caddy.admin, LONELY, HERA, style=style) as balancer:
         for generation, step in enumerate(way, 1):
             verb, _, what = step.partition(" ")
-            if verb == "split":
-                split = Split(BLUE, 0.05) if what == "blue" else Split(GREEN, int(what) / 100)
+            to = SPLITS[what] if verb == "split" else Colour(what)
+            if isinstance(to, Split):
                 traffic = await balancer.observe()
-                await balancer.split(split, generation, expected=traffic.split or traffic.colour or GREEN)
+                await balancer.split(to, generation, expected=traffic.split or traffic.colour or GREEN)
             else:
-                await balancer.switch(Colour(what), generation, fallback=verb == "fallback")
+                await balancer.switch(to, generation, fallback=verb == "fallback")
             traffic = await balancer.observe()
-            assert traffic.generation == generation
+            assert (traffic.split or traffic.colour, traffic.generation) == (to, generation)
             assert traffic.fallback is (verb == "fallback")
-            assert (traffic.split or traffic.colour) == (split if verb == "split" else Colour(what))
     assert without_ids(await whole(caddy)) == before
 
 
@@ -221,6 +221,26 @@ async def test_a_route_inside_another_one_of_ours_cannot_be_shared_out(caddy: Em
     async with balancer_at(caddy.admin, *services, style=Style(shares=(0.05,))) as balancer:
         with pytest.raises(RouteAmbiguous, match=r"kratos at .* stands inside the one of hera"):
             await balancer.validate()
+
+
+async def test_a_route_that_stands_inside_another_one_moves_with_it_also_where_a_delay_is_written(
+    caddy: EmbeddedCaddy,
+) -> None:
+    inner = {"routes": [route(proxy(*KRATOS.addresses[BLUE]))]}
+    await caddy.start(config(srv0=server(route(proxy(*HERA.addresses[BLUE], handle_response=[inner])))))
+    services = (replace(LONELY, site=None), replace(HERA, site=None))
+    async with balancer_at(caddy.admin, *services, style=Style(stream_close_delay=60.0)) as balancer:
+        await balancer.switch(GREEN, 1, expected=BLUE)
+        traffic = await balancer.observe()
+        assert (traffic.colour, traffic.generation) == (GREEN, 1)
+        before = await _raw(caddy)
+        await balancer.switch(GREEN, 1)
+        assert await _raw(caddy) == before
+        with pytest.raises(RouteAmbiguous):
+            await balancer.split(QUARTER, 2, expected=GREEN)
+        with pytest.raises(RouteAmbiguous):
+            await balancer.switch(BLUE, 2, fallback=True)
+        assert await _raw(caddy) == before
 
 
 # --- arms that are not as we left them, or of the other mode

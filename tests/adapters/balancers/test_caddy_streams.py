@@ -12,7 +12,7 @@ from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.balancers.caddy_arms import Style
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
-from bluegreen.domain.traffic import Colour, Service
+from bluegreen.domain.traffic import Colour, Service, Split
 from bluegreen.ports_traffic import Costs
 from tests.adapters.balancers.sites import StoppedClock, config, proxy, read, route, server
 
@@ -111,6 +111,19 @@ async def test_c19_streams_live_on_on_the_old_colour_while_others_are_on_the_new
                 assert await next_event(events) == b"blue\n"
             await balancer.switch(BLUE, 3)
             assert await said(socket) == "blue"
+
+
+async def test_c19_streams_live_on_through_the_steps_of_a_canary_and_a_fallback(stand: Stand) -> None:
+    async with stand.balancer(LONG) as balancer:
+        await balancer.switch(BLUE, 1)
+        async with stand.session.ws_connect(f"{stand.front}/socket") as socket:
+            await balancer.split(Split(GREEN, 0.05), 2, expected=BLUE)
+            await balancer.split(Split(GREEN, 0.25), 3, expected=Split(GREEN, 0.05))
+            await balancer.switch(GREEN, 4, expected=Split(GREEN, 0.25), fallback=True)
+            assert await stand.answered() == "green"
+            async with stand.session.ws_connect(f"{stand.front}/socket") as newer:
+                await balancer.switch(GREEN, 5, expected=GREEN)
+                assert (await said(socket), await said(newer)) == ("blue", "green")
 
 
 async def test_c19_after_the_delay_caddy_closes_what_still_talks_and_lets_events_go_on(stand: Stand) -> None:

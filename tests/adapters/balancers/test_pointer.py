@@ -242,7 +242,7 @@ def test_the_rename_is_what_counts(path: Path, monkeypatch: pytest.MonkeyPatch) 
     real = os.fsync
 
     def fsync(descriptor: int) -> None:
-        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+        if Path(f"/proc/self/fd/{descriptor}").is_dir():
             raise OSError(5, "Input/output error")
         real(descriptor)
 

@@ -19,6 +19,7 @@ from bluegreen.domain.errors import (
 )
 from bluegreen.domain.traffic import Colour, Split
 from bluegreen.ports_traffic import Balancer, Shares
+from tests.adapters.balancers.bench_pointer import PointerBench
 from tests.adapters.balancers.benches import Bench, CaddyBench, MemoryBench, outer_address
 from tests.adapters.balancers.sites import KRATOS, SERVICES
 
@@ -30,12 +31,19 @@ class Sharing(Balancer, Shares, Protocol):
     """A balancer that can share users out."""
 
 
-@pytest.fixture(params=["memory", pytest.param("rewrite", marks=pytest.mark.real)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("rewrite", marks=pytest.mark.real),
+        pytest.param("pointer", marks=pytest.mark.real),
+    ]
+)
 async def bench(request: pytest.FixtureRequest, caddy: EmbeddedCaddy, short_directory: Path) -> AsyncIterator[Bench]:
     if request.param == "memory":
         yield MemoryBench()
         return
-    async with CaddyBench(caddy, outer_address("unix", short_directory), short_directory).running() as running:
+    made = PointerBench if request.param == "pointer" else CaddyBench
+    async with made(caddy, outer_address("unix", short_directory), short_directory).running() as running:
         yield running
 
 

@@ -52,6 +52,19 @@ def test_what_is_ignored_counts_nowhere() -> None:
     assert read(line(500, uri="/healthz?full=1"), line(401, uri="/healthz", duration=9.0)) == []
 
 
+@pytest.mark.parametrize("value", [b'"1"', b"1", b"true"])
+def test_who_previews_the_idle_colour_with_the_operators_secret_counts_nowhere(value: bytes) -> None:
+    preview = line(500).replace(b'"level":', b'"bluegreen_preview":' + value + b',"level":')
+    assert read(preview) == []
+    assert of(read(preview, line(500)), "5xx").n == 1
+
+
+def test_what_caddy_answered_itself_names_no_upstream_and_is_a_line_all_the_same() -> None:
+    reader = AccessLines(SERVICES, decoder("X-Bluegreen-Probe"), lambda *_: None, Routes((LOGIN,)), CLIENTS)
+    assert reader.add_up([line(204, upstream="").replace(b'"level":', b'"upstream":null,"level":')]) == []
+    assert (reader.seen.unattributed, reader.seen.undecodable) == (1, 0)
+
+
 def test_a_status_may_be_an_error_and_an_auth_failure() -> None:
     batches = read(line(503, uri="/login"), classes=[RouteClass("login", ("/login",), failures=frozenset({503}))])
     assert (of(batches, "5xx").bad, of(batches, "auth:login").bad) == (1, 1)
@@ -121,7 +134,7 @@ def test_colours_and_services_are_kept_apart() -> None:
 def test_answers_to_users_are_told_by_service_and_colour() -> None:
     told: list[tuple[str, Colour, int]] = []
     reader = AccessLines(
-        SERVICES, decoder("X-P"), lambda *_: None, Routes([HEALTH]), Clients(), on_answers=lambda *each: told.append(each)
+        SERVICES, decoder("X-P"), lambda *_: None, Routes([HEALTH]), Clients(), lambda *each: told.append(each)
     )
     lines = [line(500), line(), line(200, "127.0.0.1:2003"), line(499), line(uri="/healthz"), line(upstream="")]
     reader.add_up([text.rstrip() for text in lines])
