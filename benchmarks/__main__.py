@@ -6,13 +6,27 @@ from time import monotonic
 
 import click
 
-from benchmarks import detection, idle, ingest, journal, line_to_patch, migrations, outage, rehearsal, switch
+from benchmarks import (
+    detection,
+    idle,
+    ingest,
+    journal,
+    line_to_patch,
+    migrations,
+    outage,
+    rehearsal,
+    switch,
+    switch_peak,
+    switch_routes,
+)
 from benchmarks.machine import machine
 from benchmarks.table import Table
 
 BENCHMARKS: dict[str, Callable[[bool], Awaitable[Table]]] = {
     "line_to_patch": line_to_patch.measure,
     "switch": switch.measure,
+    "switch_routes": switch_routes.measure,
+    "switch_peak": switch_peak.measure,
     "outage": outage.measure,
     "detection": detection.measure,
     "ingest": ingest.measure,

@@ -40,6 +40,8 @@ class Crowd:
     stand: Stand
     clients: int
     pause: float
+    port: int | None = None
+    """Of the listener that they ask; None: the stand's."""
 
     @property
     def _file(self) -> Path:
@@ -48,7 +50,7 @@ class Crowd:
     def begin(self) -> Child:
         """Let them in: each asks again `pause` seconds after its answer, until the child is stopped."""
         sites = ",".join(str(service.site) for service in self.stand.services.values())
-        words = (str(self._file), str(self.stand.port), sites, str(self.clients), str(self.pause))
+        words = (str(self._file), str(self.port or self.stand.port), sites, str(self.clients), str(self.pause))
         return module("benchmarks.crowd", *words, log=self.stand.directory / "crowd.log")
 
     def answers(self) -> list[Answer]:

@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import stat
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from pathlib import Path
 from time import time
 from typing import Any
 from uuid import uuid4
+
+import structlog
 
 from bluegreen.app.card_alone import RESTART, End, Order, Told, go_back, why_not_watched
 from bluegreen.domain.errors import BluegreenError, ConfigurationError, JournalUnreadable
@@ -69,6 +72,7 @@ class NotOurs(BluegreenError):
 
 def cut_back(shell: Shell, wish: OfflineCutback) -> Exit:
     """Do it, say what was done and what to type next, and return the exit code."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for the answer
     places = find_places(wish.config)
     try:
         told = asyncio.run(_cut_back(places, wish))
@@ -199,10 +203,8 @@ def _untrusted_file(card: Card, owner: int) -> str:
     directory = Path(card.pointer).parent
     if os.geteuid() == owner or not card.pointer:
         return ""
-    if not directory.is_absolute() or directory.resolve() != directory:
-        return f"root does not write {card.pointer}, since symlinks lead there"
-    if not directory.is_dir():
-        return f"{directory} is no directory"
+    if not directory.is_dir() or not directory.is_absolute() or directory.resolve() != directory:
+        return f"root does not write {card.pointer}: there is no such directory, or symlinks lead there"
     found = directory.stat()
     group = found.st_gid in _groups(owner) and found.st_mode & stat.S_IWGRP
     if found.st_uid == owner or group or found.st_mode & stat.S_IWOTH:
@@ -211,11 +213,10 @@ def _untrusted_file(card: Card, owner: int) -> str:
 
 
 def _groups(uid: int) -> list[int]:
-    try:
+    with suppress(KeyError):
         user = pwd.getpwuid(uid)
-    except KeyError:
-        return []
-    return os.getgrouplist(user.pw_name, user.pw_gid)
+        return os.getgrouplist(user.pw_name, user.pw_gid)
+    return []
 
 
 async def dead(card: Card) -> str:

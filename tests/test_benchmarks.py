@@ -10,7 +10,7 @@ from bluegreen.demo.caddy import caddy_binary
 from bluegreen.demo.children import EmbeddedFailed
 from bluegreen.demo.postgres import bin_directory
 
-ON_REAL_CADDY = {"line_to_patch", "switch", "outage", "journal", "idle"}
+ON_REAL_CADDY = {"line_to_patch", "switch", "switch_routes", "switch_peak", "outage", "journal", "idle"}
 ON_REAL_POSTGRES = {"migrations", "rehearsal"}
 
 

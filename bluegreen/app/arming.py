@@ -49,6 +49,7 @@ class ArmingOrders(Upkeep):
                 await arming.arm()
             await self._prove_armed(arming, colour)
             await self._world.journal.forget(*DISARMED)
+            await self._world.journal.claim("wanted", "colour", colour)  # nothing was deployed yet: drift is seen now
         return await self.setup()
 
     async def disarm(self, caller: Caller, reason: str = "") -> BalancerSetup:

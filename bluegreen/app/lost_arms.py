@@ -8,7 +8,6 @@ from collections import deque
 
 from bluegreen.app.engine import Engine
 from bluegreen.app.pointer import DISARMED, verify_pointer
-from bluegreen.domain.arming import Armed, Arms
 from bluegreen.domain.drift import Steering, difference
 from bluegreen.domain.errors import BalancerError, BluegreenError, StepFailed
 from bluegreen.domain.records import Json, Notice
@@ -63,7 +62,8 @@ class LostArms:
         self.trouble = self._told = ""
 
     async def _tell(self, traffic: Traffic, wanted: Colour, steering: Steering) -> None:
-        self.trouble = f"arms-lost: {_names(steering.lost)}: the arms are gone, no switch would move users (bluegreen caddy arm)"
+        names = ", ".join(each.service for each in steering.lost)
+        self.trouble = f"arms-lost: {names}: the arms are gone, no switch would move users ({NEXT[0]})"
         lines = difference(self._world.services, traffic, wanted, steering)
         facts: dict[str, Json] = {"difference": list(lines), "next": list(NEXT)}
         await self._engine.news.tell("caddy.arms_lost", wanted=wanted, severity="warning", **facts)
@@ -103,7 +103,3 @@ class LostArms:
         now = self._world.clock.now()
         words = self._world.redact(f"{self._world.project}: {text}")
         await self._engine.outbox.post(Notice(f"{event}:{now.isoformat()}", event, severity, words, now, facts=facts))
-
-
-def _names(arms: tuple[Arms, ...]) -> str:
-    return ", ".join(each.service for each in arms if each.armed is Armed.BARE)

@@ -23,8 +23,11 @@ class SiteOrders(Upkeep):
     """What a change that was cut off left, as it was last looked for."""
 
     async def sites(self) -> SitesShown:
-        """The sites that were added, each with the service it serves. Raises RequestRefused, BalancerUnreachable."""
-        sites = self._sites()
+        """The sites that were added, each with the service it serves; none where the balancer is no Caddy. Raises
+        BalancerUnreachable."""
+        sites = self._world.sites
+        if sites is None:
+            return SitesShown(())
         await self._look_for_left(sites)
         shown = tuple(SiteShown(site, self._served(site)) for site in await sites.sites())
         return SitesShown(shown, self.site_left)

@@ -13,6 +13,7 @@ from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready
 from bluegreen.app.switch import refresh_card
 from bluegreen.domain.errors import BalancerError, BluegreenError
+from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Traffic
 
 AGAIN_AFTER = 5.0
@@ -91,8 +92,9 @@ class Stamps:
             return
         self._right, self._told = (generation, fallback), ""
         await generations.proved(self._world, generation)
-        moved = {} if traffic.fallback is fallback else {"fallback": fallback, "severity": "warning"}
-        await news.tell("traffic.stamped", colour=colour, generation=generation, was=was, **moved)
+        facts: dict[str, Json] = {} if traffic.fallback is fallback else {"fallback": fallback}
+        severity = "warning" if facts else "info"
+        await news.tell("traffic.stamped", severity=severity, colour=colour, generation=generation, was=was, **facts)
 
     async def _failed(self, colour: Colour, exc: BluegreenError) -> None:
         self._again_at = self._world.clock.monotonic() + AGAIN_AFTER

@@ -56,13 +56,13 @@ class EmbeddedTraefik:
     """One Traefik in one directory, for users at `front`, with its API at `api`; `throttle` as Traefik writes it."""
 
     def __init__(
-        self, directory: Path, ports: tuple[int, int], *, access_log: Path | None = None, throttle: str = "10ms"
+        self, directory: Path, front: int, api: int, *, access_log: Path | None = None, throttle: str = "10ms"
     ) -> None:
-        """`ports`: of users, and of the API."""
-        self.directory, self._ports, self._access_log, self._throttle = directory, ports, access_log, throttle
+        """The ports of users, and of the API."""
+        self.directory, self._ports, self._access_log, self._throttle = directory, (front, api), access_log, throttle
         self.dynamic = directory / "dynamic"
         self.file = self.dynamic / "bluegreen.yml"
-        self.front, self.api = (f"http://127.0.0.1:{port}" for port in ports)
+        self.front, self.api = (f"http://127.0.0.1:{port}" for port in (front, api))
         self.log = directory / "traefik.log"
         self._child: Child | None = None
 

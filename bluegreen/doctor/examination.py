@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from bluegreen.doctor import clients, daemon, data, front, place, pointer, signals, traefik, unit
+from bluegreen.doctor import clients, cloudflare, daemon, data, front, place, pointer, signals, traefik, unit
 from bluegreen.doctor.findings import Check, Finding, Findings, Report, looked_at
 from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
@@ -41,6 +41,7 @@ OTHERWISE = {
     "state": ("bluegreen config docs daemon.state_dir",),
     "caddy": ("systemctl status caddy", "bluegreen config docs caddy"),
     "traefik": ("systemctl status traefik", "bluegreen config docs traefik"),
+    "cloudflare": ("bluegreen config docs cloudflare", "https://www.cloudflarestatus.com"),
     "addresses": ("bluegreen config docs services",),
     "pointer": ("bluegreen caddy show", "bluegreen config docs caddy.mode"),
     "snippets": ("bluegreen config docs caddy.dir",),
@@ -122,12 +123,15 @@ class Examination:
                     await self.look("caddy", functools.partial(front.admin, settings, outside))
                 if settings.balancer == "traefik":
                     await self.look("traefik", functools.partial(traefik.traefik, settings, outside))
+                if settings.balancer == "cloudflare":
+                    await self.look("cloudflare", functools.partial(cloudflare.cloudflare, settings, outside))
                 await self.look("addresses", functools.partial(front.addresses, outside))
                 if outside.arming is not None:
                     await self.look("pointer", functools.partial(pointer.pointer, settings, outside))
                 if settings.balancer == "caddy":
                     await self.look("snippets", functools.partial(front.snippets, settings, outside))
-                await self.look("front door", functools.partial(front.front_door, settings, outside), SLOW)
+                seen = cloudflare.versions if settings.entrance.access_log is None else front.front_door
+                await self.look("front door", functools.partial(seen, settings, outside), SLOW)
                 await self.look("clients", functools.partial(clients.clients, settings, outside))
                 if outside.asked:
                     await self.look("signals", functools.partial(signals.signals, settings, outside), SLOW)

@@ -45,6 +45,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "The release that serves fails its checks since a contract migration ran; there is no way back by itself.",
         "Mend it with a new release, or restore the backup: bluegreen backup list.",
     ),
+    "both-colours": (
+        "Answers come from the old colour, though all users were sent to the new one: a second balancer on the port?",
+        "Look who listens: ss -ltnp. Stop the one that is not wanted.",
+    ),
     "regressed-held": (
         "The new release is worse, and only a person may go back: a rollback, or an old colour that is down.",
         "Decide: bluegreen cutback, or keep it.",

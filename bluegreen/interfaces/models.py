@@ -60,6 +60,8 @@ class PlanTerms(Answer):
     canary: tuple[CanaryStep, ...] = ()
     standby_smoke: Number = 0.0
     aftermath: Number = 0.0
+    fallback: bool = False
+    slice_pause: Number = 0.0
 
 
 class PlanStep(Answer):

@@ -102,8 +102,8 @@ class Caddy(Section):
     access_log: FilePath | None = Field(
         default=None,
         description="Caddy's access log (JSON, with the appended field `upstream`, see Caddyfile.example): it tells "
-        "which colour served each request, and how well. Without it no switch can be proved and PREPARING "
-        "refuses.",
+        "which colour served each request, and how well. Not set: the version of the answers tells the colour "
+        "(`version` of each service; without it PREPARING refuses), and users are not watched.",
         examples=["/var/log/caddy/access.log"],
     )
     front_door: FrontDoor = Field(
@@ -165,8 +165,8 @@ class Caddy(Section):
     response_header_timeout: Period | None = Field(
         default=None,
         description="With `fallback_to_previous`: how long the new colour may take to begin an answer before Caddy "
-        "asks the old one, so that a frozen colour is covered too. Who is alone with it waits three times as long, since "
-        "one failure moves nobody. It ends long polls. Not set: it waits.",
+        "asks the old one, so that a frozen colour is covered too. Who is alone with it waits three times as long, "
+        "since one failure moves nobody. It ends long polls. Not set: it waits.",
         examples=["30s"],
     )
 

@@ -139,8 +139,9 @@ async def test_nothing_is_done_beside_a_deployment_nor_where_there_is_no_caddy(
         await daemon.service.sites()
     outside.sites = None
     async with running(outside) as daemon:
+        assert (await daemon.service.sites()).items == ()
         with pytest.raises(RequestRefused, match="set up in Caddy alone"):
-            await daemon.service.sites()
+            await daemon.service.add_site(STATIC, ANN)
 
 
 async def test_what_fails_is_told_and_the_daemon_is_free_again(outside: Outside, sites: MemorySites) -> None:

@@ -22,7 +22,7 @@ HELD = f'steps = ["5% 3s", "25% 1h"]\n{DOMAIN}'
 QUICK = f'steps = ["10% 1500ms", "50% 1500ms"]\n{DOMAIN}'
 ONE_STEP = f'steps = ["25% 1h"]\n{DOMAIN}'
 SECRET = "a-secret-that-nobody-guesses"
-PREVIEW = f'{DOMAIN}\npreview = "{SECRET}"'
+PREVIEW = f'{ONE_STEP}\npreview = "{SECRET}"'
 FLOW = (("id", "/login"), ("shop", "/basket"), ("id", "/consent"), ("shop", "/pay"))
 FLOW_OVER_FOUR = (("id", "/login"), ("api", "/me"), ("shop", "/basket"), ("files", "/avatar"), ("shop", "/pay"))
 SIGMAS = 5.0
@@ -252,19 +252,62 @@ async def test_the_preview_reaches_the_idle_colour_before_promotion_and_nobody_e
     yard = await make_yard(mode=mode, sites=TWO, canary=PREVIEW, auto=False, window="1s")
     id = await yard.deploy()
     await yard.reached(id, "AWAITING")
-    by_header, by_cookie = {"Bluegreen-Preview": SECRET}, {"Cookie": f"bluegreen_preview={SECRET}"}
-    if mode == "pointer":  # in mode rewrite there are arms only during a canary
-        assert await yard.colours(headers=by_header) == {"green"}
-        assert await yard.colours(headers=by_cookie) == {"green"}
-    for wrong in ({"Bluegreen-Preview": "wrong"}, {"Bluegreen-Preview": SECRET + "x"}, {"Bluegreen-Preview": ""}, {}):
-        assert await yard.colours(headers=wrong) == {"blue"}, wrong
-    assert await yard.colours(headers={"Cookie": "bluegreen_preview=wrong"}) == {"blue"}
+    if mode == "pointer":  # in mode rewrite the arms are there during the canary alone
+        await _preview_reaches_green(yard)
+    assert await yard.colours() == {"blue"}
     shown = await yard.cli("-o", "json", "status")
-    assert SECRET not in shown.output + yard.said() + await yard.status()
+    assert SECRET not in shown.output + (yard.directory / "daemon.log").read_text() + await yard.status()
     await yard.order("promote", id)
+    await _share(yard, id, 0.25)
+    await _preview_reaches_green(yard)
+    await yard.order("promote", id, "seen", full=True)
     live = await yard.ended(id)
     assert live.phase == "LIVE", live.reason
     assert await yard.colours() == {"green"}
+
+
+async def test_a_bad_release_that_is_only_previewed_is_nobodys_bad_answer(make_yard: MakeYard) -> None:
+    yard = await make_yard(mode="pointer", canary=PREVIEW, auto=False)
+    async with yard.users(40) as got, yard.client() as session:
+        await yard.heard()
+        id = await yard.deploy("1.1.0-bad")
+        await yard.reached(id, "AWAITING")
+        seen = [await yard.ask(session, "web", headers={"Bluegreen-Preview": SECRET}) for _ in range(40)]
+        assert {(each.status, each.colour) for each in seen} == {(500, "green")}
+        await yard.asked(40)
+        assert (await yard.order("deployment", id)).phase == "AWAITING"
+        assert failed(got) == []
+        counted = await yard.counted("5xx")
+    assert counted.get("green", 0) == 0
+
+
+async def _preview_reaches_green(yard: Yard) -> None:
+    """With the secret, and for nobody else: not even for who keeps a place that meets green last."""
+    last = "bluegreen=fff"
+    assert await yard.colours(headers={"Bluegreen-Preview": SECRET, "Cookie": last}) == {"green"}
+    assert await yard.colours(headers={"Cookie": f"{last}; bluegreen_preview={SECRET}"}) == {"green"}
+    for wrong in ("wrong", SECRET + "x", SECRET[:-1], SECRET.upper(), ""):
+        assert await yard.colours(headers={"Bluegreen-Preview": wrong, "Cookie": last}) == {"blue"}, wrong
+        assert await yard.colours(headers={"Cookie": f"{last}; bluegreen_preview={wrong}"}) == {"blue"}, wrong
+
+
+async def test_a_reload_in_the_middle_of_a_step_moves_no_user_where_the_caddyfile_holds_the_arms(
+    make_yard: MakeYard,
+) -> None:
+    yard = await make_yard(mode="pointer", sites=TWO, canary=ONE_STEP, snippets=False)
+    await yard.keep_arms()
+    people = Browsers.of(yard, 40)
+    try:
+        id = await yard.deploy()
+        await _share(yard, id, 0.25)
+        await people.walk(yard)
+        before = people.new()
+        await yard.caddy.reload(yard.stale("blue"))
+        await yard.caddy.reload(yard.caddyfile)
+        await people.walk(yard)
+        assert people.new() == before
+    finally:
+        await people.close()
 
 
 async def _share(yard: Yard, id: str, share: float) -> Deployment:

@@ -1,6 +1,7 @@
 """Whole deployments in mode "pointer": a switch is a rename, and Caddy's configuration is never touched by it."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +10,10 @@ from time import monotonic
 
 import pytest
 
+from bluegreen.demo.caddy import EmbeddedCaddy, caddy_binary
+from bluegreen.demo.children import EmbeddedFailed
+from bluegreen.demo.ports import free_ports
+from bluegreen.domain.errors import OutsideError
 from bluegreen.processes import Ran, environment, run_command
 from tests.e2e.admin_proxy import AdminProxy, Mode
 from tests.e2e.conftest import MakeYard
@@ -180,6 +185,44 @@ async def test_c03_from_a_caddyfile_that_holds_the_arms_a_kill_and_a_reload_keep
     live = await yard.ended(id)
     assert live.phase == "LIVE", f"{live.reason}\n{yard.said()}"
     assert await yard.colours() == {"green"}
+
+
+NOBODY = 65534
+
+
+async def test_a_directory_that_is_closed_to_caddy_is_named_by_the_doctor_and_refused_in_preparing(
+    short_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Caddy would serve every user from its last arm, without a word, and no switch would move any of them."""
+    as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--pdeathsig", "TERM", "--"]
+    try:
+        reached = (
+            await run_command([*as_nobody, str(caddy_binary()), "version"], timeout=20.0, env=environment())
+        ).code
+    except (EmbeddedFailed, OutsideError) as exc:
+        pytest.skip(str(exc))
+    if os.geteuid() != 0 or reached != 0:
+        pytest.skip("needs root, setpriv, and a Caddy that others can run")
+    monkeypatch.setattr("bluegreen.demo.caddy.dying_with_us", lambda _: as_nobody)
+    yard = Yard(short_directory, mode="pointer", snippets=False)
+    yard.caddy = EmbeddedCaddy(short_directory / "caddy", f"http://127.0.0.1:{free_ports(1)[0]}")
+    short_directory.chmod(0o711)
+    yard.caddy.directory.mkdir()
+    (short_directory / "access.log").touch()
+    for path in (yard.caddy.directory, short_directory / "access.log"):
+        os.chown(path, NOBODY, NOBODY)
+    async with yard.running():
+        yard.pointer.parent.chmod(0o700)
+        found = await yard.cli("doctor", "--config", str(yard.config))
+        assert found.code == 1, found.output
+        assert f"chmod 0755 {yard.pointer.parent}" in found.output
+        refused = await yard.ended(await yard.deploy())
+        assert (refused.phase, refused.path) == ("ABANDONED", ("PREPARING", "ABANDONED")), refused.reason
+        assert f"does not follow {yard.pointer}" in refused.reason
+        assert await yard.colours() == {"blue"}
+        yard.pointer.parent.chmod(0o755)
+        await yard.reached(await yard.deploy("1.2.0"), "WATCHING")
+        assert await yard.colours() == {"green"}
 
 
 async def test_disarmed_it_is_the_operators_own_configuration_again(make_yard: MakeYard) -> None:

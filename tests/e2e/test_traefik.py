@@ -33,7 +33,7 @@ class TraefikStage(Stage):
         super().__post_init__()
         self.traefik = EmbeddedTraefik(
             self.directory,
-            free_ports(2),  # type: ignore[arg-type] - two ports are two
+            *free_ports(2),
             access_log=self.access_log,
         )
         self.front = self.traefik.front

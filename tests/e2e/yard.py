@@ -6,6 +6,7 @@ does it, or the Caddyfile becomes the one that `bluegreen caddy snippet` asks fo
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -35,6 +36,8 @@ TWO = {"id": "id.olympus.test", "shop": "shop.olympus.test"}
 FOUR = {**TWO, "api": "api.olympus.test", "files": "files.olympus.test"}
 PATIENCE = 3.0
 """Seconds after which a user gives up."""
+
+EVENTS = re.compile(r"^bluegreen_signal_events_total\{(.*)\} (\S+)$", re.MULTILINE)
 
 GLOBAL = """\
 {{
@@ -271,7 +274,7 @@ class Yard:
         sites = [
             SITE.format(site=site, served=f"import bluegreen_{name}", **places) for name, site in self.sites.items()
         ]
-        head = GLOBAL.format(admin=self.caddy.admin, persist="persist_config off")
+        head = GLOBAL.format(admin=self.caddy.admin.removeprefix("http://"), persist="persist_config off")
         self.caddyfile.write_text("\n".join([head, ran.output, *sites]))
         await self.caddy.reload(self.caddyfile)
 
@@ -404,21 +407,27 @@ class Yard:
 
     async def heard(self, number: int = 200) -> None:
         """Return when the daemon counted so many answers of blue to users: it knows what is usual."""
+
+        async def so() -> bool:
+            return (await self.counted("5xx")).get("blue", 0.0) >= number
+
+        await until_async(so, 60.0, f"the daemon heard {number} answers")
+
+    async def counted(self, signal: str) -> dict[str, float]:
+        """Events of a signal that the daemon counted, by colour."""
         socket = str(self.directory / "api.sock")
-        async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session, asyncio.timeout(60.0):
-            while True:
-                async with session.get("http://localhost/metrics") as answer:
-                    lines = (await answer.text()).splitlines()
-                counts = [
-                    float(line.rpartition(" ")[2])
-                    for line in lines
-                    if line.startswith("bluegreen_signal_events_total")
-                    and 'colour="blue"' in line
-                    and 'signal="5xx"' in line
-                ]
-                if sum(counts) >= number:
-                    return
-                await asyncio.sleep(0.1)
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(socket)) as session,
+            session.get("http://localhost/metrics") as answer,
+        ):
+            said = await answer.text()
+        found: dict[str, float] = {}
+        for labels, number in EVENTS.findall(said):
+            if f'signal="{signal}"' in labels:
+                for colour in COLOURS:
+                    if f'colour="{colour}"' in labels:
+                        found[colour] = found.get(colour, 0.0) + float(number)
+        return found
 
     # --- Caddy, past the daemon
 
@@ -444,7 +453,7 @@ class Yard:
             SITE.format(site=site, port=self.port, directory=self.directory, served="reverse_proxy", to=to[name])
             for name, site in self.sites.items()
         ]
-        return GLOBAL.format(admin=self.caddy.admin, persist=persist) + "".join(sites)
+        return GLOBAL.format(admin=self.caddy.admin.removeprefix("http://"), persist=persist) + "".join(sites)
 
     def _write(self) -> None:
         (self.directory / "snippets").mkdir()

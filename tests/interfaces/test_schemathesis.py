@@ -41,7 +41,7 @@ CONFORMS = [
     response_schema_conformance,
 ]
 
-KNOWN = {"id": "current", "colour": "green", "name": "memory", "backup": "none"}
+KNOWN = {"id": "current", "colour": "green", "name": "memory", "backup": "none", "site": "shop"}
 """What exists, so that requests get further than to "there is no such thing"."""
 
 

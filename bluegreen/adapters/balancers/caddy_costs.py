@@ -29,7 +29,7 @@ def _lets_streams_live(handler: Handler) -> bool:
 
 def _streams(services: str, style: Style) -> str:
     if style.stream_close_delay is None:
-        return f"the switch closes the WebSockets of {services} (1001): they have no {DELAY}"
+        return f"the switch closes the WebSockets of {services} (1001), if there are any: [caddy] {DELAY} keeps them"
     return (
         f"this first switch still closes the WebSockets of {services} (1001); it brings their {DELAY} "
         f"({style.stream_close_delay:g} s), which holds from the next one on"

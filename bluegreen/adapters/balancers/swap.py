@@ -105,7 +105,8 @@ class _Swap:
             old = os.stat(self._name, dir_fd=self._directory, follow_symlinks=False)
         except FileNotFoundError:
             old = os.fstat(self._directory)
-        os.fchown(descriptor, old.st_uid, old.st_gid)
+        with suppress(PermissionError):  # a root without that right; who may write the directory may replace it anyway
+            os.fchown(descriptor, old.st_uid, old.st_gid)
 
     def _stands(self) -> bytes | None:
         try:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from bluegreen.adapters.balancers.traefik_document import names, traffic_of
+from bluegreen.adapters.balancers.traefik_document import STAMP, parts_of, traffic_of
 from bluegreen.adapters.balancers.traefik_shape import checked
 from bluegreen.domain.errors import BalancerUnreachable, ChangeUnknown, RouteNotFound
 from bluegreen.domain.traffic import Service, Traffic
@@ -86,11 +86,15 @@ class TraefikApi:
             return False
 
     async def _loaded(self) -> dict[str, Any]:
-        found = {}
-        for name in names(self._services):
+        """Our services, those that users are shared out to, and the stamp, as far as Traefik has them."""
+        found: dict[str, Any] = {}
+        asked = [*(service.name for service in self._services), STAMP]
+        while asked:
+            name = asked.pop(0)
             definition = await self._service(name)
             if definition is not None:
                 found[name] = definition
+                asked += parts_of(definition)
         return found
 
     async def _service(self, name: str) -> dict[str, Any] | None:
@@ -105,7 +109,7 @@ class TraefikApi:
                     raise self._failed(f"answered {answer.status} to {url}")
                 return dict(checked(await answer.json(content_type=None)))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
-            raise self._failed(f"does not answer: {exc or type(exc).__name__}") from exc
+            raise self._failed(f"does not answer: {str(exc) or type(exc).__name__}") from exc
 
     def _failed(self, why: str) -> BalancerUnreachable:
         return BalancerUnreachable(

@@ -10,7 +10,7 @@ Whatever else stands in the file is the operator's: options of the load balancer
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,11 +52,9 @@ def services_in(value: Mapping[str, Json]) -> dict[str, Json]:
     return dict(value.get("http", {}).get("services", {}))
 
 
-def names(services: Sequence[Service]) -> Iterator[str]:
-    """What Traefik is asked for: our services, those of a split, and the stamp."""
-    for service in services:
-        yield from (service.name, *(child(service, colour) for colour in Colour))
-    yield STAMP
+def parts_of(definition: Json) -> list[str]:
+    """The services that a weighted one shares users out to, in their order; none of any other."""
+    return [str(part.get("name", "")).partition("@")[0] for part in definition.get("weighted", {}).get("services", [])]
 
 
 def child(service: Service, colour: Colour) -> str:
@@ -142,8 +140,8 @@ def _split(found: Found, service: Service) -> Split | None:
 
 def _dials_of(found: Found, service: Service) -> tuple[str, ...]:
     definition = found.get(service.name, {})
-    names = [str(part.get("name", "")).partition("@")[0] for part in definition.get("weighted", {}).get("services", [])]
-    return tuple(dial for each in (definition, *(found.get(name, {}) for name in names)) for dial in _dials(each))
+    parts = (found.get(name, {}) for name in parts_of(definition))
+    return tuple(dial for each in (definition, *parts) for dial in _dials(each))
 
 
 def _dials(definition: Json) -> Iterable[str]:
@@ -165,5 +163,5 @@ def _generation(found: Found, service: Service, dials: Sequence[str]) -> int | N
         number = (url.hostname or "").removesuffix(DOMAIN).removeprefix("g")
         if name == service.name and number.isdecimal():
             same = {normal(dial) for dial in stamped.split(",")} == {normal(dial) for dial in dials}
-            return int(number) if same else None
+            return int(number)
     return None

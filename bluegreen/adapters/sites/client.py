@@ -63,8 +63,8 @@ def change(wire: Wire, read: Whole, work: Callable[[CaddyAPIClient], object], co
     client = GuardedClient(wire, read, correct)
     try:
         work(client)
-    except Exception as exc:
+    except Exception as exc:  # the client raises bare Exceptions, whatever happened
         if client.failure is not None:
             raise client.failure from exc
-        raise ChangeRefused(f"caddy-api-client cannot work on this configuration: {exc}") from exc  # a bare Exception
+        raise ChangeRefused(f"caddy-api-client cannot work on this configuration: {exc}") from exc
     return client.wanted

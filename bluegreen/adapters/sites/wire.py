@@ -1,8 +1,8 @@
 """The admin endpoint as a synchronous client speaks to it: one short connection a request, everything bounded.
 
 A POST of the whole configuration carries `If-Match` with the ETag of what it was made from, so it overwrites nothing
-that somebody else changed meanwhile (pinned in tests/adapters/site_setup/test_caddy_sites.py). No proxy of the environment
-is asked: the configuration may hold private keys.
+that somebody else changed meanwhile (pinned in tests/adapters/site_setup/test_caddy_sites.py). No proxy of the
+environment is asked: the configuration may hold private keys.
 """
 
 from dataclasses import dataclass

@@ -1,18 +1,16 @@
 """The verbs of `caddy`: how it is set up for a switch, mode "pointer" on and off, and the lines for the Caddyfile."""
 
-import sys
 from pathlib import Path
 
 import click
 
 from bluegreen.app.upkeep_answers import BalancerSetup
 from bluegreen.interfaces import arming_lines
+from bluegreen.interfaces.cli.asking import agree, yes_option
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import group
 from bluegreen.interfaces.cli.shell import Shell, config_option, verb
-
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 LEFT = ("It goes on in the daemon without you.", ("bluegreen caddy show",))
 
@@ -31,7 +29,7 @@ def caddy_arm(shell: Shell, yes: bool, reason: str) -> None:
     stay where they are, and that is proved."""
     found = _looked_at(shell)
     shell.remark(arming_lines.before_arming(found))
-    _agree(shell, "Arm them?", "arm", yes)
+    agree(shell, "Arm them?", "bluegreen caddy arm -y", yes)
     shell.left = LEFT
     shell.show(shell.ask(lambda client: client.arm(reason)), arming_lines.setup_lines)
 
@@ -43,7 +41,7 @@ def caddy_disarm(shell: Shell, yes: bool, reason: str) -> None:
     """Put the routes back exactly as they were before `arm`. Users stay where they are, and that is proved."""
     found = _looked_at(shell)
     shell.remark(arming_lines.before_disarming(found))
-    _agree(shell, "Put them back?", "disarm", yes)
+    agree(shell, "Put them back?", "bluegreen caddy disarm -y", yes)
     shell.left = LEFT
     shell.show(shell.ask(lambda client: client.disarm(reason)), arming_lines.setup_lines)
 
@@ -76,15 +74,6 @@ def _of_pointer(shell: Shell, setup: BalancerSetup) -> BalancerSetup:
         commands = ('set [caddy] mode = "pointer", then: bluegreen reload', "bluegreen config docs caddy.mode")
         shell.fail(f'This belongs to mode "pointer", and the mode is "{setup.mode}".', commands, Exit.NOT_POSSIBLE)
     return setup
-
-
-def _agree(shell: Shell, question: str, word: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("this asks first, and here is no terminal to ask on: say -y")
-    if not click.confirm(question, default=False, err=shell.json):
-        shell.fail("Nothing was done.", (f"bluegreen caddy {word} -y",), Exit.ERROR)
 
 
 caddy = group(

@@ -1,19 +1,19 @@
 """The verbs of `site`: a host name set up at Caddy once, with its route and its certificate."""
 
+import shlex
 import sys
 from typing import Any
 
 import click
 
 from bluegreen.interfaces import site_lines
+from bluegreen.interfaces.cli.asking import agree, yes_option
 from bluegreen.interfaces.cli.deploying import reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import group, word_of
 from bluegreen.interfaces.cli.shell import Shell, verb
 
 LEFT = ("It goes on in the daemon without you.", ("bluegreen site show",))
-
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 @verb("add")
@@ -30,10 +30,11 @@ yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 def site_add(shell: Shell, name: str, yes: bool, dials: tuple[str, ...], **rest: Any) -> None:
     """Set up a host name at Caddy: a route and a certificate. Needs a TCP admin endpoint. It loads Caddy's whole
     configuration anew, which closes idle keep-alive connections."""
+    word_of(name)
     if bool(rest["service"]) == bool(dials):
         raise click.UsageError("give one of --service and --to")
     shell.remark(site_lines.COST)
-    _agree(shell, f"Add {rest['host']}?", f"add {name} --host {rest['host']} … -y", yes)
+    agree(shell, f"Add {rest['host']}?", _again(name, rest, dials), yes)
     shell.left = LEFT
     body = {key: value for key, value in rest.items() if value} | {"name": name, "dials": list(dials)}
     shell.show(shell.ask(lambda client: client.add_site(body)), site_lines.added_lines)
@@ -58,18 +59,16 @@ def site_remove(shell: Shell, name: str, force: bool, yes: bool, reason: str) ->
     """Take a site away; the rest of Caddy's configuration stays as it is. One load of it, as for `add`."""
     word_of(name)
     shell.remark(site_lines.COST)
-    _agree(shell, f"Remove {name}?", f"remove {name} -y", yes)
+    agree(shell, f"Remove {name}?", f"bluegreen site remove {name}{' --force' if force else ''} -y", yes)
     shell.left = LEFT
     shell.show(shell.ask(lambda client: client.remove_site(name, reason, force=force)), site_lines.removed_lines)
 
 
-def _agree(shell: Shell, question: str, words: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("this asks first, and here is no terminal to ask on: say -y")
-    if not click.confirm(question, default=False, err=shell.json):
-        shell.fail("Nothing was done.", (f"bluegreen site {words}",), Exit.ERROR)
+def _again(name: str, said: dict[str, Any], dials: tuple[str, ...]) -> str:
+    """The verb as it was typed, without the question."""
+    usual = {"tls": "auto", "reason": ""}
+    options = [f"--{key} {shlex.quote(value)}" for key, value in said.items() if value and usual.get(key) != value]
+    return " ".join(["bluegreen site add", name, *options, *(f"--to {dial}" for dial in dials), "-y"])
 
 
 site = group("site", "Host names set up at Caddy once.", site_add, site_show, site_remove)

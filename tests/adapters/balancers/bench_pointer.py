@@ -164,6 +164,7 @@ class PointerBench:
         ).use(self.disk)
 
     async def _meddle(self) -> None:
-        path = "/config/apps/http/servers/srv0/routes/3/handle/0/upstreams/0/dial"
-        status, said = await sites.patch(self.caddy.admin, path, "127.0.0.1:18998")
-        assert status == 200, said
+        """A foreign change that leaves our services alone: what we read is stale all the same."""
+        path = "/config/apps/http/servers/srv0/idle_timeout"
+        async with sites.admin_of(self.caddy.admin) as admin, admin.post(path, json=60_000_000_000) as answer:
+            assert answer.status == 200, await answer.text()

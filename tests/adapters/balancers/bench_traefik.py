@@ -87,7 +87,7 @@ class Renames:
 class TraefikBench:
     def __init__(self, directory: Path, *, asked: bool) -> None:
         """`asked`: whether the balancer knows Traefik's API."""
-        self._traefik = EmbeddedTraefik(directory, free_ports(2))  # type: ignore[arg-type] - two ports are two
+        self._traefik = EmbeddedTraefik(directory, *free_ports(2))
         self._asked, self._stack, self.renames = asked, AsyncExitStack(), Renames()
         self.endpoint = f"traefik:{self._traefik.file}"
         self.balancer = self._balancer(sites.SERVICES)

@@ -15,11 +15,12 @@ from bluegreen.adapters.balancers.caddy_routes import handlers
 from bluegreen.adapters.balancers.caddy_services import Located, locate, refuse_nested, refuse_unfit, traffic_of
 from bluegreen.adapters.balancers.caddy_shares import place
 from bluegreen.adapters.balancers.caddy_snippet import snippet
-from bluegreen.demo.caddy import EmbeddedCaddy
+from bluegreen.demo.caddy import EmbeddedCaddy, caddy_binary
 from bluegreen.demo.children import EmbeddedFailed
 from bluegreen.domain.arming import Armed
 from bluegreen.domain.errors import AddressInvalid, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.traffic import Colour, Service, Split
+from bluegreen.processes import environment, run_command
 from tests.adapters.balancers.armed_stand import SITE, ArmedStand, armed_stand
 from tests.adapters.balancers.sites import HERA, KRATOS, Json, proxy, read, route, server, subroute
 
@@ -338,6 +339,24 @@ async def test_the_printed_lines_are_arms_and_survive_a_reload(stand: ArmedStand
     assert "Domain=example.org" in drawn.cookies[1]
     preview = await stand.ask(Bluegreen_Preview="s3cret", Cookie="bluegreen=fff")
     assert (preview.colour, "Bluegreen-Preview" in preview.seen) == (GREEN, False)
+
+
+@pytest.mark.real
+async def test_a_secret_may_hold_what_a_caddyfile_would_take_for_its_own(stand: ArmedStand) -> None:
+    secret = '`a`{$HOME}"{b}#*(x|y)$'
+    style = stand.style(preview=secret)
+    stand.point("blue g1")
+    await stand.caddy.start(caddyfile(stand, style))
+    assert await kept(stand, style) == (Armed.KEPT, "")
+    assert (await stand.ask(Bluegreen_Preview=secret)).colour == GREEN
+    assert (await stand.ask(Bluegreen_Preview="x")).colour == BLUE
+
+
+async def test_the_printed_lines_are_formatted_as_caddy_formats(tmp_path: Path) -> None:
+    path = tmp_path / "Caddyfile"
+    path.write_text(snippet([HERA, KRATOS], STYLE))
+    ran = await run_command([str(caddy_binary()), "fmt", "--diff", str(path)], timeout=30.0, env=environment())
+    assert ran.code == 0, ran.output
 
 
 @pytest.mark.real

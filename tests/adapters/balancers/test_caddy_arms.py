@@ -386,6 +386,7 @@ async def test_a_colour_that_dies_costs_nobody_a_request_and_takes_users_back_by
         await stand.serve(fallback_proxy(stand.service, own, Style(fallback=True), GREEN, 7))
     assert await stand.colours() == {GREEN}
     await stand.green.stop()
+    assert await stand.colours(1) == {BLUE}, "a GET first: what is written on a connection that dies then is lost"
     for method in ("GET", "POST") * 10:
         answer = await stand.ask(method, body=b"written once")
         assert (answer.status, answer.colour) == (200, BLUE)

@@ -1,6 +1,7 @@
 """Mode "pointer" on a real Caddy, with users: what a switch costs, what others can do to it, and what it survives."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,8 +17,11 @@ from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
 from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.domain.errors import (
+    BalancerError,
     BalancerUnreachable,
     ChangeRefused,
+    ChangeUnknown,
+    ConnectionLost,
     ForeignChange,
     MovedOutside,
     RouteNotFound,
@@ -184,6 +188,54 @@ async def test_a_service_that_is_not_armed_is_named_and_refused(bare: PointerSta
     assert (caught.value.facts["service"], caught.value.next) == ("id", ("bluegreen caddy arm",))
 
 
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.FOREIGN_CHANGE, ForeignChange),
+        (Fault.REFUSED, ChangeRefused),
+        (Fault.LANDS_LATE, ChangeUnknown),
+        (Fault.LOST_WITHOUT_EFFECT, ConnectionLost),
+        (Fault.LOST_WITH_EFFECT, ConnectionLost),
+    ],
+)
+async def test_arming_that_fails_moves_nobody_and_can_be_tried_again(
+    bare: PointerStand, fault: Fault, error: type[BalancerError]
+) -> None:
+    async with bare.load(users=2, pause=0.01) as load:
+        bare.bench.gate.faults.append(fault)
+        with pytest.raises(BalancerError) as caught:
+            await bare.bench.balancer.arm()
+        assert type(caught.value) is error
+        assert {str(each.armed) for each in await bare.bench.balancer.arm()} == {"armed"}
+        await bare.bench.gate.land()
+        assert {str(each.armed) for each in await bare.bench.balancer.arms()} == {"armed"}
+        await bare.colours()
+    assert set(load.colours) == {"blue"}
+
+
+async def test_c12_an_arm_that_somebody_edited_is_no_colour_and_the_way_back_does_not_need_it(
+    stand: PointerStand, balancer: CaddyPointer
+) -> None:
+    await balancer.switch(GREEN, 1, expected=BLUE)
+    found = await whole(stand)
+    routes = found["apps"]["http"]["servers"]["srv0"]["routes"]
+    green = stand.services[1].addresses[GREEN][0]
+    edited = json.loads(json.dumps(routes[1]).replace(f'"dial": "{green}"', '"dial": "127.0.0.1:notaport"'))
+    status, said = await sites.patch(stand.bench.caddy.admin, "/config/apps/http/servers/srv0/routes/1", edited)
+    assert status == 200, said
+    traffic = await balancer.observe()
+    assert [each.colour for each in traffic.services] == [GREEN, None]
+    arms = await balancer.arms()
+    assert [str(each.armed) for each in arms] == ["armed", "armed for something else"]
+    assert "127.0.0.1:notaport" in arms[1].fault
+    await balancer.switch(BLUE, 2)
+    assert (await balancer.observe()).generation == 2
+    assert await stand.colours() == {"blue"}
+    await balancer.arm()
+    await balancer.switch(GREEN, 3, expected=BLUE)
+    assert await stand.colours() == {"green"}
+
+
 async def test_armed_for_the_file_of_another_project_is_not_armed(stand: PointerStand, tmp_path: Path) -> None:
     bench = stand.bench
     bench.style = replace(bench.style, pointer=tmp_path / "live")
@@ -302,7 +354,9 @@ async def test_c08_a_caddy_that_hangs_delays_no_switch_and_follows_it_when_it_go
     assert await stand.colours() == {"blue"}
 
 
-async def test_c07_a_caddy_that_was_frozen_at_the_switch_brings_nothing_back(stand: PointerStand, balancer: CaddyPointer) -> None:
+async def test_c07_a_caddy_frozen_at_the_switch_brings_nothing_back(
+    stand: PointerStand, balancer: CaddyPointer
+) -> None:
     """Nothing of ours is under way to Caddy that could land late: what counts is in the file."""
     await balancer.observe()
     for generation in range(1, 11):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
 from bluegreen.adapters.balancers.caddy_arms import Style, pointer_arms
 from bluegreen.adapters.balancers.caddy_parts import ABOUT
+from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
 from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
+from bluegreen.domain.arming import Armed
 from bluegreen.domain.errors import AddressInvalid, ChangeUnknown, MovedOutside, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.traffic import Colour, Service, Split
 from tests.adapters.balancers.gate import Address, Gate
@@ -279,6 +282,48 @@ async def test_routes_that_follow_a_file_are_refused_with_what_to_type_and_come_
             assert "bluegreen caddy disarm" in caught.value.next
         await balancer.switch(BLUE, 2)
         assert (await balancer.observe()).colour is BLUE
+    assert without_ids(await whole(caddy)) == before
+
+
+@pytest.mark.parametrize("state", ["a fallback", "a split"])
+async def test_a_card_that_was_written_before_leads_back_without_knowing_of_it(
+    state: str, caddy: EmbeddedCaddy
+) -> None:
+    """`cutback --offline` has the card alone: neither shares nor cookies nor delays stand there."""
+    await caddy.start(olympus())
+    before = await whole(caddy)
+    async with balancer_at(caddy.admin, LONELY, HERA, style=Style(preview="s3cret")) as balancer:
+        card = await balancer.card(BLUE, 1)
+        if state == "a split":
+            await balancer.split(FIVE, 2, expected=BLUE)
+        else:
+            await balancer.switch(GREEN, 2, expected=BLUE, fallback=True)
+    async with CaddyBalancer.of_card(card, StoppedClock(), daemon_uid=os.geteuid()) as alone:
+        await alone.switch(BLUE, 3)
+        assert (await alone.observe()).colour is BLUE
+    assert without_ids(await whole(caddy)) == before
+
+
+@pytest.mark.parametrize("state", ["one colour", "a fallback", "a split"])
+async def test_a_change_of_mode_and_back_in_any_state_keeps_the_operators_handler(
+    state: str, caddy: EmbeddedCaddy, short_directory: Path
+) -> None:
+    await caddy.start(olympus())
+    before = await whole(caddy)
+    style = Style(pointer=short_directory / "live", fallback=True)
+    rewriting = balancer_at(caddy.admin, LONELY, HERA)
+    pointing = CaddyPointer(caddy.admin, (LONELY, HERA), timeout=5.0, clock=StoppedClock(), style=style)
+    async with rewriting, pointing:
+        if state == "a split":
+            await rewriting.split(FIVE, 1, expected=BLUE)
+        else:
+            await rewriting.switch(GREEN, 1, fallback=state == "a fallback")
+        await pointing.switch(BLUE, 2)
+        traffic = await pointing.observe()
+        assert (traffic.colour, traffic.generation, traffic.fallback) == (BLUE, 2, False)
+        assert all(each.armed is Armed.OURS for each in await pointing.arms())
+        await rewriting.switch(BLUE, 3)
+        assert (await rewriting.observe()).colour is BLUE
     assert without_ids(await whole(caddy)) == before
 
 

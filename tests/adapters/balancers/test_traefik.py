@@ -116,7 +116,8 @@ async def test_it_goes_from_share_to_share_to_all_and_from_any_share_back(file: 
 
 def test_what_was_written_is_read_as_what_it_says() -> None:
     value = parsed(first_text((HERA,)).encode())
-    for generation, to in enumerate((GREEN, FIVE, BLUE, Split(BLUE, 0.0125))):
+    places: tuple[Colour | Split, ...] = (GREEN, FIVE, BLUE, Split(BLUE, 0.0125))
+    for generation, to in enumerate(places):
         value = parsed(rendered(written(value, (HERA,), to, generation, "example.org")))
         traffic = traffic_of(services_in(value), (HERA,), "here")
         assert (traffic.split or traffic.colour, traffic.generation) == (to, generation)
@@ -146,7 +147,7 @@ async def test_an_api_that_is_none_of_traefik_s_is_as_if_it_were_not_there(file:
 
 @pytest.fixture
 async def traefik(tmp_path: Path) -> AsyncIterator[EmbeddedTraefik]:
-    traefik = EmbeddedTraefik(tmp_path, free_ports(2))  # type: ignore[arg-type] - two ports are two
+    traefik = EmbeddedTraefik(tmp_path, *free_ports(2))
     traefik.routes({"hera": "hera.example.org"})
     traefik.file.write_text(first_text())
     try:

@@ -36,7 +36,7 @@ class Scene:
         front, api, *ports = free_ports(4)
         self.ports = dict(zip(Colour, ports, strict=True))
         self.service = Service("web", {c: (f"127.0.0.1:{port}",) for c, port in self.ports.items()}, site=HOST)
-        self.traefik = EmbeddedTraefik(directory, (front, api))
+        self.traefik = EmbeddedTraefik(directory, front, api)
         self.traefik.routes({"web": HOST})
         self.traefik.serve({"web": self.service.addresses[BLUE][0]})
 
@@ -144,7 +144,7 @@ async def test_one_file_in_error_holds_up_all_others_and_the_switch_says_so(scen
 async def test_it_waits_between_two_changes_as_long_as_it_is_told(tmp_path: Path) -> None:
     """Its own default is 2 s: the second of two changes comes that much later, and the switch waits for it."""
     scene = Scene(tmp_path)
-    scene.traefik = EmbeddedTraefik(tmp_path, free_ports(2), throttle="1s")  # type: ignore[arg-type]
+    scene.traefik = EmbeddedTraefik(tmp_path, *free_ports(2), throttle="1s")
     async with _answering(BLUE, scene.ports[BLUE]), _answering(GREEN, scene.ports[GREEN]):
         try:
             await scene.traefik.start()

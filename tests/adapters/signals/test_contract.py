@@ -26,6 +26,7 @@ from bluegreen.adapters.signals.probes import Probes
 from bluegreen.adapters.signals.prometheus import PrometheusQuestions
 from bluegreen.adapters.signals.questions import Pace, Questions
 from bluegreen.adapters.signals.sql import SqlQuestions
+from bluegreen.adapters.signals.traefik_log import TraefikLog
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.flows import Flow, FlowAnswer
 from bluegreen.domain.signals import Counted
@@ -36,6 +37,7 @@ from tests.adapters.waiting import until
 
 CLOCK = SystemClock()
 DESCRIPTORS = Path("/proc/self/fd")
+TRAEFIK_LINE = b'{"DownstreamStatus":200,"Duration":2260879,"ServiceAddr":"127.0.0.1:1001","RequestPath":"/"}\n'
 
 
 class OpenFrontDoor:
@@ -53,14 +55,16 @@ class Subject:
     happen: Callable[[SignalSource], None]
 
 
-def _access_log(path: Path, inotify: bool) -> Subject:
+def _access_log(path: Path, inotify: bool, traefik: bool = False) -> Subject:
     def write(_: SignalSource) -> None:
         with path.open("ab") as file:
-            file.write(line())
+            file.write(TRAEFIK_LINE if traefik else line())
 
     path.touch()
     return Subject(
-        lambda: CaddyLog(path, SERVICES, on_witness=Heard().witness, clock=CLOCK, inotify=inotify),
+        lambda: (TraefikLog if traefik else CaddyLog)(
+            path, SERVICES, on_witness=Heard().witness, clock=CLOCK, inotify=inotify
+        ),
         write,
     )
 
@@ -152,7 +156,7 @@ def _flows() -> Subject:
 
 @pytest.fixture(
     params=[
-        *("access log", "access log without inotify", "probes", "flows", "in flight", "memory"),
+        *("access log", "access log without inotify", "traefik's access log", "probes", "flows", "in flight", "memory"),
         *("prometheus", "sql", "http json", "log lines"),
     ]
 )
@@ -169,7 +173,8 @@ def subject(request: pytest.FixtureRequest, tmp_path: Path, http: ExitStack) -> 
         return _in_flight()
     if request.param == "memory":
         return Subject(lambda: MemorySignals(CLOCK), _emit)
-    return _access_log(tmp_path / "access.log", request.param == "access log")
+    inotify, traefik = request.param != "access log without inotify", "traefik" in request.param
+    return _access_log(tmp_path / "access.log", inotify, traefik)
 
 
 async def _hear_one(subject: Subject, source: SignalSource, heard: Heard) -> None:
