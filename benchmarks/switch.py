@@ -66,10 +66,10 @@ class Cost:
     last_old: float | None
 
     @classmethod
-    def of(cls, command: Command, answers: Sequence[Answer]) -> "Cost":
+    def of(cls, command: Command, answers: Sequence[Answer], spacing: float) -> "Cost":
         """`answers` in order of time."""
         begin = bisect_left(answers, command.at, key=lambda answer: answer.at)
-        end = bisect_left(answers, command.at + SPACING, key=lambda answer: answer.at)
+        end = bisect_left(answers, command.at + spacing, key=lambda answer: answer.at)
         since = answers[begin:end]
         new = [answer.at - command.at for answer in since if answer.said == command.to]
         old = [answer.at - command.at for answer in since if answer.said == command.to.other]
@@ -77,12 +77,12 @@ class Cost:
         return cls(len(since), failed, min(new, default=None), max(old, default=None))
 
 
-async def costs(rival: Rival, switches: int) -> list[Cost]:
-    """Start it, let users in, switch it there and back, and end it."""
+async def costs(rival: Rival, switches: int, spacing: float = SPACING, pause: float = PAUSE) -> list[Cost]:
+    """Start it, let users in who pause so long, switch it there and back, and end it; `spacing` is counted for each."""
     commands: list[Command] = []
     try:
         await rival.start()
-        crowd = Crowd(rival.stand, CLIENTS, PAUSE, rival.port)
+        crowd = Crowd(rival.stand, CLIENTS, pause, rival.port)
         users = crowd.begin()
         try:
             await asyncio.sleep(2 * SPACING)
@@ -91,13 +91,13 @@ async def costs(rival: Rival, switches: int) -> list[Cost]:
                 began = monotonic()
                 await rival.switch(to)
                 commands.append(Command(to, began, monotonic() - began))
-                await asyncio.sleep(began + SPACING - monotonic())
+                await asyncio.sleep(began + spacing - monotonic())
         finally:
             await users.stop()
     finally:
         await rival.stop()
     answers = crowd.answers()
-    return [Cost.of(command, answers) for command in commands]
+    return [Cost.of(command, answers, spacing) for command in commands]
 
 
 async def measure(tiny: bool = False) -> Table:

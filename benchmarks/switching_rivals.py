@@ -19,7 +19,7 @@ from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.traffic import Colour
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 PLAIN_SITE = """
 http://{site}:{port} {{
 	bind 127.0.0.1
@@ -37,7 +37,7 @@ class Rival(ABC):
         self.stand, self.filler = stand, filler
         self.services = tuple(stand.services.values())
         self.port = free_ports(1)[0]
-        self.directory = stand.directory / type(self).__name__.lower()
+        self.directory = stand.directory / f"{type(self).__name__.lower()}-{filler}"
         self.directory.mkdir()
         self._generation = 0
 
@@ -77,12 +77,17 @@ class Rival(ABC):
                 await asyncio.sleep(0.02)
 
 
-class _Caddy(Rival):
+class Caddy(Rival):
     """What all ways with Caddy have in common."""
 
     def __init__(self, stand: Stand, filler: int = 0) -> None:
         super().__init__(stand, filler)
         self._caddy = EmbeddedCaddy(self.directory)
+
+    @property
+    def pid(self) -> int:
+        """Caddy's."""
+        return self._caddy.pid or 0
 
     async def start(self) -> None:
         """A Caddy with a site for each service, and those that fill it."""
@@ -102,7 +107,7 @@ class _Caddy(Rival):
         return path
 
 
-class Plain(_Caddy):
+class Plain(Caddy):
     """A Caddy that is never switched."""
 
     about = "no switch at all"
@@ -111,7 +116,7 @@ class Plain(_Caddy):
         """Nothing."""
 
 
-class Reloaded(_Caddy):
+class Reloaded(Caddy):
     """Caddy as its manual tells."""
 
     about = "caddy reload"
@@ -121,7 +126,7 @@ class Reloaded(_Caddy):
         await self._caddy.reload(self._caddyfile(colour), timeout=60.0)
 
 
-class Rewritten(_Caddy):
+class Rewritten(Caddy):
     """Ours, through the admin API."""
 
     about = "ours: rewrite (the admin API)"
@@ -142,7 +147,7 @@ class Rewritten(_Caddy):
         await super().stop()
 
 
-class Pointed(_Caddy):
+class Pointed(Caddy):
     """Ours, by a file."""
 
     about = "ours: pointer (one rename)"

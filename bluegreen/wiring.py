@@ -39,7 +39,7 @@ from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, PointerDoor
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
-from bluegreen.wiring_balancer import lines_for_caddyfile, opened, sites
+from bluegreen.wiring_balancer import believe, lines_for_caddyfile, opened, sites
 from bluegreen.wiring_balancer import way_back as way_back
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
@@ -65,6 +65,7 @@ async def open_world(
         stack.push_async_callback(journal.close)
         await journal.open()
         steered = await stack.enter_async_context(opened(settings, services, clock, timed("caddy")))
+        await believe(steered.balancer, cards_in(state))
         configured = {c: str(settings.environments.of(c).release or "") for c in Colour}
         whose = Witness(journal, configured).colour
         front_door = await stack.enter_async_context(_front_door(settings, services, whose))

@@ -1,7 +1,7 @@
 """From settings to the balancer: which one, in which mode, and what it can do beside switching. A part of wiring.py."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from bluegreen.adapters.balancers.traefik import ENDPOINT as TRAEFIKS
 from bluegreen.adapters.balancers.traefik import TraefikBalancer
 from bluegreen.adapters.clock import SystemClock
 from bluegreen.adapters.sites.caddy import CaddySites
+from bluegreen.domain.errors import JournalUnreadable
 from bluegreen.domain.traffic import Card, Service, Traffic
-from bluegreen.ports import Clock, Timed, untimed
+from bluegreen.ports import Cards, Clock, Timed, untimed
 from bluegreen.ports_traffic import Arming, Balancer, InFlight, Shares
 from bluegreen.settings import Settings
 from bluegreen.wiring_cloudflare import cloudflare, cloudflare_of_card, is_cloudflares
@@ -64,6 +65,15 @@ async def opened(
         await stack.enter_async_context(caddy)
         arming = caddy if isinstance(caddy, CaddyPointer) else None
         yield Steered(caddy, shares=caddy, arming=arming, in_flight=upstreams)
+
+
+async def believe(balancer: Balancer, cards: Cards) -> None:
+    """Tell a balancer that follows a file what an open card says of it: it may not answer when we begin."""
+    if isinstance(balancer, CaddyPointer):
+        with suppress(JournalUnreadable):  # whoever needs the card tells that
+            card = await cards.read()
+            if card is not None and card.open:
+                balancer.believe(card)
 
 
 def way_back(card: Card, daemon_uid: int, reload: Sequence[str], settings: Settings | None = None) -> WayBack:

@@ -17,10 +17,10 @@ from tests.adapters.signals.heard import SERVICES, line
 FORWARDED = b'"headers":{"X-Forwarded-For":["203.0.113.7"],'
 
 
-async def examined(path: Path, *lines: bytes) -> Finding:
+async def examined(path: Path, *lines: bytes, balancer: str = "caddy") -> Finding:
     path.write_bytes(b"".join(lines))
     log = CaddyLog(path, SERVICES, on_witness=lambda *_: None, clock=SystemClock())
-    settings: Any = SimpleNamespace(caddy=SimpleNamespace(access_log=path))
+    settings: Any = SimpleNamespace(balancer=balancer, entrance=SimpleNamespace(access_log=path))
     outside: Any = SimpleNamespace(log=log)
     (finding,) = await clients(settings, outside, Report("clients"))
     return finding
@@ -48,6 +48,12 @@ async def test_a_proxy_that_nobody_vouches_for_is_named_with_what_to_configure(p
     assert finding.level is Level.WARNING
     assert "one client (they have X-Forwarded-For)" in finding.detail
     assert "trusted_proxies" in finding.detail
+
+
+async def test_of_traefik_it_says_what_its_log_cannot_tell(path: Path) -> None:
+    finding = await examined(path, *[line(client="10.0.0.2")] * ENOUGH, balancer="traefik")
+    assert finding.level is Level.WARNING
+    assert "Traefik's log names who connected" in finding.detail
 
 
 async def test_few_requests_of_one_client_are_no_proxy(path: Path) -> None:

@@ -54,15 +54,16 @@ async def cut_back(file: Path, *words: str) -> subprocess.CompletedProcess[str]:
 async def test_with_caddy_frozen_its_users_are_back_as_soon_as_it_goes_on(stand: PointerStand, tmp_path: Path) -> None:
     file = await switched(stand, tmp_path / "state")
     stand.bench.caddy.pause()
-    try:
-        waiting = asyncio.create_task(stand.colours(), name="users")
-        ran = await cut_back(file, "--reason", "3 a.m.")
-        assert ran.returncode == 0, ran
-        assert json.loads(ran.stdout)["end"] == "back", "and nothing else on stdout"
-        assert stand.bench.file.read_text() == "blue g8\n"
-    finally:
-        stand.bench.caddy.unpause()
-    assert await waiting == {"blue"}
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(stand.colours(), name="users")
+        try:
+            ran = await cut_back(file, "--reason", "3 a.m.")
+        finally:
+            stand.bench.caddy.unpause()
+    assert ran.returncode == 0, ran
+    assert json.loads(ran.stdout)["end"] == "back", "and nothing else on stdout"
+    assert stand.bench.file.read_text() == "blue g8\n"
+    assert waiting.result() == {"blue"}
     assert json.loads((tmp_path / "state" / "cutback-done.json").read_text())["generation"] == 8
     again = await cut_back(file)
     assert (again.returncode, json.loads(again.stdout)["end"]) == (0, "already-back"), again

@@ -28,7 +28,7 @@ class ArmingOrders(Upkeep):
         if arming is None:
             traffic = await self._world.balancer.observe()
             bare = tuple(Arms(each.service, Armed.BARE, each.paths) for each in traffic.services)
-            return BalancerSetup(REWRITE, bare)
+            return BalancerSetup(REWRITE if self._is_caddy else self._world.balancer_name.lower(), bare)
         says = await arming.pointed()
         return BalancerSetup(POINTER, await arming.arms(), arming.file, says, arming.snippet())
 
@@ -68,7 +68,14 @@ class ArmingOrders(Upkeep):
             await self._prove_disarmed(arming, colour)
         return await self.setup()
 
+    @property
+    def _is_caddy(self) -> bool:
+        return self._world.balancer_name == "Caddy"
+
     def _arming(self, done: str) -> Arming:
+        if not self._is_caddy:
+            name = self._world.balancer_name
+            raise RequestRefused(f"arms are for Caddy, and the balancer here is {name}", next=("bluegreen status",))
         if self._world.arming is None:
             raise RequestRefused(
                 f'nothing is {done} in mode "rewrite": a switch rewrites the upstreams through the admin API',

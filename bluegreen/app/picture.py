@@ -34,6 +34,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         drift=reconciler.drift.now,
         backfill=world.filling.now,
         open_requests=run.open_requests if run else {},
+        balancer=world.balancer_name,
     )
 
 

@@ -238,7 +238,8 @@ class Status:
     done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet.
     `backfill` is the one that runs, else one that was begun, is not done, and waits for somebody to go on with it.
     `aftermath`: how the comparison after a cutback stands, in words; empty where there is none. `open_requests`: what
-    is still under way on the old colour after a switch; empty where nobody can tell, or nothing was switched."""
+    is still under way on the old colour after a switch; empty where nobody can tell, or nothing was switched.
+    `balancer` is how people call it."""
 
     project: str
     version: str
@@ -258,6 +259,7 @@ class Status:
     backfill: Progress | None = None
     aftermath: str = ""
     open_requests: Mapping[Colour, int] = field(default_factory=dict)
+    balancer: str = "Caddy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ import asyncio
 from bluegreen.app import environments, fallback, streams, switch
 from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
-from bluegreen.app.waiting import woken
 from bluegreen.domain.deployments import Answer, Cause
 from bluegreen.domain.errors import BalancerError, LiveColourProtected, RunnerFailed, StepFailed
 from bluegreen.domain.phases import Outcome, Phase
 
 LOOK = 1.0
 """Seconds between two looks at what is still under way."""
+
+SHORTEST = 0.01
+"""Seconds of the last wait: what is left may be less than the clock can tell apart."""
 
 QUIET_LOOKS = 2
 """Looks in a row without anything under way, after which the old colour is quiet: one may fall between two requests."""
@@ -80,7 +82,7 @@ async def _drain(run: Run) -> None:
         if quiet == QUIET_LOOKS or run.orders.why_over(Phase.RETIRING):
             break
         run.note(_draining(run, left))
-        await woken(run.never, min(LOOK, left))
+        await asyncio.sleep(max(SHORTEST, min(LOOK, left)))
         if run.elapsed - saved >= REMEMBER:
             saved = run.elapsed
             await run.tick()

@@ -111,8 +111,9 @@ class HookTest:
 
 @dataclass(frozen=True, slots=True)
 class BalancerSetup:
-    """How the balancer is set up for a switch: `mode` is pointer or rewrite. In mode pointer `file` tells it where to
-    send users, and `says` what stands there (None: there is none); `snippet` makes it survive a reload."""
+    """How the balancer is set up for a switch: `mode` is pointer, rewrite, or the name of a balancer that is no Caddy.
+    In mode pointer `file` tells it where to send users, and `says` what stands there (None: there is none); `snippet`
+    makes it survive a reload."""
 
     mode: str
     services: tuple[Arms, ...]

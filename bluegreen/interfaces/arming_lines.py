@@ -7,17 +7,17 @@ from bluegreen.interfaces.text import cleaned, commands, mark, strong
 
 MARKS = {Armed.KEPT: text.DONE, Armed.OURS: text.WARNING, Armed.OUTDATED: text.FAILED, Armed.BARE: text.NOTHING}
 
-POINTER = "pointer"
+POINTER, REWRITE = "pointer", "rewrite"
 
 
 def setup_lines(setup: BalancerSetup) -> list[str]:
     """The mode, the file, each service, and what to type."""
     setup = cleaned(setup)
     if setup.mode != POINTER:
-        return [
-            f'Mode "{setup.mode}": a switch rewrites the upstreams of these routes through the admin API.',
-            *[f"  {arms.service}  {' '.join(arms.paths)}" for arms in setup.services],
-        ]
+        first = 'Mode "rewrite": a switch rewrites the upstreams of these routes through the admin API.'
+        other = f"The balancer is {setup.mode}, which has no arms."
+        routes = [f"  {arms.service}  {' '.join(arms.paths)}" for arms in setup.services]
+        return [first if setup.mode == REWRITE else other, *routes]
     return [
         f'Mode "pointer": a switch is one rename of {setup.file}.',
         f"  the file says {strong(setup.says)}"

@@ -52,10 +52,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "A step could not make true what its phase promises.",
         "The reason names it; bluegreen logs shows what its commands printed.",
     ),
-    "balancer": ("Caddy failed in a way of its own.", "systemctl status caddy"),
+    "balancer": ("The balancer failed in a way of its own.", "systemctl status caddy; the text names it."),
     "caddy-unreachable": (
-        "Caddy's admin endpoint does not answer; nothing was sent. Users are served as before.",
-        "systemctl status caddy; check the rights on its socket and [caddy] admin.",
+        "Caddy's admin endpoint (or another balancer's API) does not answer; nothing was sent. Users are as before.",
+        "systemctl status caddy; check the rights on its socket and [caddy] admin. Otherwise: bluegreen doctor.",
     ),
     "route-not-found": (
         "No route of Caddy serves a configured service.",

@@ -236,6 +236,7 @@ class Status(Answer):
     backfill: Backfill | None
     aftermath: str = ""
     open_requests: Mapping[Colour, int] = {}
+    balancer: str = "Caddy"
 
 
 class Event(Answer):

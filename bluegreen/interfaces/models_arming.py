@@ -14,8 +14,9 @@ class Arms(Answer):
 
 
 class BalancerSetup(Answer):
-    """How the balancer is set up: `mode` is pointer or rewrite. In mode pointer `file` says where users go and `says`
-    what stands in it, null where there is none; `snippet` is for the Caddyfile."""
+    """How the balancer is set up: `mode` is pointer or rewrite, or the name of a balancer that is no Caddy. In mode
+    pointer `file` says where users go and `says` what stands in it, null where there is none; `snippet` is for the
+    Caddyfile."""
 
     mode: str
     services: tuple[Arms, ...]

@@ -175,6 +175,14 @@ def _details(status: Status) -> list[str]:
     ]
 
 
+HOW_IT_IS = {
+    "Caddy": "systemctl status caddy",
+    "Traefik": "systemctl status traefik",
+    "Cloudflare": "https://www.cloudflarestatus.com",
+}
+"""What to look at where a balancer cannot be read, by its name."""
+
+
 def _next_of(status: Status) -> tuple[str, ...]:
     deployment = status.deployment
     if deployment is not None and deployment.blocks_others:
@@ -182,7 +190,7 @@ def _next_of(status: Status) -> tuple[str, ...]:
     if status.drift is not None:
         return status.drift.next
     if status.traffic is None:
-        return ("systemctl status caddy", "journalctl -u bluegreen -p warning")
+        return (HOW_IT_IS.get(status.balancer, "bluegreen doctor"), "journalctl -u bluegreen -p warning")
     if (status.traffic.colour is None and status.traffic.split is None) or status.troubles:
         return ("journalctl -u bluegreen -p warning",)
     if status.backfill is not None:

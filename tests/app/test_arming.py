@@ -56,12 +56,17 @@ async def test_a_file_that_the_balancer_reads_is_verified_by_a_nonce(outside: Ou
     assert len(outside.front_door.pointer) == 1, "one nonce was planted"
 
 
+def edit(arming: MemoryArming) -> None:
+    """Somebody changes an arm by hand."""
+    arming.armed["api"], arming.faults["api"] = Armed.OUTDATED, "arm green dials x:1"
+
+
 BLINDNESS: dict[str, tuple[Callable[[MemoryArming], object], str, str]] = {
     "it does not see it": (lambda arming: setattr(arming, "blind", True), "a nonce that was laid", "namei -l"),
     "there is none": (lambda arming: setattr(arming, "missing", True), "there is no file /memory/live", "caddy arm"),
     "a route is bare": (lambda arming: arming.lose(), "web is not armed", "bluegreen caddy arm"),
     "a route is outdated": (
-        lambda arming: arming.armed.update(api=Armed.OUTDATED) or arming.faults.update(api="arm green dials x:1"),
+        edit,
         "arm green dials x:1; no switch moves its users before it is armed anew",
         "bluegreen caddy arm",
     ),

@@ -88,18 +88,17 @@ async def test_c03_killed_while_watching_and_up_again_with_the_snippets_it_is_wh
     assert await yard.colours() == {"green"}
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_c03_without_snippets_it_comes_up_on_the_old_colour_and_that_is_the_end(
-    mode: str, make_yard: MakeYard
+async def test_c03_armed_through_the_api_alone_it_comes_up_on_the_old_colour_and_that_is_the_end(
+    make_yard: MakeYard,
 ) -> None:
-    yard = await make_yard(mode=mode, snippets=False)
+    yard = await make_yard(mode="pointer", snippets=False)
     id = await yard.deploy()
     await yard.reached(id, "WATCHING")
     await yard.caddy.kill()
     await yard.caddy.start(yard.caddyfile)
     up = monotonic()
     await yard.reached(id, "REVERTING", "REVERTED", seconds=SEEN_WITHIN)
-    print(f"\n{mode}: seen after {monotonic() - up:.2f} s")
+    print(f"\nseen after {monotonic() - up:.2f} s")
     back = await yard.ended(id)
     assert (back.phase, back.cause) == ("REVERTED", "moved-outside"), back.reason
     assert await yard.colours() == {"blue"}
@@ -186,12 +185,9 @@ async def test_c12_a_nonsense_address_that_somebody_writes_while_watching_brings
     assert await yard.colours() == {"blue"}
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_c14_a_second_caddy_on_the_port_is_told_and_what_it_serves_is_no_proof(
-    mode: str, make_yard: MakeYard
-) -> None:
-    """It takes over the path of the admin socket, so that only people can end it."""
-    yard = await make_yard(mode=mode, auto=False)
+async def test_c14_a_second_caddy_on_the_port_is_told_and_what_it_serves_is_no_proof(make_yard: MakeYard) -> None:
+    """The kernel shares connections out between both, whatever either of them was told."""
+    yard = await make_yard(auto=False)
     id = await yard.deploy()
     await yard.reached(id, "AWAITING")
     second = EmbeddedCaddy(yard.directory / "second", f"unix/{yard.directory}/second.sock")

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.domain.phases import Phase
 from tests.adapters.balancers.cloudflare_stand_in import (
     ACCOUNT,
@@ -160,3 +161,18 @@ async def test_without_the_daemon_the_way_back_takes_its_token_from_the_configur
         assert await edge.colours() == {"blue"}
         for file in (edge.yard.directory / "state" / "cutback.json", edge.yard.directory / "daemon.log"):
             assert TOKEN not in file.read_text()
+
+
+async def test_a_late_change_that_lands_over_the_way_back_is_taken_back_by_itself(make_yard: MakeYard) -> None:
+    """No fence holds at Cloudflare: what its API cannot promise is seen, and put right."""
+    async with at_cloudflare(make_yard, sites=TWO) as edge:
+        looked_at = (await edge.yard.cli("doctor")).output
+        assert "id goes to blue" in looked_at
+        assert "id answered 200 as 1.0.0" in looked_at
+        edge.api.faults.append(Fault.LANDS_LATE)
+        back = await edge.yard.ended(await edge.yard.deploy())
+        assert (back.phase, await edge.colours()) == ("REVERTED", {"blue"}), back.reason
+        edge.api.land()
+        assert await edge.colours() == {"green"}
+        await until(lambda: edge.api.balancer["default_pools"] == [BLUE_POOL], 15.0, "users are back on blue")
+        assert await edge.colours() == {"blue"}

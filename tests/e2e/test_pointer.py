@@ -115,7 +115,7 @@ def _by_hand(pointer: Path) -> None:
     pointer.write_text("blue\n")
 
 
-@pytest.mark.parametrize("befall", [_gone, _emptied, _foreign, _by_hand], ids=lambda do: do.__name__)
+@pytest.mark.parametrize("befall", [_gone, _foreign, _by_hand], ids=lambda do: do.__name__)
 async def test_while_watching_a_file_that_does_not_lead_to_the_new_colour_means_the_old_one(
     befall: Callable[[Path], None], make_yard: MakeYard
 ) -> None:
@@ -139,7 +139,6 @@ async def test_while_nothing_runs_such_a_file_is_told_with_what_to_type_and_user
     make_yard: MakeYard,
 ) -> None:
     yard = await make_yard(mode="pointer", sites=TWO)
-    await yard.taken_back()
     async with yard.users(60) as got:
         for befall in (_gone, _emptied, _foreign):
             before = len(_drifts(yard))

@@ -1,4 +1,4 @@
-"""`bluegreen site` with the whole daemon, on a Caddy with a TCP admin endpoint: a new host, which a switch moves, too."""
+"""`bluegreen site` with the whole daemon, on a Caddy with a TCP admin endpoint: a new host; a switch moves it, too."""
 
 import re
 from collections.abc import AsyncIterator

@@ -120,7 +120,7 @@ class Upload:
 async def test_c19_streams_and_an_upload_end_where_they_began_and_retiring_waits_for_them(
     mode: str, make_yard: MakeYard
 ) -> None:
-    yard = await make_yard(mode=mode, window="2s", drain="40s", caddy_keys=LONG_LIVED)
+    yard = await make_yard(mode=mode, window="2s", drain=f"{40 + UPLOAD:g}s", caddy_keys=LONG_LIVED)
     upload = Upload()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         if mode == "rewrite":  # the first write of ours brings the delay, and is itself one without it

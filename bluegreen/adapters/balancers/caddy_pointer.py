@@ -44,12 +44,15 @@ class CaddyPointer(ArmableCaddy):
     def of_card(cls, card: Card, clock: Clock, *, daemon_uid: int, reload: Sequence[str] = ()) -> Self:
         """The balancer as far as a cutback card knows it: that every service followed the file when it was written."""
         made = super().of_card(card, clock, daemon_uid=daemon_uid, reload=reload)
-        made.believe(card)
+        made.believe(card, alone=True)
         return made
 
-    def believe(self, card: Card) -> None:
-        """Take from a card that every service follows the file: then that alone tells where users are."""
-        self._following, self._trusting, self._by_card = Following(card.paths), True, True
+    def believe(self, card: Card, *, alone: bool = False) -> None:
+        """Take from a card of this very file that every service followed it: until the first look, that tells where
+        users are while the admin endpoint hangs. `alone`: the card is all that is known."""
+        if alone or (card.pointer == self.file and card.services == self._services):
+            self._following = Following(card.paths)
+            self._trusting = self._by_card = alone
 
     async def observe(self) -> Traffic:
         """Where every service goes now: by the file where its route follows it, else by what the route dials."""

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TypeVar
 
 from bluegreen.adapters.balancers.pointer_words import Pointed, read_line
-from bluegreen.adapters.balancers.swap import Overtaken, Rename, Unsettled, read_whole, swap
+from bluegreen.adapters.balancers.swap import Overtaken, Rename, Unsettled, put, read_whole, swap
 from bluegreen.domain.errors import (
     BalancerError,
     BalancerUnreachable,
@@ -77,25 +77,23 @@ class PointerFile:
         Raises ChangeRefused (nothing done: no room, no right), ForeignChange (it is not as it was read any more, or
         another writer was first), ChangeUnknown (no end in time), ConnectionLost (it was in place; read it again).
         """
-        began = monotonic()
+        began, given_up, body = monotonic(), Event(), pointed.line.encode()
         try:
-            await self._swapped(self.path, pointed.line.encode(), was.raw)
+            await self._written(
+                self.path, lambda: swap(self.path, body, was.raw, given_up=given_up, rename=self._rename)
+            )
         finally:
+            given_up.set()  # who still works on it, in its thread, stops before the rename
             self._timed("write", monotonic() - began)
 
     async def plant(self, nonce: str) -> None:
-        """Put a nonce beside it, over whatever is there. Raises as `replace` does."""
+        """Put a nonce beside it, over whatever is there: others plant theirs, too. Raises as `replace` does."""
         path = self.path.with_name(NONCE)
-        try:
-            was = await self._within(lambda: read_whole(path))
-        except (OSError, TimeoutError) as exc:
-            raise ChangeRefused(f"{path} cannot be read: {_why(exc, self._timeout)}") from exc
-        await self._swapped(path, f"{nonce}\n".encode(), was)
+        await self._written(path, lambda: put(path, f"{nonce}\n".encode()))
 
-    async def _swapped(self, path: Path, body: bytes, was: bytes | None) -> None:
-        given_up = Event()
+    async def _written(self, path: Path, work: Callable[[], None]) -> None:
         try:
-            await self._within(lambda: swap(path, body, was, given_up=given_up, rename=self._rename))
+            await self._within(work)
         except Overtaken as exc:
             raise ForeignChange(f"{path} was not written: {exc}", next=(f"cat {path}",), path=str(path)) from exc
         except Unsettled as exc:
@@ -110,8 +108,6 @@ class PointerFile:
             raise ChangeRefused(
                 f"{path} was not written: {_why(exc, self._timeout)}", next=_look_at(exc, path), path=str(path)
             ) from exc
-        finally:
-            given_up.set()  # who still works on it, in its thread, stops before the rename
 
     async def _within(self, work: Callable[[], T]) -> T:
         async with asyncio.timeout(self._timeout):

@@ -13,8 +13,8 @@ worker thread.
 import os
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
@@ -68,6 +68,15 @@ def swap(
         os.close(descriptor)
 
 
+def put(path: Path, body: bytes) -> None:
+    """Put `body` at `path`, over whatever is there and whoever else writes it. Raises OSError with nothing done."""
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _Swap(descriptor, path.name, body).forced()
+    finally:
+        os.close(descriptor)
+
+
 class _Swap:
     def __init__(self, directory: int, name: str, body: bytes) -> None:
         self._directory, self._name, self._body = directory, name, body
@@ -75,17 +84,26 @@ class _Swap:
 
     def done(self, was: bytes | None, given_up: Event, rename: Rename) -> None:
         self._take_away_others()
-        try:
-            self._write()
+        with self._written():
             if self._stands() != was:
                 raise Overtaken("something else was written there meanwhile")
             if given_up.is_set():
                 raise Overtaken("nobody waits for it any more")
             self._rename(rename)
+        self._settle()
+
+    def forced(self) -> None:
+        with self._written():
+            _rename(self._partial, self._name, self._directory)
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            self._write()
+            yield
         finally:
             with suppress(OSError):
                 os.unlink(self._partial, dir_fd=self._directory)
-        self._settle()
 
     def _write(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -163,5 +163,5 @@ def _generation(found: Found, service: Service, dials: Sequence[str]) -> int | N
         number = (url.hostname or "").removesuffix(DOMAIN).removeprefix("g")
         if name == service.name and number.isdecimal():
             same = {normal(dial) for dial in stamped.split(",")} == {normal(dial) for dial in dials}
-            return int(number)
+            return int(number) if same else None
     return None

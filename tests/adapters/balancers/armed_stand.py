@@ -44,6 +44,7 @@ class Application:
 
     async def start(self) -> None:
         app = web.Application(client_max_size=4 << 20)
+        app.router.add_get("/socket", self._talk)
         app.router.add_route("*", "/{rest:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -54,6 +55,13 @@ class Application:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            await socket.send_str(self.colour)
+        return socket
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.read()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,12 @@ def balancer_at(
     server: CloudflareStandIn, services: Sequence[Service] = sites.SERVICES, **keys: Json
 ) -> CloudflareBalancer:
     """A balancer that asks this stand-in."""
-    given = {"token": TOKEN, "timeout": TIMEOUT, "clock": sites.StoppedClock(), "base": server.base} | keys
+    given: dict[str, Any] = {
+        "token": TOKEN,
+        "timeout": TIMEOUT,
+        "clock": sites.StoppedClock(),
+        "base": server.base,
+    } | keys
     return CloudflareBalancer(
         services,
         zone=ZONE,

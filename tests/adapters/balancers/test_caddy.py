@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
+from bluegreen.adapters.balancers.caddy_services import Located, locate
 from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
@@ -125,6 +126,31 @@ async def test_a_scheme_that_does_not_fit_the_transport_is_refused(caddy: Embedd
     async with CaddyBalancer(caddy.admin, [secure], timeout=5.0, clock=StoppedClock()) as balancer:
         with pytest.raises(AddressInvalid, match="hera is https, but Caddy speaks http"):
             await balancer.validate()
+
+
+@pytest.mark.real
+async def test_a_configuration_that_is_as_it_was_is_not_taken_apart_again(
+    caddy: EmbeddedCaddy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reconciler looks each second; with thousands of routes most of that would be for nothing."""
+    looked: list[object] = []
+
+    def counted(servers: object, services: object) -> tuple[Located, ...]:
+        looked.append(servers)
+        return locate(servers, SERVICES)
+
+    monkeypatch.setattr("bluegreen.adapters.balancers.caddy_base.locate", counted)
+    await caddy.start(olympus())
+    async with balancer_at(caddy.admin) as balancer:
+        for _ in range(3):
+            assert (await balancer.observe()).colour is BLUE
+        assert len(looked) == 1
+        await balancer.switch(GREEN, 7, expected=BLUE)
+        for _ in range(3):
+            assert (await balancer.observe()).generation == 7
+        assert len(looked) == 2
+        await caddy.restart()
+        assert (await balancer.observe()).colour is BLUE
 
 
 # --- a Caddy that hangs

@@ -290,9 +290,11 @@ def test_a_text_that_somebody_broke_is_as_none(broken: Json) -> None:
 def caddyfile(stand: ArmedStand, style: Style, *options: str, service: Service | None = None) -> Path:
     lines = "\n".join(f"\t\t{option}" for option in options)
     used = f"import bluegreen_hera {{\n{lines}\n\t}}" if options else "import bluegreen_hera"
-    path = stand.directory / "Caddyfile"
+    path, arms = stand.directory / "Caddyfile", stand.directory / "arms.caddy"
+    arms.write_text(snippet([service or stand.service, replace(KRATOS, name="my-app_2")], style))
     site = f"http://{SITE}:{stand.front} {{\n\tencode gzip\n\t{used}\n}}\n"
-    path.write_text(snippet([service or stand.service, KRATOS], style) + "\n" + site)
+    other = f"http://other.example.org:{stand.front} {{\n\timport bluegreen_my-app_2\n}}\n"
+    path.write_text(f"import {arms}\n{site}{other}")
     return path
 
 
@@ -360,6 +362,22 @@ async def test_the_printed_lines_are_formatted_as_caddy_formats(tmp_path: Path) 
 
 
 @pytest.mark.real
+async def test_the_printed_proxies_are_those_that_we_would_write(stand: ArmedStand) -> None:
+    style = stand.style(fallback=True, response_header_timeout=5, stream_close_delay=600)
+    await stand.caddy.start(caddyfile(stand, style))
+    (printed, written) = (
+        armed_route(each)
+        for each in (
+            (await _only(stand)).value,
+            pointer_arms(stand.service, {"handler": "reverse_proxy"}, style, BLUE),
+        )
+    )
+    assert printed
+    assert written
+    assert printed.proxies == written.proxies
+
+
+@pytest.mark.real
 async def test_the_printed_lines_answer_the_nonce(stand: ArmedStand) -> None:
     await stand.caddy.start(caddyfile(stand, stand.style()))
     stand.point("green g7\n")
@@ -385,7 +403,7 @@ async def test_lines_that_were_printed_for_other_wishes_are_outdated_and_say_whi
 
 async def _only(stand: ArmedStand) -> Json:
     _, servers, _ = await read(stand.caddy.admin, "/config/apps/http/servers")
-    (handler,) = handlers(servers)
+    (handler,) = (each for each in handlers(servers) if each.serves(SITE))
     return handler
 
 

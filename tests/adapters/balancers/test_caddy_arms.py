@@ -278,6 +278,19 @@ async def test_a_cookie_that_somebody_meddled_with_is_none(stand: ArmedStand, me
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("sent", [{}, {"Cookie": "bluegreen=000"}, {"Bluegreen-Preview": "s3cret"}], ids=str)
+async def test_a_websocket_passes_a_share_and_a_preview(stand: ArmedStand, sent: dict[str, str]) -> None:
+    await stand.arm(stand.style(shares=(0.625,), preview="s3cret"))
+    stand.point("green-62.5 g1\n")
+    url = f"http://127.0.0.1:{stand.front}/socket"
+    async with stand.session.ws_connect(url, headers={"Host": SITE, **sent}) as socket:
+        await socket.send_str("who?")
+        met = await socket.receive_str(timeout=20.0)
+    assert met in {str(colour) for colour in Colour}
+    assert met == GREEN or not sent
+
+
+@pytest.mark.real
 async def test_no_cookie_is_set_while_users_go_to_one_colour(stand: ArmedStand) -> None:
     await stand.arm(stand.style(shares=(0.05,)))
     for line in ("green g1", "blue g2", ""):

@@ -29,6 +29,8 @@ from bluegreen.domain.errors import (
 from bluegreen.domain.traffic import Colour, Split
 from bluegreen.ports_traffic import Arming, Balancer, Costs, Shares
 from tests.adapters.balancers import sites
+from tests.adapters.balancers.bench_pointer import PointerBench
+from tests.adapters.balancers.benches import outer_address
 from tests.adapters.balancers.pointer_stand import SITES, PointerStand, pointer_stand
 
 pytestmark = pytest.mark.real
@@ -81,15 +83,20 @@ async def test_c18_a_flow_over_two_sites_never_goes_back_to_the_old_colour(
     await balancer.observe()
     for generation in range(1, 21):
         colour = GREEN if generation % 2 else BLUE
-        flow = asyncio.create_task(_flow(stand), name="flow")
-        await asyncio.sleep(0)
-        await balancer.switch(colour, generation)
-        met = await flow
+        async with asyncio.TaskGroup() as group:
+            flow = group.create_task(_flow(stand, colour), name="flow")
+            group.create_task(balancer.switch(colour, generation), name="switch")
+        met = flow.result()
         assert met == sorted(met, key=lambda each: each == colour), f"{generation}: {met}"
 
 
-async def _flow(stand: PointerStand) -> list[str]:
-    return [await stand.ask(SITES[number % 2]) for number in range(12)]
+async def _flow(stand: PointerStand, until: Colour) -> list[str]:
+    """From site to site, until the new colour answers and a while longer."""
+    met: list[str] = []
+    async with asyncio.timeout(30.0):
+        while met.count(until) < 6:
+            met.append(await stand.ask(SITES[len(met) % 2]))
+    return met
 
 
 # --- arming
@@ -246,6 +253,36 @@ async def test_armed_for_the_file_of_another_project_is_not_armed(stand: Pointer
         assert (await other.observe()).colour is None, "nobody reads that other file here"
 
 
+async def test_every_route_of_a_service_is_armed_and_one_that_lost_its_arms_is_seen(
+    caddy: EmbeddedCaddy, short_directory: Path
+) -> None:
+    service = replace(sites.HERA, every_route=True)
+    dials = service.addresses[BLUE]
+    config = sites.config(
+        srv0=sites.server(
+            sites.route(sites.proxy(*dials), host="hera.example.org"),
+            sites.route(sites.proxy(*dials, flush_interval=-1), host="hera.example.org"),
+        )
+    )
+    outer = outer_address("unix", short_directory)
+    bench = PointerBench(caddy, outer, short_directory, STYLE, (service,))
+    async with bench.running(config):
+        balancer = bench.balancer
+        before = await balancer.observe()
+        assert (before.colour, len(before.services[0].paths)) == (BLUE, 2)
+        await balancer.switch(GREEN, 1, expected=BLUE)
+        assert (await balancer.observe()).colour is GREEN
+        await bench.point_at("/config/apps/http/servers/srv0/routes/0/handle/0", *dials)
+        traffic = await balancer.observe()
+        assert (traffic.colour, set(traffic.services[0].dials)) == (None, {*dials, *service.addresses[GREEN]})
+        assert str((await balancer.arms())[0].armed) == "not armed"
+        await balancer.switch(BLUE, 2)
+        assert (await balancer.observe()).generation == 2
+        await balancer.disarm()
+        _, found, _ = await sites.read(caddy.admin)
+        assert found["apps"]["http"] == config["apps"]["http"]
+
+
 # --- others
 
 
@@ -378,6 +415,33 @@ async def test_an_endpoint_that_is_gone_says_nothing_until_a_way_back_was_writte
     await balancer.switch(BLUE, 7)
     assert (await balancer.observe()).generation == 7
     assert await stand.colours() == {"blue"}
+
+
+async def test_a_new_daemon_believes_an_open_card_of_this_file_while_caddy_hangs(
+    stand: PointerStand, balancer: CaddyPointer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caddy_armable, "PATIENCE", 0.2)
+    card = await balancer.card(BLUE, 1)
+    await balancer.switch(GREEN, 2, expected=BLUE)
+    async with stand.bench.made(stand.services) as fresh, stand.bench.made(stand.services) as wrong:
+        stand.bench.caddy.pause()
+        try:
+            wrong.believe(replace(card, pointer="/srv/another/live"))
+            with pytest.raises(BalancerUnreachable):
+                await wrong.observe()
+            fresh.believe(card)
+            assert (await fresh.observe()).generation == 2
+            await fresh.switch(BLUE, 3)
+            assert (await fresh.observe()).colour is BLUE
+        finally:
+            stand.bench.caddy.unpause()
+        assert await stand.colours() == {"blue"}
+        await stand.bench.point_at("/config/apps/http/servers/srv0/routes/1/handle/0", "127.0.0.1:9")
+        with pytest.raises(RouteNotFound):
+            await fresh.observe()
+        await stand.bench.gate.close()
+        with pytest.raises(BalancerUnreachable):
+            await fresh.observe()
 
 
 async def test_a_card_alone_leads_back_while_caddy_hangs_or_its_endpoint_is_gone(

@@ -168,6 +168,18 @@ async def test_a_disk_without_room_leaves_everything_as_it_was(file: PointerFile
     assert [(each.name, each.read_text()) for each in path.parent.iterdir()] == [("live", "blue g1\n")]
 
 
+async def test_of_several_who_plant_a_nonce_at_once_none_fails(file: PointerFile, path: Path) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(2):
+            group.create_task(_planting(file, number), name=f"doctor {number}")
+    assert [each.name for each in path.parent.iterdir()] == ["nonce"]
+
+
+async def _planting(file: PointerFile, number: int) -> None:
+    for round in range(10):
+        await file.plant(f"{number}-{round}")
+
+
 # --- writers that are held up, or die
 
 

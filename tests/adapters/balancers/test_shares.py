@@ -19,6 +19,7 @@ from bluegreen.domain.errors import (
 )
 from bluegreen.domain.traffic import Colour, Split
 from bluegreen.ports_traffic import Balancer, Shares
+from tests.adapters.balancers.bench_cloudflare import CloudflareBench
 from tests.adapters.balancers.bench_pointer import PointerBench
 from tests.adapters.balancers.benches import Bench, CaddyBench, MemoryBench, outer_address
 from tests.adapters.balancers.sites import KRATOS, SERVICES
@@ -34,6 +35,7 @@ class Sharing(Balancer, Shares, Protocol):
 @pytest.fixture(
     params=[
         "memory",
+        "cloudflare",
         pytest.param("rewrite", marks=pytest.mark.real),
         pytest.param("pointer", marks=pytest.mark.real),
     ]
@@ -41,6 +43,10 @@ class Sharing(Balancer, Shares, Protocol):
 async def bench(request: pytest.FixtureRequest, caddy: EmbeddedCaddy, short_directory: Path) -> AsyncIterator[Bench]:
     if request.param == "memory":
         yield MemoryBench()
+        return
+    if request.param == "cloudflare":
+        async with CloudflareBench().running() as cloudflare:
+            yield cloudflare
         return
     made = PointerBench if request.param == "pointer" else CaddyBench
     async with made(caddy, outer_address("unix", short_directory), short_directory).running() as running:

@@ -202,6 +202,18 @@ def test_a_line_with_a_strange_time_counts_all_the_same() -> None:
     assert of(read(line(500, ts="noon"), line(500, ts=None), line(500, ts=1e300)), "5xx").bad == 3
 
 
+def test_it_is_told_when_requests_began_of_those_that_say_so_and_are_no_streams() -> None:
+    """An answer that comes late to what was asked before a switch is no sign of anything."""
+    batches = read(
+        line(200, ts=1_700_000_100.0, duration=60.0),
+        line(200, ts="noon", duration=0.1),
+        line(101, ts=1_700_000_100.5, duration=99.0),
+        line(200, ts=1_700_000_101.5, duration=0.5),
+    )
+    assert of(batches, "5xx").n == 4
+    assert of(batches, "5xx").begun == (1_700_000_040.0, 1_700_000_101.0)
+
+
 @pytest.mark.parametrize("place", ["request>headers", "resp_headers", "resp_headers>Content-Type"])
 def test_headers_that_a_filter_of_the_log_replaces_by_a_text_cost_no_line(place: str) -> None:
     told = json.loads(line(500))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +57,11 @@ class Scene:
         _, value, _ = await bench.read(self.caddy.admin)
         return value
 
+    async def load(self, document: Json) -> None:
+        """Begin with another configuration."""
+        async with bench.admin_of(self.caddy.admin) as session, session.post("/load", json=document) as answer:
+            assert answer.status == 200, await answer.text()
+
     async def patch(self, path: str, value: Json) -> None:
         """Somebody else changes something."""
         status, said = await bench.patch(self.caddy.admin, path, value)
@@ -91,26 +96,32 @@ async def _answering(port: int) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-@pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """Everything runs."""
+@pytest.fixture(scope="module")
+def caddy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCaddy]:
+    """One Caddy for all of these tests: each begins with the same configuration, loaded anew."""
     try:
         caddy_binary()
     except EmbeddedFailed as exc:
         pytest.skip(str(exc))
-    admin, front, backend = free_ports(3)
-    caddy = EmbeddedCaddy(tmp_path / "caddy", f"http://127.0.0.1:{admin}")
+    caddy = EmbeddedCaddy(tmp_path_factory.mktemp("caddy"), f"http://127.0.0.1:{free_ports(1)[0]}")
+    yield caddy
+    asyncio.run(caddy.kill())
+
+
+@pytest.fixture
+async def scene(caddy: EmbeddedCaddy, tmp_path: Path) -> AsyncIterator[Scene]:
+    """Everything runs."""
+    front, backend = free_ports(2)
     state = tmp_path / "state"
     await asyncio.to_thread(state.mkdir)
     document = bench.olympus(f"127.0.0.1:{front}")
     document["apps"]["http"]["servers"]["srv0"]["logs"] = {"logger_names": {"id.example.org": ["log0"]}}
     document["apps"]["tls"] = OPERATORS
     await caddy.start(document)
-    try:
-        async with _answering(backend):
-            yield Scene(caddy, state, front, backend)
-    finally:
-        await caddy.stop()
+    scene = Scene(caddy, state, front, backend)
+    await scene.load(document)
+    async with _answering(backend):
+        yield scene
 
 
 # --- add, show, remove
@@ -166,7 +177,7 @@ async def test_removed_again_the_configuration_is_what_it_was(scene: Scene, tls:
 async def test_without_any_policy_for_certificates_none_is_left_behind(scene: Scene) -> None:
     document = await scene.document()
     del document["apps"]["tls"]
-    await scene.caddy.restart(document)
+    await scene.load(document)
     before = await scene.document()
     await scene.sites.add(replace(scene.wish, tls=Tls.INTERNAL), fine)
     await scene.sites.remove("shop", fine)
@@ -222,7 +233,7 @@ async def test_another_server_than_the_one_that_the_client_knows_is_refused_with
     document = await scene.document()
     servers = document["apps"]["http"]["servers"]
     servers["public"] = servers.pop("srv0")
-    await scene.caddy.restart(document)
+    await scene.load(document)
     with pytest.raises(RequestRefused, match="no server srv0") as refused:
         await scene.sites.add(scene.wish, fine)
     assert "put this into the Caddyfile:\n  shop.example.org {\n" in refused.value.detail
