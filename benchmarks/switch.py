@@ -58,10 +58,11 @@ class Command:
 @dataclass(frozen=True)
 class Cost:
     """What users got in the time that is counted for one command: the first answer of the new colour and the last of
-    the old one, in seconds from the command."""
+    the old one, in seconds from the command; and how long the command itself `took`."""
 
     requests: int
     failed: int
+    took: float
     first_new: float | None
     last_old: float | None
 
@@ -74,7 +75,7 @@ class Cost:
         new = [answer.at - command.at for answer in since if answer.said == command.to]
         old = [answer.at - command.at for answer in since if answer.said == command.to.other]
         failed = sum(answer.said == FAILED for answer in since)
-        return cls(len(since), failed, min(new, default=None), max(old, default=None))
+        return cls(len(since), failed, command.took, min(new, default=None), max(old, default=None))
 
 
 async def costs(rival: Rival, switches: int, spacing: float = SPACING, pause: float = PAUSE) -> list[Cost]:
@@ -103,9 +104,9 @@ async def costs(rival: Rival, switches: int, spacing: float = SPACING, pause: fl
 async def measure(tiny: bool = False) -> Table:
     """The table of what switches cost, whoever makes them."""
     size = TINY if tiny else FULL
-    columns = ("", "switches", "failed, each: mean", "worst", "of requests", "new colour: median", "p99")
+    columns = ("", "switches", "failed, each: mean", "worst", "of requests", "command", "new colour: median", "p99")
     title = f"switch: failed requests of {CLIENTS} keep-alive clients that POST {milli(PAUSE)} apart"
-    table = Table(title, (*columns, "old colour's last: median"))
+    table = Table(title, (*columns, "old colour's last"))
     missing = []
     async with standing(logged=False) as stand:
         for kind in EVERYBODY:
@@ -115,7 +116,7 @@ async def measure(tiny: bool = False) -> Table:
                 missing.append(kind.about)
     table.notes = [
         "one after the other under the same load; not one POST is sent twice; colours: `respond` of another Caddy",
-        "new colour: from the command to the first answer of the new colour that any client got; the last of the old",
+        "command: until it was answered; new colour: from the command to the first answer of it that any client got",
         f"failed: within {SPACING:g} s of the command; p99 of fewer than 100 is the worst; Traefik's throttle: 10 ms",
         *(f"not installed: {', '.join(missing)}" for _ in missing[:1]),
     ]
@@ -126,8 +127,9 @@ def _row(about: str, found: Sequence[Cost]) -> tuple[str, ...]:
     failed = [cost.failed for cost in found]
     first = [cost.first_new for cost in found if cost.first_new is not None]
     last = [cost.last_old for cost in found if cost.last_old is not None]
+    took = milli(median([cost.took for cost in found]))
     if about == Plain.about:
-        first = last = []
+        first, last, took = [], [], ""
     shown = (milli(median(first)), milli(p99(first))) if first else ("", "")
     requests = f"{sum(cost.requests for cost in found):,}"
     return (
@@ -136,6 +138,7 @@ def _row(about: str, found: Sequence[Cost]) -> tuple[str, ...]:
         f"{mean(failed):.1f}",
         str(max(failed)),
         requests,
+        took,
         *shown,
         milli(median(last)) if last else "",
     )

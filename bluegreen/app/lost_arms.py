@@ -16,6 +16,9 @@ from bluegreen.domain.traffic import Colour, Traffic
 AGAIN_AFTER = 5.0
 """Seconds after which what failed is tried again."""
 
+LOOK_EVERY = 30.0
+"""Seconds between two looks at arms that nothing speaks against."""
+
 AT_MOST, WITHIN = 3, 600.0
 """So many times they are put up again within these seconds: each time is a load of Caddy's configuration, and somebody
 who takes them away again and again is at work."""
@@ -29,19 +32,20 @@ class LostArms:
     def __init__(self, engine: Engine) -> None:
         self._engine, self._world = engine, engine.world
         self.trouble = ""
-        self._again_at = float("-inf")
+        self._again_at = self._look_at = float("-inf")
         self._put_up: deque[float] = deque(maxlen=AT_MOST)
         self._told = ""
 
     async def look(self, traffic: Traffic, wanted: Colour) -> bool:
         """Take in what serves `wanted`. True: arms are gone, and nothing else is to be written. Raises JournalFailed.
 
-        Only a missing stamp makes it ask further: where every service follows the file, they carry the file's own.
+        A missing stamp makes it ask further at once, since those that follow the file carry the file's own. Stamped
+        routes, as a way back past a file that cannot be written leaves them, are asked after now and then.
         """
-        arming = self._world.arming
-        if arming is None or traffic.generation is not None:
-            self.back()
+        arming, now = self._world.arming, self._world.clock.monotonic()
+        if arming is None or (traffic.generation is not None and now < self._look_at):
             return False
+        self._look_at = now + (AGAIN_AFTER if self.trouble else LOOK_EVERY)
         try:
             steering = Steering(arming.file, await arming.pointed(), await arming.arms())
         except BalancerError:
@@ -50,6 +54,7 @@ class LostArms:
             self.back()
             return False
         if await self._world.journal.fact(*DISARMED):
+            self.back()
             return True
         if not self.trouble:
             await self._tell(traffic, wanted, steering)
@@ -68,7 +73,7 @@ class LostArms:
         facts: dict[str, Json] = {"difference": list(lines), "next": list(NEXT)}
         await self._engine.news.tell("caddy.arms_lost", wanted=wanted, severity="warning", **facts)
         text = "".join(f"\n{line}" for line in lines)
-        text = f"somebody took the arms away; users stay on {wanted}{text}\nNext: {NEXT[0]}"
+        text = f"the arms are gone; users stay on {wanted}{text}\nNext: {NEXT[0]}"
         await self._post("caddy.arms_lost", "warning", text, facts)
 
     async def _put_up_again(self, wanted: Colour) -> None:
@@ -90,7 +95,7 @@ class LostArms:
             return
         self.back()
         await engine.news.tell("caddy.armed", by="the daemon", colour=wanted, severity="warning")
-        await self._post("caddy.armed", "warning", "somebody took the arms away, and they are up again", {})
+        await self._post("caddy.armed", "warning", "the arms were gone, and they are up again", {})
 
     async def _arm(self) -> None:
         if self._world.arming is not None:

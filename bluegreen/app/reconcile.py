@@ -100,6 +100,7 @@ class Reconciler:
         run = self._engine.run
         if run is not None:
             self.drift.forget()
+            self.lost_arms.back()
             await self._compare_running(run, seen)
         else:
             self._engine.watch.moved(seen.colour)
@@ -112,7 +113,7 @@ class Reconciler:
         right = seen.colour == wanted
         if right and seen.traffic is not None and self._stamps.known(seen.traffic):
             await self.drift.over(Colour(wanted))
-            self.lost_arms.back()
+            await self.lost_arms.look(seen.traffic, Colour(wanted))
         elif await self._is_stranded():  # people are at work
             self.drift.forget()
         elif right:

@@ -41,7 +41,7 @@ class World:
     `glance` sees where users go like `balancer.observe`, perhaps some seconds late, for who looks all the time: None
     where that costs nothing;
     `witnessed`: an access log tells which colour answered; where none does, the answers of the `versioned` services do;
-    `balancer_name` what people call the balancer; `preview`: a secret leads to the idle colour, before promotion too;
+    `balancer_name` what people call the balancer; `preview`: a secret leads to the idle colour before promotion;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 

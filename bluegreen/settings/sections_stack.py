@@ -149,7 +149,7 @@ class Service(Section):
         description="Where the answers to probes tell their version, which must be that of the release: "
         '"json:/POINTER", "header:NAME", "body" for the whole of it, "body:REGEX" for its first group. An answer of '
         "another version counts as a bad probe: it comes from a process that should not be there. Not set: not looked "
-        "at.",
+        "at. Where no access log is read it tells which colour answered, and PREPARING refuses a service without it.",
         examples=["header:X-Version"],
     )
     every_route: bool = Field(

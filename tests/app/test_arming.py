@@ -252,7 +252,7 @@ async def test_arms_that_a_reload_took_away_are_told_once_with_what_to_type(outs
         assert "Next: bluegreen caddy arm" in notice.text
         assert arming.calls == []
         await daemon.service.arm(ANN)
-        await asyncio.sleep(3)
+        await asyncio.sleep(10)
         assert daemon.reconciler.lost_arms.trouble == ""
 
 
@@ -268,6 +268,21 @@ async def test_with_restore_they_are_up_again_within_two_looks_and_not_for_ever(
             assert arming.calls == ["arm"] * min(times, 3), "somebody who takes them away again and again is at work"
             await asyncio.sleep(20)
         assert daemon.reconciler.lost_arms.trouble != ""
+
+
+async def test_arms_that_a_way_back_past_the_file_left_behind_are_noticed_though_its_stamp_is_there(
+    outside: Outside,
+) -> None:
+    arming = outside.arm()
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+        arming.lose()
+        await asyncio.sleep(40)
+        assert daemon.reconciler.lost_arms.trouble.startswith("arms-lost: web, api")
+        assert (await named(daemon)).count("caddy.arms_lost") == 1
+        await daemon.service.arm(ANN)
+        await asyncio.sleep(10)
+        assert daemon.reconciler.lost_arms.trouble == ""
 
 
 async def test_in_a_pause_they_stay_away(outside: Outside) -> None:

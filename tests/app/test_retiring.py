@@ -169,6 +169,22 @@ async def test_a_restart_in_the_drain_counts_on(outside: Outside, open_requests:
     assert 35 < outside.clock.monotonic() - began < 50
 
 
+async def test_a_fallback_that_was_taken_away_does_not_come_back_with_a_restart(
+    outside: Outside, open_requests: MemoryInFlight
+) -> None:
+    open_requests.counts = {WEB[BLUE][0]: 1}
+    outside.terms = replace(outside.terms, fallback=True)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.RETIRING)
+        await asyncio.sleep(10)
+    before = list(outside.balancer.written)
+    async with running(outside) as daemon:
+        ended = await daemon.end()
+    assert ended.phase is P.LIVE
+    assert outside.balancer.written == before == [(GREEN, 1), (GREEN, 2)]
+
+
 # --- slices
 
 
@@ -207,20 +223,18 @@ async def test_a_slice_that_fails_is_told_and_everything_is_stopped(outside: Out
 
 
 async def test_users_that_are_moved_onto_a_half_stopped_colour_are_put_back_before_it_goes_on(outside: Outside) -> None:
-    runner = sliced(outside)
+    runner = sliced(outside, pause=0.1)
 
     def move() -> None:
         for name, service in SERVICES.items():
             outside.balancer.point(name, *service.addresses[BLUE])
 
+    outside.at("after runner blue slice 0", move)
     async with running(outside) as daemon:
         await daemon.deploy()
-        await until(lambda: stops(runner))
-        await asyncio.sleep(3)
-        move()
         ended = await daemon.end()
     assert (ended.phase, ended.reason) == (P.LIVE, "")
-    assert stops(runner)[-1] == "down"
+    assert stops(runner) == ["stop_slice 0", "stop_slice 1", "stop_slice 2", "down"]
     assert outside.serving() == {GREEN}
     assert outside.broken == []
     assert pages(outside) == ["restored"]

@@ -242,6 +242,36 @@ async def test_disarmed_it_is_the_operators_own_configuration_again(make_yard: M
     assert await yard.colours() == {"green"}
 
 
+async def test_arms_that_know_nothing_of_a_new_wish_are_refused_armed_again_and_still_know_what_stood_there(
+    make_yard: MakeYard,
+) -> None:
+    yard = await make_yard(mode="pointer", sites=TWO, canary='cookie_domain = "olympus.test"')
+    await yard.kill_daemon()
+    text = yard.config.read_text()
+    yard.config.write_text(text.replace("[canary]\n", '[canary]\nsteps = ["5% 1h"]\n', 1))
+    await yard.start_daemon()
+    refused = await yard.ended(await yard.deploy())
+    assert (refused.phase, refused.path) == ("ABANDONED", ("PREPARING", "ABANDONED")), refused.reason
+    assert "bluegreen caddy arm" in str(refused.next)
+    async with yard.users(60) as got:
+        await yard.asked(20)
+        await yard.arm()
+        await yard.asked(20)
+    assert {each.colour for each in got if each.good} == {"blue"}, "arming is a reload: it may cost, and moves nobody"
+    id = await yard.deploy("1.2.0")
+    await until_async(lambda: _says(yard, "5 % of the users on green"), 20.0, "the step serves")
+    await yard.order("abort", id, "seen")
+    assert (await yard.ended(id)).phase == "REVERTED"
+    assert (await yard.cli("caddy", "disarm", "-y")).code == 0
+    disarmed = await yard.caddy_says()
+    await yard.caddy.restart()
+    assert disarmed == await yard.caddy_says()
+
+
+async def _says(yard: Yard, words: str) -> bool:
+    return words in await yard.status()
+
+
 async def _offline(yard: Yard) -> Ran:
     argv = [sys.executable, "-m", "bluegreen", "cutback", "--offline", "--config", str(yard.config), "--reason", "odd"]
     return await run_command(argv, timeout=60.0, env=environment({"PYTHONPATH": ":".join(sys.path)}))

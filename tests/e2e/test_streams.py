@@ -17,10 +17,10 @@ import pytest
 from tests.e2e.conftest import MakeYard
 from tests.e2e.yard import MODES, Yard, until
 
-LONG_LIVED = 'stream_close_delay = "60s"'
 UPLOAD = float(os.environ.get("BLUEGREEN_UPLOAD", "3"))
 """Least seconds of an upload."""
 
+LONG_LIVED = f'stream_close_delay = "{60 + UPLOAD:g}s"'
 CHUNK = b"x" * 65536
 NEWS = 3
 """Messages after which a stream is seen to live."""

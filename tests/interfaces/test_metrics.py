@@ -106,6 +106,12 @@ async def test_where_traffic_is_and_should_be_is_one_sample_for_each_colour() ->
     assert values(families["bluegreen_drift"]) == {(): 1.0}
 
 
+async def test_what_is_still_open_on_the_old_colour_is_shown_while_somebody_can_tell() -> None:
+    families = await shown(replace(IDLE, open_requests={Colour.BLUE: 3}))
+    assert values(families["bluegreen_open_requests"]) == {("blue",): 3}
+    assert values((await shown(IDLE))["bluegreen_open_requests"]) == {}
+
+
 async def test_a_release_on_trial_shows_its_evidence_and_nothing_of_it_stays_when_it_is_over() -> None:
     families = await shown(watching())
     assert values(families["bluegreen_deployment_phase"]) == {("WATCHING",): 1.0}

@@ -12,7 +12,7 @@ from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind
 from bluegreen.domain.records import Event
-from bluegreen.domain.traffic import Colour
+from bluegreen.domain.traffic import Colour, Traffic
 from bluegreen.interfaces import render, reports, story
 from tests.interfaces.scripts import (
     ABORTED,
@@ -120,6 +120,30 @@ def test_status_shows_the_verdict_and_what_is_wrong() -> None:
         "! trouble   caddy-unreachable: refused",
     ):
         assert words in told
+
+
+@pytest.mark.parametrize(
+    ("open_requests", "line"),
+    [
+        pytest.param({}, "", id="nobody can tell"),
+        pytest.param({Colour.BLUE: 0}, "streams     no requests still open on blue", id="none"),
+        pytest.param({Colour.BLUE: 1}, "streams     1 request still open on blue", id="one"),
+        pytest.param({Colour.BLUE: 3}, "streams     3 requests still open on blue", id="several"),
+    ],
+)
+def test_status_shows_what_is_still_open_on_the_old_colour(open_requests: dict[Colour, int], line: str) -> None:
+    status = a_status(at(Phase.WATCHING), open_requests=open_requests)
+    told = "\n".join(plain(render.status_lines(status)))
+    assert line in told
+    assert ("still open" in told) == bool(line)
+
+
+def test_a_colour_that_is_the_fallback_is_named_in_the_first_line() -> None:
+    serves = traffic(Colour.GREEN)
+    behind = Traffic(tuple(replace(service, fallback=True) for service in serves.services))
+    status = a_status(at(Phase.WATCHING), traffic=behind, releases={Colour.GREEN: "1.1.0"})
+    first = plain(render.status_lines(status))[0]
+    assert first.startswith("● green serves 1.1.0 (accounts, shop), blue is its fallback; deployment d-1 WATCHING")
 
 
 def test_traffic_that_others_moved_stands_first_with_the_difference_and_what_to_type() -> None:

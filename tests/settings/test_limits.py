@@ -14,6 +14,7 @@ def a_log(nobodys_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """An access log is read: without one its signals are none."""
     monkeypatch.setenv("BLUEGREEN_CADDY__ACCESS_LOG", "/var/log/caddy/access.log")
 
+
 QUIET = "[watch]\nin_flight = false\n"
 """Without the signals that are there by default for each service."""
 

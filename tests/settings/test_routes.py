@@ -23,6 +23,7 @@ def a_log(nobodys_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """An access log is read: without one its signals are none."""
     monkeypatch.setenv("BLUEGREEN_CADDY__ACCESS_LOG", "/var/log/caddy/access.log")
 
+
 LOGIN = """
 [[watch.routes]]
 name = "login"

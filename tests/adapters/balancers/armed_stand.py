@@ -157,7 +157,7 @@ class ArmedStand:
 async def armed_stand(caddy: EmbeddedCaddy, directory: Path) -> AsyncIterator[ArmedStand]:
     """Both colours run; Caddy does not yet."""
     front, *ports = free_ports(3)
-    applications = [Application(colour, port) for colour, port in zip(Colour, ports, strict=True)]
+    blue, green = applications = [Application(colour, port) for colour, port in zip(Colour, ports, strict=True)]
     service = Service("hera", {each.colour: (f"127.0.0.1:{each.port}",) for each in applications}, site=SITE)
     directory.mkdir(mode=0o755, exist_ok=True)
     for each in applications:
@@ -165,7 +165,7 @@ async def armed_stand(caddy: EmbeddedCaddy, directory: Path) -> AsyncIterator[Ar
     timeout = aiohttp.ClientTimeout(total=30.0)
     try:
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            yield ArmedStand(caddy, directory, front, service, *applications, session)
+            yield ArmedStand(caddy, directory, front, service, blue, green, session)
     finally:
         for each in applications:
             await each.stop()

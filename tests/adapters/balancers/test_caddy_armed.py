@@ -110,7 +110,8 @@ def test_two_armed_services_in_one_site_are_told_apart() -> None:
 
 
 def test_what_looks_like_arms_and_is_not_is_left_alone() -> None:
-    for other in (None, [], "vars", {"handler": "subroute"}, subroute(), subroute(route(H)), subroute({"handle": 7})):
+    bare: list[Json] = [None, [], "vars", {"handler": "subroute"}]
+    for other in [*bare, subroute(), subroute(route(H)), subroute({"handle": 7})]:
         assert armed_route(other) is None
     assert armed_route(subroute(route({"handler": "vars", "bluegreen_to": 7}))) is None
 

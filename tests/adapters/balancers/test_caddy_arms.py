@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -332,7 +333,9 @@ async def test_in_mode_rewrite_the_same_users_meet_the_new_colour(stand: ArmedSt
 @pytest.mark.parametrize("way", ["header", "cookie"])
 async def test_the_secret_leads_to_the_colour_that_nobody_is_sent_to(stand: ArmedStand, way: str) -> None:
     await stand.arm(stand.style(preview=SECRET, shares=(0.05,), fallback=True))
-    sent = {"Bluegreen_Preview": SECRET} if way == "header" else {"Cookie": f"a=b; bluegreen_preview={SECRET}"}
+    sent: dict[str, Any] = (
+        {"Bluegreen_Preview": SECRET} if way == "header" else {"Cookie": f"a=b; bluegreen_preview={SECRET}"}
+    )
     for line, users, previews in [
         ("blue g1", BLUE, GREEN),
         ("green g1", GREEN, BLUE),
@@ -341,8 +344,7 @@ async def test_the_secret_leads_to_the_colour_that_nobody_is_sent_to(stand: Arme
         ("blue-5", GREEN, BLUE),
     ]:
         stand.point(line)
-        place_of_old = {"Cookie": "bluegreen=fff"}
-        assert (await stand.ask(**place_of_old)).colour == users
+        assert (await stand.ask(Cookie="bluegreen=fff")).colour == users
         seen = await stand.ask(**sent)
         assert seen.colour == previews, line
         assert seen.headers["Bluegreen-Answered-By"] == stand.service.addresses[previews][0]

@@ -287,7 +287,8 @@ async def test_the_socket_is_its_owners_alone_unless_a_mode_is_given(caddy: Embe
 
 
 def saying(text: str, **match: Json) -> dict[str, Json]:
-    return route({"handler": "static_response", "body": text}, **({"match": [match]} if match else {}), terminal=True)
+    said = route({"handler": "static_response", "body": text}, terminal=True)
+    return said | ({"match": [match]} if match else {})
 
 
 async def test_a_file_is_read_again_for_each_request_and_its_last_newline_is_not_in_the_value(

@@ -117,6 +117,7 @@ async def scene(caddy: EmbeddedCaddy, tmp_path: Path) -> AsyncIterator[Scene]:
     document = bench.olympus(f"127.0.0.1:{front}")
     document["apps"]["http"]["servers"]["srv0"]["logs"] = {"logger_names": {"id.example.org": ["log0"]}}
     document["apps"]["tls"] = OPERATORS
+    document["apps"]["pki"] = {"certificate_authorities": {"local": {"install_trust": False}}}  # this machine stays out
     await caddy.start(document)
     scene = Scene(caddy, state, front, backend)
     await scene.load(document)
