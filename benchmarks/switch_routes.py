@@ -22,7 +22,7 @@ async def measure(tiny: bool = False) -> Table:
     async with standing(logged=False) as stand:
         for kind in (Pointed, Rewritten):
             for routes in ROUTES[:1] if tiny else ROUTES:
-                found = await costs(kind(stand, routes), 2 if tiny else SWITCHES, SPACING, PAUSE)
+                found = await costs(kind(stand, routes), 2 if tiny else SWITCHES, 0.5 if tiny else SPACING, PAUSE)
                 table.rows.append((kind.about, f"{routes:,}", *_shown(found)))
     table.notes = [
         f"{SWITCHES} switches each; all medians; the routes are `reverse_proxy` for hosts that nobody asks for",

@@ -4,6 +4,7 @@ Users are where they should be, but no switch would move them. Told, or put up a
 after an operator disarmed. A route that went to another colour with it is drift (drift.py).
 """
 
+import asyncio
 from collections import deque
 
 from bluegreen.app.engine import Engine
@@ -15,6 +16,9 @@ from bluegreen.domain.traffic import Colour, Traffic
 
 AGAIN_AFTER = 5.0
 """Seconds after which what failed is tried again."""
+
+PATIENCE = 1.0
+"""Seconds for one look: an admin endpoint that hangs must not keep us from seeing where users go."""
 
 LOOK_EVERY = 30.0
 """Seconds between two looks at arms that nothing speaks against."""
@@ -45,10 +49,11 @@ class LostArms:
         arming, now = self._world.arming, self._world.clock.monotonic()
         if arming is None or (traffic.generation is not None and now < self._look_at):
             return False
-        self._look_at = now + (AGAIN_AFTER if self.trouble else LOOK_EVERY)
+        self._look_at = now + LOOK_EVERY
         try:
-            steering = Steering(arming.file, await arming.pointed(), await arming.arms())
-        except BalancerError:
+            async with asyncio.timeout(PATIENCE):
+                steering = Steering(arming.file, await arming.pointed(), await arming.arms())
+        except (BalancerError, TimeoutError):
             return False  # nothing is known of them: the next look tells
         if not steering.lost:
             self.back()
@@ -56,6 +61,7 @@ class LostArms:
         if await self._world.journal.fact(*DISARMED):
             self.back()
             return True
+        self._look_at = now + AGAIN_AFTER
         if not self.trouble:
             await self._tell(traffic, wanted, steering)
         if self._world.restores_drift and not self._engine.pause.active():

@@ -274,7 +274,10 @@ async def test_the_preview_reaches_the_idle_colour_before_promotion_and_nobody_e
     yard = await make_yard(mode=mode, sites=TWO, canary=PREVIEW, auto=False, window="1s")
     id = await yard.deploy()
     await yard.reached(id, "AWAITING")
-    if mode == "pointer":  # in mode rewrite the arms are there during the canary alone
+    await until(lambda: "is ready on green" in str(yard.messages()), 10.0, "people are told to promote it")
+    told = "Bluegreen-Preview" in str(yard.messages())
+    assert told == (mode == "pointer"), "in mode rewrite the arms are there during the canary alone"
+    if told:
         await _preview_reaches_green(yard)
     assert await yard.colours() == {"blue"}
     shown = await yard.cli("-o", "json", "status")
