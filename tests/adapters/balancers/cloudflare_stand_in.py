@@ -170,7 +170,7 @@ class CloudflareStandIn:
         return f"{sorted(keys.keys() - self.balancer.keys())}: unknown" if keys.keys() - self.balancer.keys() else ""
 
     def _apply(self, keys: Mapping[str, Json]) -> None:
-        self.balancer |= keys | {"modified_on": datetime.now(UTC).isoformat()}
+        self.balancer |= {**keys, "modified_on": datetime.now(UTC).isoformat()}
         self.landed += 1
 
 
