@@ -5,8 +5,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Three processes, each with whole files, since tests on real parts mostly wait. SIDE_BY_SIDE= for one process.
-SIDE_BY_SIDE ?= -n 3 --dist loadfile
+# Four processes, each with whole files, since tests on real parts mostly wait. SIDE_BY_SIDE= for one process.
+SIDE_BY_SIDE ?= -n 4 --dist loadfile
 
 bin := .venv/bin
 made := .venv/made

@@ -108,6 +108,15 @@ class Costs(Protocol):
         Raises as Balancer.observe does."""
 
 
+@runtime_checkable
+class Previews(Protocol):
+    """Whether the operator's secret leads to the idle colour, where that is not so by the set-up alone: then each write
+    of Balancer.switch with `expected` brings it. A balancer that needs no such write need not have it."""
+
+    async def previews(self) -> bool:
+        """Whether it leads there now, at every service. Changes nothing. Raises as Balancer.observe does."""
+
+
 class FrontDoor(Protocol):
     """The way users come in: the balancer's real listener."""
 

@@ -85,7 +85,7 @@ async def open_world(
             pointer_door=front_door if steered.arming is not None else None,
             in_flight=steered.in_flight,
             sites=sites(settings, state),
-            preview=settings.canary.preview is not None and settings.caddy.mode == "pointer",
+            preview=settings.canary.preview is not None,
             balancer_name=settings.entrance.name,
             glance=steered.glance,
             witnessed=settings.entrance.access_log is not None,

@@ -12,7 +12,7 @@ import pytest
 from bluegreen.adapters.balancers.memory import MemoryBalancer
 from bluegreen.adapters.balancers.memory_arming import MemoryArming
 from bluegreen.adapters.front_doors.memory import MemoryFrontDoor
-from bluegreen.doctor import kernel, pointer
+from bluegreen.doctor import front, kernel, pointer
 from bluegreen.doctor.findings import Finding, Level, Report
 from bluegreen.domain.arming import Armed
 from tests.domain.examples import BLUE, SERVICES
@@ -137,3 +137,16 @@ def test_the_kernel_tells_as_whom_a_process_runs() -> None:
     assert {os.getegid(), *os.getgroups()} <= seen[1]
     assert kernel.credentials(2**30) is None
     assert kernel.endpoint_pid("unix//nowhere/at/all.sock") is None
+
+
+async def test_armed_in_the_caddyfile_the_snippets_need_not_be_imported(tmp_path: Path) -> None:
+    balancer = MemoryBalancer(tuple(SERVICES.values()), clock=VirtualClock(), snippets=True)
+    arming = MemoryArming(balancer, {}, Armed.KEPT)
+    for name in SERVICES:
+        (tmp_path / f"{name}.caddy").write_text("to 127.0.0.1:1\n")
+    settings: Any = SimpleNamespace(caddy=SimpleNamespace(admin="unix//nowhere", dir=tmp_path))
+    outside: Any = SimpleNamespace(services=SERVICES, arming=arming, balancer=balancer)
+    assert [finding.level for finding in await front.snippets(settings, outside, Report("snippets"))] == [Level.OK]
+    arming.armed["web"] = Armed.OURS
+    findings = list(await front.snippets(settings, outside, Report("snippets")))
+    assert told(findings, Level.WARNING), "a Caddy that reads its Caddyfile again goes by the snippets, or not at all"

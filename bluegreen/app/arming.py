@@ -10,11 +10,13 @@ from bluegreen.app.arrival import PROOF_SECONDS, prove
 from bluegreen.app.pointer import DISARMED, verify_pointer
 from bluegreen.app.requests import Caller
 from bluegreen.app.upkeep import Upkeep
-from bluegreen.app.upkeep_answers import BalancerSetup
+from bluegreen.app.upkeep_answers import BalancerSetup, CaddyfileLines
 from bluegreen.domain.arming import Armed, Arms
 from bluegreen.domain.errors import BalancerError, BluegreenError, ConnectionLost, RequestRefused, StepFailed
 from bluegreen.domain.traffic import Colour
 from bluegreen.ports_traffic import Arming
+
+IN_FILE = "where the arms stand in the Caddyfile: take the import out there, then: systemctl reload caddy"
 
 POINTER, REWRITE = "pointer", "rewrite"
 
@@ -30,7 +32,12 @@ class ArmingOrders(Upkeep):
             bare = tuple(Arms(each.service, Armed.BARE, each.paths) for each in traffic.services)
             return BalancerSetup(REWRITE if self._is_caddy else self._world.balancer_name.lower(), bare)
         says = await arming.pointed()
-        return BalancerSetup(POINTER, await arming.arms(), arming.file, says, arming.snippet())
+        return BalancerSetup(POINTER, await arming.arms(), arming.file, says)
+
+    def caddyfile_lines(self) -> CaddyfileLines:
+        """The lines for the operator's own file, with the secret of the preview in clear: only for who may know it.
+        None in any other mode than "pointer"."""
+        return CaddyfileLines(self._world.arming.snippet() if self._world.arming is not None else "")
 
     async def arm(self, caller: Caller, reason: str = "") -> BalancerSetup:
         """Set up every service, then prove that users stay and that Caddy sees the file; else all is as it was.
@@ -63,9 +70,14 @@ class ArmingOrders(Upkeep):
         ):
             facts["colour"] = colour = await self._one_colour()
             await self._world.journal.keep(*DISARMED, caller.who)
-            with suppress(ConnectionLost):
-                await arming.disarm()
-            await self._prove_disarmed(arming, colour)
+            try:
+                with suppress(ConnectionLost):
+                    await arming.disarm()
+                await self._prove_disarmed(arming, colour)
+            except BluegreenError:
+                if await self._stands(arming):  # a reload that takes the arms away later is nobody's wish
+                    await self._world.journal.forget(*DISARMED)
+                raise
         return await self.setup()
 
     @property
@@ -92,6 +104,13 @@ class ArmingOrders(Upkeep):
             )
         return traffic.colour
 
+    async def _stands(self, arming: Arming) -> bool:
+        """Whether every service is still armed, as far as that can be told."""
+        try:
+            return all(arms.serves for arms in await arming.arms())
+        except BalancerError:
+            return False
+
     async def _prove_armed(self, arming: Arming, colour: Colour) -> None:
         """What is not proved is taken back; whoever reads why also reads whether that succeeded."""
         try:
@@ -117,5 +136,5 @@ class ArmingOrders(Upkeep):
     async def _prove_disarmed(self, arming: Arming, colour: Colour) -> None:
         left = [arms.service for arms in await arming.arms() if arms.armed in (Armed.OURS, Armed.OUTDATED)]
         if left:
-            raise BalancerError(f"{', '.join(left)} is still armed", next=("bluegreen caddy disarm",))
+            raise BalancerError(f"{', '.join(left)} is still armed", next=("bluegreen caddy disarm", IN_FILE))
         await prove(self._world, colour, PROOF_SECONDS)

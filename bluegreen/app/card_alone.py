@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bluegreen.app.waiting import delays
-from bluegreen.domain.errors import BalancerError, ChangeUnknown, ConnectionLost, JournalFailed
+from bluegreen.domain.errors import (
+    BalancerError,
+    BalancerUnreachable,
+    ChangeUnknown,
+    ConnectionLost,
+    JournalFailed,
+    RouteAmbiguous,
+    RouteNotFound,
+)
 from bluegreen.domain.traffic import Card, Mark, Traffic
 from bluegreen.ports import Cards, Clock
 from bluegreen.ports_traffic import Balancer
@@ -131,7 +139,7 @@ async def _write_back(card: Card, balancer: Balancer, clock: Clock, why: str) ->
     for attempt, delay in enumerate(delays(), start=1):
         try:
             # above what was tried before, too, since that may land late
-            generation = max(generation, (await balancer.observe()).highest_generation) + 1
+            generation = max(generation, await _highest(card, balancer)) + 1
             await _attempt(card, balancer, generation)
         except BalancerError as exc:
             why = exc.detail
@@ -143,6 +151,19 @@ async def _write_back(card: Card, balancer: Balancer, clock: Clock, why: str) ->
             break
         await asyncio.sleep(delay)
     return _Written(0, why, remarks)
+
+
+async def _highest(card: Card, balancer: Balancer) -> int:
+    """The highest of our stamps that stands there; 0 where the route is gone or torn, or a file cannot even be read:
+    the write may put that right, or go past it."""
+    try:
+        return (await balancer.observe()).highest_generation
+    except (RouteNotFound, RouteAmbiguous):
+        return 0
+    except BalancerUnreachable:
+        if not card.pointer:
+            raise
+        return 0
 
 
 async def _attempt(card: Card, balancer: Balancer, generation: int) -> None:

@@ -24,6 +24,9 @@ DEAD_AFTER = 2
 AGAIN_AFTER = 5.0
 """Seconds after which what failed is tried again."""
 
+OURS_IS_RIGHT = "bluegreen config check"
+"""Advised where no route fits ours; what moved while we ran with this configuration is no fault of it."""
+
 AT_MOST, WITHIN = 3, 600.0
 """So many times users are put back within these seconds: somebody who moves them again and again is at work, and each
 write costs connections."""
@@ -43,15 +46,15 @@ class IdleDrift:
         """The generation last used here: the journal may not have taken it."""
         self._paged: set[str] = set()
 
-    async def compare(self, wanted: Colour, seen: str, traffic: Traffic | None) -> None:
+    async def compare(self, wanted: Colour, seen: str, traffic: Traffic | None, steps: tuple[str, ...] = ()) -> None:
         """Take in that users are not on `wanted`: tell it once, and put them back where that is due.
 
-        `traffic` None: a route is gone. Raises JournalFailed.
+        `traffic` None: a route is gone, and `steps` are what the balancer itself advises. Raises JournalFailed.
         """
         if self.now is None or (self.now.wanted, self.now.seen) != (wanted, seen):
             self._paged.clear()
             self._dead = 0
-            await self._tell(wanted, seen, traffic)
+            await self._tell(wanted, seen, traffic, steps)
         doing = await self._act(wanted, traffic)
         if self.now is not None:
             self.now = replace(self.now, doing=doing)
@@ -66,11 +69,15 @@ class IdleDrift:
         """A deployment decides now where users are."""
         self.now = None
 
-    async def _tell(self, wanted: Colour, seen: str, traffic: Traffic | None) -> None:
+    async def _tell(self, wanted: Colour, seen: str, traffic: Traffic | None, steps: tuple[str, ...]) -> None:
         now = self._world.clock.now()
         steering = await self._steering()
         lines = difference(self._world.services, traffic, wanted, steering) if traffic else ()
-        self.now = Drift(wanted, seen, now, lines, self._commands(wanted, steering))
+        advised = (step for step in steps if step != OURS_IS_RIGHT)
+        commands = tuple(dict.fromkeys((*advised, *self._commands(wanted, steering))))
+        if traffic is not None and traffic.colour is not None:  # else there is nothing to accept
+            commands += ("bluegreen resolve current --reason '...'",)
+        self.now = Drift(wanted, seen, now, lines, commands)
         facts: dict[str, Json] = {"wanted": wanted, "difference": list(lines), "next": list(self.now.next)}
         await self._engine.news.tell("traffic.drifted", seen=seen, severity="warning", **facts)
         text = f"{self._world.project}: traffic was moved outside bluegreen: wanted {wanted}, "
@@ -87,18 +94,20 @@ class IdleDrift:
             return None
 
     def _commands(self, wanted: Colour, steering: Steering | None) -> tuple[str, ...]:
-        """How to put it back, and how to accept it."""
+        """How to put it back."""
         if steering is not None and steering.followed:
-            return (f"echo {wanted} > {steering.file}", "bluegreen resolve current --reason '...'")
+            return (f"echo {wanted} > {steering.file}",)
         try:
             kept = self._world.balancer.persisted()
         except BalancerError:
             kept = None
-        if self._world.balancer_name != "Caddy":
-            return (self._world.by_hand, "bluegreen resolve current --reason '...'")
         dials = "; ".join(f"{s.name} to {' '.join(s.addresses[wanted])}" for s in self._world.services.values())
+        if self._world.balancer_name == "Traefik":  # it follows its file: a restart would change nothing
+            return (f"put the addresses of {wanted} into [traefik] file: {dials}", "bluegreen config docs traefik.file")
+        if self._world.balancer_name != "Caddy":
+            return (self._world.by_hand,)
         first = () if kept is wanted else (f"put the addresses of {wanted} into the Caddyfile: {dials}; then:",)
-        return (*first, "systemctl reload caddy", "bluegreen resolve current --reason '...'")
+        return (*first, "systemctl reload caddy")
 
     async def _act(self, wanted: Colour, traffic: Traffic | None) -> str:
         """Put users back where that is due; returns in words what is done."""

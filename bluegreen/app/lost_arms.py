@@ -6,6 +6,7 @@ after an operator disarmed. A route that went to another colour with it is drift
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 from bluegreen.app.engine import Engine
 from bluegreen.app.pointer import DISARMED, verify_pointer
@@ -54,7 +55,7 @@ class LostArms:
             async with asyncio.timeout(PATIENCE):
                 steering = Steering(arming.file, await arming.pointed(), await arming.arms())
         except (BalancerError, TimeoutError):
-            return False  # nothing is known of them: the next look tells
+            return True  # nothing is known of them, and a stamp would put up what somebody took away: the next look
         if not steering.lost:
             self.back()
             return False
@@ -65,7 +66,7 @@ class LostArms:
         if not self.trouble:
             await self._tell(traffic, wanted, steering)
         if self._world.restores_drift and not self._engine.pause.active():
-            await self._put_up_again(wanted)
+            await self._put_up_again(wanted, all_gone=len(steering.lost) == len(steering.arms))
         return True
 
     def back(self) -> None:
@@ -82,7 +83,7 @@ class LostArms:
         text = f"the arms are gone; users stay on {wanted}{text}\nNext: {NEXT[0]}"
         await self._post("caddy.arms_lost", "warning", text, facts)
 
-    async def _put_up_again(self, wanted: Colour) -> None:
+    async def _put_up_again(self, wanted: Colour, *, all_gone: bool) -> None:
         now, engine = self._world.clock.monotonic(), self._engine
         often = len(self._put_up) == AT_MOST and now - self._put_up[0] < WITHIN
         if now < self._again_at or often or engine.lock.locked():
@@ -93,8 +94,9 @@ class LostArms:
                 if engine.run is not None or engine.by_hand:
                     return
                 self._put_up.append(now)
-                await self._arm()
+                await self._arm(all_gone=all_gone)
         except BluegreenError as exc:
+            self._again_at = self._world.clock.monotonic() + AGAIN_AFTER
             if exc.detail != self._told:
                 self._told = exc.detail
                 await engine.news.tell("caddy.not_armed", reason=exc.detail, severity="warning")
@@ -103,11 +105,17 @@ class LostArms:
         await engine.news.tell("caddy.armed", by="the daemon", colour=wanted, severity="warning")
         await self._post("caddy.armed", "warning", "the arms were gone, and they are up again", {})
 
-    async def _arm(self) -> None:
-        if self._world.arming is not None:
-            await self._world.arming.arm()
+    async def _arm(self, *, all_gone: bool) -> None:
+        """What is not proved is taken back, but for arms that stood before."""
+        arming = self._world.arming
+        if arming is None:
+            return
+        await arming.arm()
         problems = await verify_pointer(self._world)
         if problems:
+            if all_gone:
+                with suppress(BalancerError):  # then they stand, and PREPARING asks them again
+                    await arming.disarm()
             raise StepFailed("; ".join(problem.detail for problem in problems), next=problems[0].next)
 
     async def _post(self, event: str, severity: str, text: str, facts: dict[str, Json]) -> None:

@@ -18,7 +18,7 @@ from bluegreen.domain.migrations import Migration
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind, Plan, PlanStep, Release, Terms
 from bluegreen.domain.traffic import Colour
-from bluegreen.ports_traffic import Costs
+from bluegreen.ports_traffic import Costs, Previews
 
 GOOD_FOR = timedelta(hours=1)
 """How long a plan may wait for its deployment."""
@@ -26,6 +26,8 @@ GOOD_FOR = timedelta(hours=1)
 UNKNOWN = "unknown"
 
 NOTHING_LOST = "nothing: no request is lost, and no connection is closed"
+
+ONCE_MORE = "the same once more before, at the gate: the way for the secret of [canary] preview is not there yet"
 
 
 async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> Plan:
@@ -63,16 +65,19 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         reason=request.reason,
         requested_by=by,
         migrations=tuple(migration.label for migration in schemas.expand),
-        costs=await _costs(world),
+        costs=await _costs(world, terms),
     )
 
 
-async def _costs(world: World) -> tuple[str, ...]:
+async def _costs(world: World, terms: Terms) -> tuple[str, ...]:
     """What the switch costs users, in words; they change with the traffic and are no part of the digest."""
     if not isinstance(world.balancer, Costs):
         return ()
     try:
-        return await world.balancer.costs() or (NOTHING_LOST,)
+        told = await world.balancer.costs() or (NOTHING_LOST,)
+        if terms.auto_promote or not isinstance(world.balancer, Previews) or not world.preview:
+            return told
+        return told if await world.balancer.previews() else (*told, ONCE_MORE)
     except BalancerError as exc:
         return (f"cannot be told: {exc.detail}",)
 
@@ -96,7 +101,7 @@ async def live_colour(world: World) -> Colour:
         where = "the Caddyfile" if world.balancer_name == "Caddy" else f"what {world.balancer_name} is told"
         raise RequestRefused(
             f"{world.balancer_name} serves neither colour alone: {paths}",
-            next=(f"correct blue and green of these [[services]], or {where}; then: bluegreen status",),
+            next=("bluegreen status", f"correct blue and green of these [[services]], or {where}"),
         )
     return traffic.colour
 

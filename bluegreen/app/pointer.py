@@ -58,6 +58,8 @@ def unfit_for_a_switch(arms: Arms) -> RouteNotFound:
 
 
 async def _look(services: tuple[str, ...], arming: Arming, door: PointerDoor) -> tuple[BluegreenError, ...]:
+    if not services:
+        return ()
     if await arming.pointed() is None:
         return (
             StepFailed(
@@ -111,12 +113,15 @@ def _blind(service: str, why: str, file: str) -> StepFailed:
 
 
 async def forgets(world: World) -> tuple[str, ...]:
-    """What a Caddy that reads its Caddyfile again would forget, in words; empty where nothing, or where that cannot be
-    told now."""
+    """What is not armed, and what a Caddy that reads its Caddyfile again would forget, in words; empty where nothing,
+    or where that cannot be told now."""
     try:
-        return forgotten(await world.arming.arms()) if world.arming is not None else ()
+        arms = await world.arming.arms() if world.arming is not None else ()
     except BalancerError:
         return ()
+    bare = ", ".join(each.service for each in arms if not each.serves)
+    until = f"{bare}: not armed, and no deployment starts before `bluegreen caddy arm`"
+    return (*((until,) if bare else ()), *forgotten(arms))
 
 
 def forgotten(arms: Iterable[Arms]) -> tuple[str, ...]:

@@ -22,13 +22,19 @@ MIB = 1 << 20
 STATE_ROOM = 8 * MIB
 """Bytes that must be free where the journal is: several times what one deployment writes."""
 
+LOOK_AT_LOG = {
+    "Caddy": "compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",
+    "Traefik": "compare [traefik] access_log and front_door with Traefik's own configuration (accessLog, entryPoints)",
+}
+"""What to look at where the front door is not seen to answer, by the balancer's name."""
+
 Check = Callable[[Run], Awaitable[None]]
 
 
 async def preflight(run: Run) -> None:
     """Raise StepFailed naming everything that speaks against this deployment."""
     problems: list[BluegreenError] = []
-    for check in (_traffic, _addresses, _pointer, require_witness, _state, _databases, _migrations, _schemas):
+    for check in (_traffic, _routes, require_witness, _state, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
     for check in (_live_smoke, _live_signals, require_heard):
         await _collect(run, _soft(run, check), problems)
@@ -67,18 +73,16 @@ async def _traffic(run: Run) -> None:
         raise StepFailed(f"the plan was made with {run.deployment.old} live, but now {traffic.describe()}")
 
 
-async def _addresses(run: Run) -> None:
-    await run.world.balancer.validate()
-
-
-async def _pointer(run: Run) -> None:
-    """Mode "pointer": the balancer sees the file that will move users."""
+async def _routes(run: Run) -> None:
+    """The balancer can send users there; in mode "pointer" it sees the file that will move them. What is not armed is
+    said once, here, of all services."""
     problems = await verify_pointer(run.world)
     if problems:
         raise StepFailed(
             "; ".join(problem.detail for problem in problems),
             next=tuple(dict.fromkeys(step for problem in problems for step in problem.next)),
         )
+    await run.world.balancer.validate()
 
 
 async def _state(run: Run) -> None:
@@ -148,7 +152,7 @@ async def _live_signals(run: Run) -> None:
         raise StepFailed(
             "; ".join([f"the front door is not seen to answer from the live colour: {_described(astray)}", *deaf]),
             next=(
-                ("compare [caddy] access_log and front_door with the Caddyfile (log_append upstream)",)
+                (LOOK_AT_LOG.get(run.world.balancer_name, "bluegreen doctor"),)
                 if run.world.witnessed
                 else ("bluegreen config docs services.version", "bluegreen status")
             ),

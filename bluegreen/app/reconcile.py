@@ -30,12 +30,13 @@ ON_NEW = frozenset({Phase.WATCHING, Phase.STANDING_BY})
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a look saw: the colour that serves (None: neither, both, or a route that is gone), in words, and the highest
-    of our stamps. `traffic` None: a route is gone."""
+    of our stamps. `traffic` None: a route is gone, and `steps` is what to type then."""
 
     colour: Colour | None
     text: str
     generation: int
     traffic: Traffic | None
+    steps: tuple[str, ...] = ()
 
 
 class Reconciler:
@@ -87,7 +88,7 @@ class Reconciler:
         except BalancerError as exc:
             self.traffic, self.error, self.code = None, exc.detail, exc.code
             gone = isinstance(exc, RouteNotFound | RouteAmbiguous)
-            return Seen(None, exc.detail, 0, None) if gone else None
+            return Seen(None, exc.detail, 0, None, exc.next) if gone else None
         traffic = self.traffic
         return Seen(traffic.colour, traffic.describe(), traffic.highest_generation, traffic)
 
@@ -121,7 +122,7 @@ class Reconciler:
             if seen.traffic is None or not await self.lost_arms.look(seen.traffic, Colour(wanted)):
                 await self._stamp(seen, None)
         else:
-            await self.drift.compare(Colour(wanted), seen.text, seen.traffic)
+            await self.drift.compare(Colour(wanted), seen.text, seen.traffic, seen.steps)
 
     async def _is_stranded(self) -> bool:
         latest = await self._world.journal.deployments(1)

@@ -15,6 +15,9 @@ from bluegreen.domain.traffic import Colour, Service, normal
 from bluegreen.finishing import to_the_end
 from bluegreen.ports_traffic import Sites
 
+SHOW = "bluegreen site show"
+"""Looks again: what was safe to type when it was found may not be after a deployment."""
+
 
 class SiteOrders(Upkeep):
     """Use cases of `bluegreen site`."""
@@ -78,7 +81,7 @@ class SiteOrders(Upkeep):
             return
         await self._look_for_left(self._world.sites)
         if self.site_left is not None:
-            facts: dict[str, Json] = {"file": self.site_left.file, "next": list(self.site_left.next)}
+            facts: dict[str, Json] = {"file": self.site_left.file, "next": [SHOW]}
             await self._engine.news.tell("site.unfinished", **facts, severity="warning")
 
     def left_by_sites(self) -> tuple[str, ...]:
@@ -87,12 +90,13 @@ class SiteOrders(Upkeep):
             return ()
         left = self.site_left
         cut_off = f"a change of a site was cut off; {left.file} is Caddy's configuration from before it"
-        return (f"site-unfinished: {cut_off} ({'; '.join(left.next)})",)
+        return (f"site-unfinished: {cut_off} ({SHOW})",)
 
     def _sites(self) -> Sites:
         if self._world.sites is None:
             raise RequestRefused(
-                "sites are set up in Caddy alone, and the balancer here is another", next=("bluegreen config docs",)
+                f"sites are set up in Caddy alone, and the balancer here is {self._world.balancer_name}",
+                next=("bluegreen config docs balancer",),
             )
         return self._world.sites
 

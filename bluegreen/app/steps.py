@@ -18,6 +18,7 @@ from bluegreen.app import (
     schema,
     switch,
 )
+from bluegreen.app.previews import Preview
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import ready_to_move, require_smoke, wait_until_ready
 from bluegreen.app.standby import way_back_watched
@@ -34,9 +35,6 @@ Step = Callable[[Run], Coroutine[Any, Any, Answer]]
 
 LAST_WORDS = 50
 """Lines of a colour's own log that are kept with a deployment that is given up."""
-
-PREVIEW = "preview: header Bluegreen-Preview or cookie bluegreen_preview, with the secret of [canary] preview"
-"""How people see the idle colour before it is promoted; the secret itself is never shown."""
 
 REMEMBER = 5.0
 """Seconds between two saves of how long a waiting phase has lasted."""
@@ -109,7 +107,8 @@ async def awaiting(run: Run) -> Answer:
     if automatic and not run.pause.active():
         return done("promotion is automatic")
     id, version = run.deployment.id, run.deployment.plan.release.version
-    preview = (PREVIEW,) if run.world.preview else ()
+    previews = Preview(run)
+    preview = await previews.ensure()
     text = "; ".join((f"{version} is ready on {run.deployment.new}: bluegreen promote {id}", *preview))
     await run.outbox.post(run.notice("gate", "info", text))
     await run.tell("gate.reached", release=version, colour=run.deployment.new, next=[f"bluegreen promote {id}"])
@@ -118,6 +117,7 @@ async def awaiting(run: Run) -> Answer:
         await run.tick()
         if automatic and not run.pause.active():
             return done("promotion is automatic, and nothing is paused any more")
+        run.note("; ".join(("nobody promoted it", *await previews.ensure())))
     return done(run.orders.why_over(Phase.AWAITING) or "promoted")
 
 

@@ -112,14 +112,20 @@ class HookTest:
 @dataclass(frozen=True, slots=True)
 class BalancerSetup:
     """How the balancer is set up for a switch: `mode` is pointer, rewrite, or the name of a balancer that is no Caddy.
-    In mode pointer `file` tells it where to send users, and `says` what stands there (None: there is none); `snippet`
-    makes it survive a reload."""
+    In mode pointer `file` tells it where to send users, and `says` what stands there (None: there is none)."""
 
     mode: str
     services: tuple[Arms, ...]
     file: str = ""
     says: str | None = None
-    snippet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaddyfileLines:
+    """What the operator puts into his own file, so that mode "pointer" survives a reload; the secret of the preview
+    stands in it."""
+
+    snippet: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,14 @@ async def _decide(run: Run, seconds: float) -> Answer:
 
 async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | None:
     fell_back = fallback.found(run)
+    worse = judgement.verdict is Verdict.REGRESSED
     if fell_back:
-        return await _fell_back(run, fell_back) or _ordered_on(run, judgement)
-    if run.watch.fell_back.sure:
+        answer = await _fell_back(run, fell_back)
+        if answer is not None or not worse:
+            return answer or _ordered_on(run, judgement)
+    elif run.watch.fell_back.sure and not worse:
         await fallback.look_for_another(run)
-    if judgement.verdict is Verdict.REGRESSED:
+    if worse:  # whatever else is seen, and cannot be made sure of: these users were answered by the new colour
         return await regressed(run, judgement) or _ordered_on(run, judgement)
     run.held = ""
     run.watch.regressed.clear()

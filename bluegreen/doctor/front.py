@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bluegreen.doctor import kernel
 from bluegreen.doctor.findings import Finding, Findings, Report
+from bluegreen.domain.arming import Armed
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BalancerError, BluegreenError
 from bluegreen.domain.traffic import Traffic
@@ -97,7 +98,19 @@ async def snippets(settings: Settings, outside: Outside, report: Report) -> Find
             findings.append(report.fail(f"the snippets say {kept}, and Caddy serves {now}", "bluegreen status"))
     if not findings:
         findings.append(report.ok(f"all in {directory} say {kept}"))
+    if await _armed_in_its_file(outside):
+        return findings
     return [*findings, await asyncio.to_thread(_imported, settings, report)]
+
+
+async def _armed_in_its_file(outside: Outside) -> bool:
+    """Whether a Caddy that reads its Caddyfile again follows the pointer, whatever the snippets say."""
+    if outside.arming is None:
+        return False
+    try:
+        return all(arms.armed is Armed.KEPT for arms in await outside.arming.arms())
+    except BalancerError:  # said by another check
+        return False
 
 
 def _imported(settings: Settings, report: Report) -> Finding:

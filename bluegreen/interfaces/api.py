@@ -97,6 +97,7 @@ ROUTES = (
     Route("POST", f"{COLOUR}/down", upkeep.stop_colour, OPERATE, mu.ByHand, r.ReasonRequest),
     Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.EmptyRequest),
     Route("GET", "/v1/caddy", arming.setup, READ, ma.BalancerSetup),
+    Route("GET", "/v1/caddy/snippet", arming.caddyfile_lines, ADMIN, ma.CaddyfileLines),
     Route("POST", "/v1/caddy/arm", arming.arm, OPERATE, ma.BalancerSetup, r.ReasonRequest),
     Route("POST", "/v1/caddy/disarm", arming.disarm, OPERATE, ma.BalancerSetup, r.ReasonRequest),
     Route("GET", "/v1/sites", sites.sites, READ, msi.Sites),

@@ -14,6 +14,11 @@ async def setup(request: web.Request) -> web.Response:
     return shown(models.BalancerSetup.model_validate(await request.app[SERVICE].setup()))
 
 
+async def caddyfile_lines(request: web.Request) -> web.Response:
+    """The lines for the Caddyfile, the secret of the preview among them."""
+    return shown(models.CaddyfileLines.model_validate(request.app[SERVICE].caddyfile_lines()))
+
+
 async def arm(request: web.Request) -> web.Response:
     """Set up every service for mode "pointer"; users stay where they are. Answers when it is proved."""
     body = requests.ReasonRequest.model_validate(await read_json(request))

@@ -1,6 +1,6 @@
 """The routes of `bluegreen caddy`, called."""
 
-from bluegreen.app.upkeep_answers import BalancerSetup
+from bluegreen.app.upkeep_answers import BalancerSetup, CaddyfileLines
 from bluegreen.interfaces.connection import Connection, Reply
 
 AS_LONG_AS_IT_TAKES = None
@@ -13,6 +13,10 @@ class ArmingCalls(Connection):
     async def balancer_setup(self) -> Reply[BalancerSetup]:
         """How the balancer is set up for a switch."""
         return await self._get("/v1/caddy", BalancerSetup)
+
+    async def caddyfile_lines(self) -> Reply[CaddyfileLines]:
+        """What the operator puts into his own file."""
+        return await self._get("/v1/caddy/snippet", CaddyfileLines)
 
     async def arm(self, reason: str = "") -> Reply[BalancerSetup]:
         """Set it up for mode "pointer"."""

@@ -47,23 +47,23 @@ def _happened(sums: Sums) -> Iterator[Metric]:
     yield spreads("phase_duration_seconds", f"{text} {KEPT}", sums.phases, ["phase", "outcome"])
     text = "From the first bad event of the signal that convicted a release to the decision to go back."
     yield spreads("detection_seconds", f"{text} {KEPT}", {(): sums.convicted})
-    text = "From the decision to go back until Caddy was read back on the old colour."
+    text = "From the decision to go back until the balancer was read back on the old colour."
     yield spreads("cutback_seconds", f"{text} {KEPT}", {(): sums.returned})
     text = (
         "Server errors (5xx) in the access log from the forward write to its proof, one value for each proved switch. "
-        "Connections that Caddy broke off stand in no log."
+        "Connections that the balancer broke off stand in no log."
     )
     yield spreads("switch_failed_requests", f"{text} {KEPT}", {(): sums.failed})
 
 
 def _traffic(now: Gauges) -> Iterator[Metric]:
-    text = "1 for the colour that Caddy sends users to; both 0 where it is neither, both at once, or unknown."
+    text = "1 for the colour that users are sent to; both 0 where it is neither, both (as in a canary), or unknown."
     yield _gauges("live", text, ["colour"], {(colour,): colour is now.live for colour in Colour})
     text = "1 for the colour that should serve, by the journal; both 0 before the first switch."
     yield _gauges("wanted", text, ["colour"], {(colour,): colour is now.wanted for colour in Colour})
-    text = "1 while nothing is deployed and Caddy does not send users where the journal says it should."
+    text = "1 while nothing is deployed and users are not sent where the journal says they should be."
     yield _gauge("drift", text, now.drift)
-    yield _gauge("caddy_up", "1 where Caddy's admin endpoint answered the last look.", now.caddy_answers)
+    yield _gauge("caddy_up", "1 where the balancer's admin endpoint answered the last look.", now.caddy_answers)
 
 
 def _daemon(now: Gauges) -> Iterator[Metric]:

@@ -15,11 +15,15 @@ class Arms(Answer):
 
 class BalancerSetup(Answer):
     """How the balancer is set up: `mode` is pointer or rewrite, or the name of a balancer that is no Caddy. In mode
-    pointer `file` says where users go and `says` what stands in it, null where there is none; `snippet` is for the
-    Caddyfile."""
+    pointer `file` says where users go and `says` what stands in it, null where there is none."""
 
     mode: str
     services: tuple[Arms, ...]
     file: str
     says: str | None
+
+
+class CaddyfileLines(Answer):
+    """What the operator puts into his own file. The secret of the preview stands in it."""
+
     snippet: str

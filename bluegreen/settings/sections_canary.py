@@ -83,8 +83,9 @@ class Canary(Section):
     preview: Preview | None = Field(
         default=None,
         description="A secret that leads to the idle colour, before a release is promoted: in the header "
-        "`Bluegreen-Preview` or the cookie `bluegreen_preview`. In mode rewrite only while a step of `steps` serves. "
-        "It stands in Caddy's configuration. Not set: nobody meets a release before the canary or the switch.",
+        "`Bluegreen-Preview` or the cookie `bluegreen_preview`. In mode rewrite the first gate costs one more load of "
+        "Caddy's configuration for it. It stands in that configuration. Not set: nobody meets a release before the "
+        "canary or the switch.",
         examples=[{"credential": "preview"}],
     )
 

@@ -8,9 +8,10 @@ import pytest
 from bluegreen.adapters.balancers.memory_arming import MemoryArming
 from bluegreen.app.pointer import verify_pointer
 from bluegreen.app.requests import Paused
-from bluegreen.domain.arming import Armed
+from bluegreen.domain.arming import Armed, Arms
 from bluegreen.domain.errors import (
     BalancerError,
+    BalancerUnreachable,
     ChangeRefused,
     ChangeUnknown,
     ConnectionLost,
@@ -127,6 +128,19 @@ async def test_a_disk_that_takes_no_nonce_is_a_problem_and_no_crash(outside: Out
     assert problem.detail == "no space left on device"
 
 
+async def test_what_is_not_armed_is_said_by_the_plan_and_once_by_the_refusal(outside: Outside) -> None:
+    arming = outside.arm()
+    for name in SERVICES:
+        arming.armed[name] = Armed.BARE
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert any("not armed, and no deployment starts before `bluegreen caddy arm`" in each for each in ended.warnings)
+    assert ended.phase is P.ABANDONED
+    assert ended.reason.count("web is not armed") == 1
+    assert "there is no file" not in ended.reason, "nobody follows it"
+
+
 async def test_arms_that_a_reload_takes_away_are_a_warning_and_those_in_the_file_are_none(outside: Outside) -> None:
     outside.arm()
     async with running(outside) as daemon:
@@ -232,6 +246,53 @@ async def test_after_disarming_nothing_is_stamped_told_or_armed_again(outside: O
         assert "caddy.arms_lost" not in await named(daemon)
         await daemon.service.arm(ANN)
         assert await daemon.outside.journal.fact("arming", "disarmed") is None
+
+
+async def test_disarming_that_failed_is_no_disarming_and_arms_that_go_later_are_told(outside: Outside) -> None:
+    arming = outside.arm()
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+        arming.refusal = ChangeRefused("HTTP 500")
+        with pytest.raises(ChangeRefused):
+            await daemon.service.disarm(ANN)
+        arming.lose()
+        outside.balancer.point("web", *SERVICES["web"].addresses[GREEN])
+        await asyncio.sleep(20)
+        assert "caddy.arms_lost" in await named(daemon)
+
+
+async def test_while_nobody_can_tell_whether_it_was_disarmed_nothing_is_stamped_either(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stamp is a switch, and a switch of mode "pointer" sets up the routes that it needs."""
+    arming = outside.arm()
+
+    async def silent() -> tuple[Arms, ...]:
+        raise BalancerUnreachable("no answer in time")
+
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+        await daemon.service.disarm(ANN)
+        monkeypatch.setattr(arming, "arms", silent)
+        written = len(outside.balancer.written)
+        outside.balancer.point("web", *SERVICES["web"].addresses[GREEN])
+        await asyncio.sleep(20)
+        assert len(outside.balancer.written) == written
+
+
+async def test_arms_that_caddy_does_not_follow_are_not_left_up(outside: Outside) -> None:
+    outside.restores_drift = True
+    arming = outside.arm()
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+        arming.lose()
+        arming.blind = True
+        outside.balancer.point("web", *SERVICES["web"].addresses[GREEN])
+        await until(lambda: "disarm" in arming.calls)
+        await asyncio.sleep(1)
+        assert arming.calls[:2] == ["arm", "disarm"]
+        assert set(arming.armed.values()) == {Armed.BARE}
+        assert "caddy.not_armed" in await named(daemon)
 
 
 async def test_arms_that_a_reload_took_away_are_told_once_with_what_to_type(outside: Outside) -> None:

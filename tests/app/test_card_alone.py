@@ -9,7 +9,8 @@ import pytest
 from bluegreen.adapters.balancers.memory import Fault, MemoryBalancer
 from bluegreen.adapters.cards.memory import MemoryCards
 from bluegreen.app.card_alone import TRY_FOR, End, Order, Told, go_back, why_not_watched
-from bluegreen.domain.traffic import Card, Colour, Mark, Split
+from bluegreen.domain.errors import RouteNotFound
+from bluegreen.domain.traffic import Card, Colour, Mark, Split, Traffic
 from tests.domain.examples import BLUE, GREEN, SERVICES
 from tests.virtual_time import EPOCH, VirtualClock
 
@@ -70,6 +71,28 @@ async def test_users_are_back_under_a_higher_generation_the_snippets_follow_and_
     assert mark is not None
     assert (mark.deployment, mark.colour, mark.generation, mark.by) == ("d-1", BLUE, 8, "uid 0 (root) for ann")
     assert (mark.reason, mark.failsafe) == ("looks odd", False)
+
+
+async def test_where_the_route_cannot_be_told_it_is_written_all_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Traefik's file, torn by somebody: only the write makes it readable again."""
+
+    async def torn() -> Traffic:
+        raise RouteNotFound("bluegreen.yml is not the JSON that bluegreen keeps there")
+
+    switch = scene.balancer.switch
+
+    async def written_anew(
+        colour: Colour, generation: int, *, expected: Colour | Split | None = None, fallback: bool = False
+    ) -> None:
+        monkeypatch.undo()
+        await switch(colour, generation, expected=expected, fallback=fallback)
+
+    monkeypatch.setattr(scene.balancer, "observe", torn)
+    monkeypatch.setattr(scene.balancer, "switch", written_anew)
+    told = await scene.back()
+    assert (told.end, told.generation) == (End.BACK, 8)
 
 
 async def test_the_mark_is_there_before_the_write_for_a_daemon_that_still_looks(scene: Scene) -> None:

@@ -1,17 +1,19 @@
 """Nothing runs, and somebody else moves the traffic: told, or put back; and our stamp, when Caddy has lost it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from bluegreen.adapters.balancers.memory import Fault
 from bluegreen.app.pause import Pause
 from bluegreen.app.requests import Paused
+from bluegreen.app.world import World
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.deployments import Cause
-from bluegreen.domain.errors import WrongPhase
+from bluegreen.domain.errors import RouteNotFound, WrongPhase
 from bluegreen.domain.phases import Phase
-from bluegreen.domain.traffic import Colour, Mark
+from bluegreen.domain.traffic import Colour, Mark, Traffic
 from tests.app.daemons import ANN, Daemon, pages, running, until
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN, SERVICES
@@ -55,7 +57,7 @@ async def test_it_is_told_within_two_seconds_with_the_difference_and_what_to_typ
     assert drift is not None
     assert drift.difference[1:] == ("- api dials 127.0.0.1:2003 (green)", "+ api dials 127.0.0.1:1003 (blue)")
     assert (drift.wanted, drift.doing) == (GREEN, "it is left to you")
-    assert drift.next == ("systemctl reload caddy", "bluegreen resolve current --reason '...'")
+    assert drift.next == ("systemctl reload caddy",)  # on two colours there is nothing to accept
     (notice,) = [notice for notice in outside.notifier.sent if notice.event == "traffic.drifted"]
     assert "+ api dials 127.0.0.1:1003 (blue)" in notice.text
     assert notice.facts["difference"] == list(drift.difference)
@@ -72,6 +74,23 @@ async def test_without_snippets_a_reload_alone_would_not_help(outside: Outside) 
     assert drift.next[0].startswith("put the addresses of green into the Caddyfile: web to 127.0.0.1:2001; api to")
 
 
+class BehindTraefik(Outside):
+    def world(self) -> World:
+        return replace(super().world(), balancer_name="Traefik")
+
+
+async def test_behind_traefik_its_file_is_named_since_a_restart_would_change_nothing() -> None:
+    outside = BehindTraefik()
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+        move(outside, BLUE)
+        await until(lambda: daemon.reconciler.drift.now)
+        drift = daemon.reconciler.drift.now
+    assert drift is not None
+    assert drift.next[0].startswith("put the addresses of green into [traefik] file: web to 127.0.0.1:2001; api to")
+    assert drift.next[-1].startswith("bluegreen resolve current")
+
+
 async def test_people_may_accept_it(outside: Outside) -> None:
     async with running(outside) as daemon:
         await live_on_green(daemon)
@@ -85,6 +104,21 @@ async def test_people_may_accept_it(outside: Outside) -> None:
         assert await outside.journal.fact("wanted", "colour") == BLUE
     assert [row.verb for row in await outside.journal.audited(1)] == ["resolve"]
     assert outside.serving() == {BLUE}
+
+
+async def test_where_the_balancer_itself_knows_what_to_type_that_comes_first(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await live_on_green(daemon)
+
+        async def observe() -> Traffic:
+            steps = ("bluegreen caddy disarm", "bluegreen config check")
+            raise RouteNotFound("it was set up for another mode", next=steps)
+
+        outside.balancer.observe = observe  # type: ignore[method-assign] # set up by others meanwhile
+        await until(lambda: daemon.reconciler.drift.now)
+        drift = daemon.reconciler.drift.now
+    assert drift is not None
+    assert drift.next == ("bluegreen caddy disarm", "systemctl reload caddy")
 
 
 async def test_a_route_that_is_gone_is_told_and_nothing_is_written(outside: Outside) -> None:

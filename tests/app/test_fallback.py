@@ -261,6 +261,24 @@ async def test_while_nobody_can_read_where_users_are_sent_nothing_is_done(outsid
     assert (ended.phase, ended.cause) == (P.REVERTED, Cause.REGRESSED)
 
 
+async def test_a_regression_is_acted_on_also_where_nobody_can_read_whether_the_balancer_fell_back(
+    outside: Outside,
+) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        await asyncio.sleep(5)
+        outside.balancer.reachable = False
+        now = outside.clock.now().timestamp()
+        outside.log.emit(Counted("extra", "5xx", BLUE, 3, 0, begun=(now,) * 3))
+        await asyncio.sleep(2)
+        outside.users.failing[GREEN] = 1.0
+        await daemon.reach(P.REVERTING)
+        outside.balancer.reachable = True
+        ended = await daemon.end()
+    assert (ended.phase, ended.cause) == (P.REVERTED, Cause.REGRESSED)
+
+
 # --- with the daemon dead
 
 

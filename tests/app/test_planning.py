@@ -128,7 +128,8 @@ async def test_nothing_is_planned_where_caddy_serves_neither_colour_alone(outsid
     async with running(outside) as daemon:
         with pytest.raises(RequestRefused, match=r"web at memory/web dials 127\.0\.0\.1:2001") as refused:
             await planned(daemon)
-    assert "[[services]]" in refused.value.next[0]
+    assert refused.value.next[0] == "bluegreen status"  # says what drifted, and what to type
+    assert "[[services]]" in refused.value.next[1]
 
 
 async def test_nothing_is_planned_where_caddy_cannot_be_read(outside: Outside) -> None:

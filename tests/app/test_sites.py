@@ -164,6 +164,7 @@ async def test_what_a_killed_daemon_left_is_told_at_the_next_start_and_in_the_st
         assert "site.unfinished" in await named(daemon)
         (trouble,) = [each for each in (await daemon.service.status()).troubles if each.startswith("site-unfinished")]
         assert "/state/site-x.before.json" in trouble
+        assert "curl" not in trouble, "after a deployment it would undo that"
         with pytest.raises(RequestRefused):
             await daemon.service.add_site(STATIC, ANN)
         sites.leaves = None

@@ -1,5 +1,6 @@
 """An operator who steers: pauses, ends a watch by hand, deploys instead of what runs, or where nothing works."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -60,6 +61,8 @@ async def test_a_bad_release_stays_while_it_is_paused_through_a_crash_and_goes_b
         assert (await bluegreen(stage, "promote", "--reason", "to see it")).code == 0
         await reached(stage, id, "WATCHING")
         await eventually(lambda: "cutback-withheld" in pages(paged), 20.0)
+        while "cutback.withheld" not in [event.name for event in await events(stage, id)]:
+            await asyncio.sleep(0.05)  # it is told right after the page, and the daemon is killed here
         card = json.loads((stage.directory / "state" / "cutback.json").read_text())
         assert (card["open"], card["failsafe"]) == (True, False)
         await stage.kill_daemon()

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from bluegreen.__main__ import bluegreen
 from bluegreen.app.requests import Caller, SiteRequest
-from bluegreen.app.upkeep_answers import BalancerSetup, SiteChange, SiteShown, SitesShown
+from bluegreen.app.upkeep_answers import BalancerSetup, CaddyfileLines, SiteChange, SiteShown, SitesShown
 from bluegreen.domain.arming import Armed, Arms
 from bluegreen.domain.errors import RequestRefused, StepFailed
 from bluegreen.domain.sites import Left, Site, Tls
@@ -25,7 +25,6 @@ from tests.interfaces.test_cli import invoke, orders
 WEB, API = "/config/apps/http/servers/srv0/routes/0/handle/0", "/config/apps/http/servers/srv0/routes/1/handle/0"
 BARE = BalancerSetup(
     "pointer", (Arms("web", Armed.BARE, (WEB,)), Arms("api", Armed.KEPT, (API,))), "/etc/caddy/bluegreen/live", None,
-    "(bluegreen_web) {\n}\n",
 )  # fmt: skip
 ARMED = replace(BARE, services=(Arms("web", Armed.OURS, (WEB,)), BARE.services[1]), says="green g43")
 SITE = SiteShown(Site("shop", "shop.test", "/config/apps/http/servers/srv0/routes/0", ("127.0.0.1:1",), (":443",), Tls.INTERNAL), "web")  # fmt: skip  # noqa: E501
@@ -42,6 +41,9 @@ class Armable(ScriptedService):
 
     async def setup(self) -> BalancerSetup:
         return self.how
+
+    def caddyfile_lines(self) -> CaddyfileLines:
+        return CaddyfileLines("(bluegreen_web) {\n}\n")
 
     async def arm(self, caller: Caller, reason: str = "") -> BalancerSetup:
         self._called("arm", caller, reason)
@@ -82,6 +84,7 @@ def test_looking_needs_the_right_to_read_and_changing_that_to_operate() -> None:
         assert rights["GET", path] is Right.READ
     for path in ("/v1/caddy/arm", "/v1/caddy/disarm", "/v1/sites", "/v1/sites/{site}/remove"):
         assert rights["POST", path] is Right.OPERATE
+    assert rights["GET", "/v1/caddy/snippet"] is Right.ADMIN, "the secret of the preview stands in the lines"
 
 
 # --- caddy
@@ -138,6 +141,35 @@ def test_disarming_says_what_stays_and_what_follows(served: Served, armable: Arm
     assert orders(served) == [("disarm", "")]
 
 
+def test_where_nothing_is_armed_disarming_says_so(served: Served, armable: Armable) -> None:
+    armable.how = replace(BARE, services=BARE.services[:1])
+    out = invoke(served, "caddy", "disarm", "-y").stdout
+    assert "No service is armed: there is nothing to put back." in out
+    assert "To be put back" not in out
+    armable.how = replace(ARMED, services=(API_KEPT,))
+    out = invoke(served, "caddy", "disarm", "-y").stdout
+    assert "api is armed in the Caddyfile: take its import out there" in out
+    assert "no deployment starts" not in out, "it is armed still"
+
+
+def test_a_file_with_a_word_that_is_none_is_told(served: Served, armable: Armable) -> None:
+    armable.how = replace(ARMED, says="frog")
+    out = invoke(served, "caddy", "show").stdout
+    assert '✖ the file says "frog", which is no word of ours' in out
+    assert "next: bluegreen status" in out
+    for known in ("blue", "green-or-blue g4", "green-2.5 g5"):
+        armable.how = replace(ARMED, says=known)
+        assert f"the file says {known}" in invoke(served, "caddy", "show").stdout
+
+
+def test_behind_another_balancer_no_key_of_caddys_is_advised(served: Served, armable: Armable) -> None:
+    armable.how = BalancerSetup("traefik", ())
+    refused = invoke(served, "caddy", "arm", "-y")
+    assert refused.exit_code == 5
+    assert "Arms are for Caddy, and the balancer here is traefik." in refused.stderr
+    assert "[caddy]" not in refused.stderr
+
+
 def test_what_cannot_be_proved_ends_with_the_reason_and_a_command(served: Served, armable: Armable) -> None:
     armable.refusal = StepFailed("Caddy does not follow the file. So it was disarmed again", next=("namei -l /x",))
     result = invoke(served, "caddy", "arm", "-y")
@@ -158,6 +190,7 @@ def test_in_another_mode_the_verbs_say_which_key_is_meant(served: Served, armabl
 def test_the_lines_for_the_caddyfile_are_printed_as_they_are(served: Served) -> None:
     assert invoke(served, "caddy", "snippet").stdout == "(bluegreen_web) {\n}\n"
     assert json.loads(invoke(served, "caddy", "snippet", "-o", "json").stdout) == {"snippet": "(bluegreen_web) {\n}\n"}
+    assert "bluegreen_web" not in invoke(served, "caddy", "show", "-o", "json").stdout
 
 
 def test_without_a_daemon_the_lines_come_from_the_configuration(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ it: a foreign change anywhere among the routes, also one that only moves ours to
 write fail (412) instead of hitting what then stands at the path. Measured facts: docs of caddy_admin,
 caddy_change, caddy_routes.
 
+With a preview secret every write but the way back leaves arms, in which it leads to the other colour. The way back
+(no `expected`) is never more than it must be.
+
 A route that follows a file (set up for mode "pointer") does not tell us where users are: it is refused, but for the way
 back, which puts the operator's own handler in its place.
 """
@@ -17,6 +20,7 @@ from bluegreen.adapters.balancers.caddy_admin import Reading
 from bluegreen.adapters.balancers.caddy_base import CaddyBase
 from bluegreen.adapters.balancers.caddy_change import Change, change_split, change_to
 from bluegreen.adapters.balancers.caddy_costs import costs_of_loading
+from bluegreen.adapters.balancers.caddy_going import previewed
 from bluegreen.adapters.balancers.caddy_services import Located, traffic_of
 from bluegreen.domain.errors import RouteNotFound
 from bluegreen.domain.traffic import Colour, Split, Traffic
@@ -39,7 +43,11 @@ class CaddyBalancer(CaddyBase):
     ) -> None:
         """One attempt to send every service to `colour`: one read, then at most one write (see the port)."""
         read, located = await self._look()
-        change = change_to(colour, generation, located, read.value, self._style, fallback=fallback)
+        style, wished = self._style, bool(self._style.preview)
+        if wished and expected is None and _stands(located, colour, generation, fallback=fallback):
+            return  # with a preview beside it, which the way back does not bring
+        preview = wished and expected is not None
+        change = change_to(colour, generation, located, read.value, style, fallback=fallback, preview=preview)
         await self._make(change, read, located, colour, generation, expected)
 
     async def split(self, split: Split, generation: int, *, expected: Colour | Split) -> None:
@@ -47,6 +55,14 @@ class CaddyBalancer(CaddyBase):
         read, located = await self._look()
         change = change_split(split, generation, located, read.value, self._style)
         await self._make(change, read, located, split.colour, generation, expected)
+
+    async def previews(self) -> bool:
+        """Whether the secret leads to the colour that nobody is sent to, at every service."""
+        _, located = await self._look()
+        live, secret = _traffic_of(located).colour, self._style.preview or ""
+        return live is not None and all(
+            previewed(each.service, handler, secret) is live.other for each in located for handler in each.handlers
+        )
 
     async def costs(self) -> tuple[str, ...]:
         """What a switch costs users: one more load of Caddy's configuration."""
@@ -67,6 +83,12 @@ class CaddyBalancer(CaddyBase):
         if expected is not None:
             refuse_overtaken(_traffic_of(located), colour, generation, expected)
         await self._change(change, read)
+
+
+def _stands(located: Sequence[Located], colour: Colour, generation: int, *, fallback: bool) -> bool:
+    traffic = traffic_of(located)
+    goes = {(each.colour, each.generation, each.fallback) for each in traffic.services}
+    return goes == {(colour, generation, fallback)}
 
 
 def _traffic_of(located: Sequence[Located]) -> Traffic:

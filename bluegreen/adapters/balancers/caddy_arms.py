@@ -95,6 +95,29 @@ def fallback_proxy(
     return subroute([*chosen, _about(service, original, style)])
 
 
+def colour_arms(
+    service: Service,
+    original: Mapping[str, Any],
+    style: Style,
+    colour: Colour,
+    generation: int,
+    first: int = 1,
+    *,
+    fallback: bool = False,
+) -> dict[str, Any]:
+    """The handler that replaces `original` in mode "rewrite" and dials `colour`, with or without the other one behind
+    it; whoever sends the secret meets the other one first. Stamped as `split_arms` does."""
+    make = _proxies(service, original, style, generation, first)
+    word = word_of(colour, fallback=fallback)
+    routes = [
+        route(let(TO, word)),
+        *preview_routes(style.preview),
+        route(make.either(colour) if fallback else make.plain(colour), match=going(word)),
+        *_second_arms(make, (colour.other,)),
+    ]
+    return subroute([*routes, _about(service, original, style)])
+
+
 def plain_proxy(
     service: Service, original: Mapping[str, Any], style: Style, colour: Colour, generation: int, first: int = 1
 ) -> dict[str, Any]:

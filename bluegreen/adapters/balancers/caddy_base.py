@@ -179,6 +179,6 @@ class CaddyBase(ABC):
         await refuse_unresolvable(self._services, self._timeout)
         _, located = await self._look()
         refuse_unfit(located)
-        if self._style.fallback or self._style.shares or self._style.pointer:
+        if self._style.fallback or self._style.shares or self._style.pointer or self._style.preview:
             refuse_nested(located)
         return located

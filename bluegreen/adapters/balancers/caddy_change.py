@@ -6,7 +6,8 @@ content, and so the ETag, would be the same again once traffic is back, and a la
 (docs/decisions/003).
 
 Users on one colour are the operator's own handler with other upstreams; users on both, or with the other colour as a
-fallback, are arms in its place (caddy_arms), in which it is kept, so that it comes back whatever stood there.
+fallback, are arms in its place (caddy_arms), in which it is kept, so that it comes back whatever stood there. So are
+users on one colour where a secret leads to the other one; the way back brings no arms, only what users need.
 
 Of an operator's upstream objects what all in a handler share is kept (`max_requests`); where they differ
 there is no telling which of it belongs to which new address: that is left out, with a warning. An `@id` of
@@ -21,7 +22,14 @@ from typing import Any
 import structlog
 
 from bluegreen.adapters.balancers.caddy_armed import upstreams_of
-from bluegreen.adapters.balancers.caddy_arms import Style, fallback_proxy, plain_proxy, split_arms, stamped
+from bluegreen.adapters.balancers.caddy_arms import (
+    Style,
+    colour_arms,
+    fallback_proxy,
+    plain_proxy,
+    split_arms,
+    stamped,
+)
 from bluegreen.adapters.balancers.caddy_proxies import shared_keys
 from bluegreen.adapters.balancers.caddy_routes import SERVERS, Handler, Path
 from bluegreen.adapters.balancers.caddy_services import Located, refuse_nested
@@ -59,17 +67,22 @@ def change_to(
     style: Style = PLAIN,
     *,
     fallback: bool = False,
+    preview: bool = False,
 ) -> Change | None:
-    """The one change that sends every service to a colour; None where all of it is so already.
+    """The one change that sends every service to a colour; None where all of it is so already. With `preview` the
+    style's secret leads to the other colour.
 
     `servers` is Caddy's `apps.http.servers` as read; everything but our handlers is taken over as it is.
     """
 
     def build(service: Service, handler: Handler, first: int) -> Built:
+        original = original_of(handler)
+        if preview:
+            return colour_arms(service, original, style, colour, generation, first, fallback=fallback)
         make = fallback_proxy if fallback else plain_proxy
-        return make(service, original_of(handler), style, colour, generation, first)
+        return make(service, original, style, colour, generation, first)
 
-    if fallback:
+    if fallback or preview:
         refuse_nested(located)
     return change_of(_values(located, build), servers)
 

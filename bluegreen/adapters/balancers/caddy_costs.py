@@ -9,17 +9,25 @@ from bluegreen.adapters.balancers.caddy_services import Located
 DELAY = "stream_close_delay"
 
 CONNECTIONS = (
-    "Caddy loads its configuration anew at each switch: connections that are kept alive and idle just then are closed, "
-    'and a request that is already on its way on one of them is lost. [caddy] mode = "pointer" loses none'
+    "Caddy loads its configuration anew at each switch{more}: connections that are kept alive and idle just then are "
+    'closed, and a request that is already on its way on one of them is lost. [caddy] mode = "pointer" loses none'
 )
 
 
 def costs_of_loading(located: Sequence[Located], style: Style) -> tuple[str, ...]:
     """One line each: what one more load of the configuration costs, as these routes are now."""
     cut = [each.service.name for each in located if not all(map(_lets_streams_live, each.handlers))]
-    if not cut:
-        return (CONNECTIONS,)
-    return CONNECTIONS, _streams(", ".join(cut), style)
+    connections = CONNECTIONS.format(more=_more_loads(style))
+    return (connections, _streams(", ".join(cut), style)) if cut else (connections,)
+
+
+def _more_loads(style: Style) -> str:
+    """What else of a deployment loads it anew."""
+    more = [
+        *(["each step of the canary"] if style.splits else []),
+        *(["the end of the fallback in RETIRING"] if style.fallback else []),
+    ]
+    return f" ({' and '.join(more)} counted)" if more else ""
 
 
 def _lets_streams_live(handler: Handler) -> bool:

@@ -38,14 +38,27 @@ def going(service: Service, handler: Handler, line: str) -> Going:
     return _single(service, armed.dials(line), pointed, stamps)
 
 
+def previewed(service: Service, handler: Handler, secret: str) -> Colour | None:
+    """The colour that whoever sends this secret meets first; None where it leads nowhere. Of mode "rewrite"."""
+    if handler.armed is None or handler.armed.pointer or not secret:
+        return None
+    return _first_of_both(service, handler.armed.dials(header=secret))
+
+
 def _single(service: Service, dials: tuple[str, ...], pointed: Pointed | None, stamps: frozenset[int | None]) -> Going:
     if pointed is None or not pointed.fallback:
         return Going(dials, stamps, colour_of(service, dials) if pointed else None)
+    colour = _first_of_both(service, dials)
+    return Going(dials, stamps, colour, fallback=colour is not None)
+
+
+def _first_of_both(service: Service, dials: tuple[str, ...]) -> Colour | None:
+    """The colour that is dialled first where the other one is dialled behind it; None where it is not so."""
     seen = [normal(dial) for dial in dials]
     for colour in Colour:
         if seen == [normal(dial) for each in (colour, colour.other) for dial in service.addresses[each]]:
-            return Going(dials, stamps, colour, fallback=True)
-    return Going(dials, stamps)
+            return colour
+    return None
 
 
 def _shared(service: Service, armed: ArmedRoute, line: str, split: Split, stamps: frozenset[int | None]) -> Going:

@@ -84,8 +84,8 @@ def refuse_nested(located: Sequence[Located]) -> None:
         if outer is not None:
             raise RouteAmbiguous(
                 f"the route of {inner} at {config_path(path)} stands inside the one of {paths[outer]} at "
-                f"{config_path(outer)}, which cannot be set up for a canary, a fallback or a pointer so. Move it "
-                "out of there",
+                f"{config_path(outer)}, which cannot be set up for a canary, a fallback, a preview or a pointer. Move "
+                "it out of there",
                 next=("bluegreen config check",),
                 services=(paths[outer], inner),
                 paths=(config_path(outer), config_path(path)),

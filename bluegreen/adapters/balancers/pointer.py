@@ -12,6 +12,7 @@ from threading import Event
 from time import monotonic
 from typing import TypeVar
 
+from bluegreen.adapters.balancers.own_threads import OwnThreads
 from bluegreen.adapters.balancers.pointer_words import Pointed, read_line
 from bluegreen.adapters.balancers.swap import Overtaken, Rename, Unsettled, put, read_whole, swap
 from bluegreen.domain.errors import (
@@ -50,7 +51,7 @@ class PointerFile:
 
     def __init__(self, path: Path, *, timeout: float, timed: Timed = untimed, rename: Rename | None = None) -> None:
         """`timed` is told of each "write"; `rename` is for tests that hold it up."""
-        self.path = path
+        self.path, self.threads = path, OwnThreads("pointer")
         self._timeout, self._timed, self._rename = timeout, timed, rename
 
     async def read(self) -> Pointing:
@@ -111,7 +112,7 @@ class PointerFile:
 
     async def _within(self, work: Callable[[], T]) -> T:
         async with asyncio.timeout(self._timeout):
-            return await asyncio.to_thread(work)
+            return await self.threads.run(work)
 
 
 def _why(exc: Exception, timeout: float) -> str:

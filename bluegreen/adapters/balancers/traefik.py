@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import structlog
+
 from bluegreen.adapters.balancers import traefik_document as document
 from bluegreen.adapters.balancers.addresses import refuse_malformed, refuse_overtaken, refuse_unresolvable
 from bluegreen.adapters.balancers.swap import Rename
@@ -25,6 +27,8 @@ from bluegreen.domain.errors import (
 )
 from bluegreen.domain.traffic import Card, Colour, Service, Split, Traffic
 from bluegreen.ports import Clock, Timed, untimed
+
+log = structlog.get_logger(__name__)
 
 ENDPOINT = "traefik:"
 """How the card says that its balancer is this one; the file follows."""
@@ -54,6 +58,7 @@ class TraefikBalancer:
         self._file = TraefikFile(file, timeout=timeout, timed=timed, rename=rename)
         self._api = TraefikApi(api, self._services, timeout=timeout) if api else None
         self._domain = cookie_domain
+        self._silent = False
 
     @classmethod
     def of_card(cls, card: Card, clock: Clock) -> Self:
@@ -83,9 +88,14 @@ class TraefikBalancer:
         if self._api is None:
             return in_file
         try:
-            return await self._api.traffic()
-        except BalancerUnreachable:
+            traffic = await self._api.traffic()
+        except BalancerUnreachable as exc:
+            if not self._silent:
+                log.warning("balancer.api_silent", reason=exc.detail, file=str(self._file.path), next=list(exc.next))
+            self._silent = True
             return in_file  # Traefik follows it; that it does is seen at the front door
+        self._silent = False
+        return traffic
 
     async def validate(self) -> None:
         """Refuse what Traefik accepts and then fails to dial; a file that we cannot replace; and, where Traefik can be
@@ -167,10 +177,8 @@ class TraefikBalancer:
             if expected is not None:
                 raise
             value = {}  # the way back needs nothing that somebody may have torn: it is written anew
-        else:
-            now = self._in_file(value)
-            if expected is not None and not self._is_so(value, to, generation):
-                refuse_overtaken(now, to.colour if isinstance(to, Split) else to, generation, expected)
+        if expected is not None and not self._is_so(value, to, generation):
+            refuse_overtaken(self._in_file(value), to.colour if isinstance(to, Split) else to, generation, expected)
         if not self._is_so(value, to, generation):
             await self._file.replace(self._wanted(value, to, generation), text)
         if self._api is not None:

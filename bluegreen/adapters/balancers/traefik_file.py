@@ -6,9 +6,17 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from bluegreen.adapters.balancers.swap import Overtaken, Rename, read_whole, swap
+from bluegreen.adapters.balancers.own_threads import OwnThreads
+from bluegreen.adapters.balancers.swap import Overtaken, Rename, Unsettled, read_whole, swap
 from bluegreen.adapters.balancers.traefik_document import parsed, rendered
-from bluegreen.domain.errors import BalancerUnreachable, ChangeRefused, ChangeUnknown, ForeignChange, RouteNotFound
+from bluegreen.domain.errors import (
+    BalancerUnreachable,
+    ChangeRefused,
+    ChangeUnknown,
+    ConnectionLost,
+    ForeignChange,
+    RouteNotFound,
+)
 from bluegreen.ports import Timed
 
 
@@ -18,13 +26,14 @@ class TraefikFile:
 
     def __init__(self, path: Path, *, timeout: float, timed: Timed, rename: Rename | None) -> None:
         self.path, self._timeout, self._timed, self._rename = path, timeout, timed, rename
+        self._threads = OwnThreads("traefik")
 
     async def text(self) -> bytes | None:
         """The file as it is; None where there is none, in a directory that is there. Raises BalancerUnreachable."""
         began = monotonic()
         try:
             async with asyncio.timeout(self._timeout):
-                return await asyncio.to_thread(_whole, self.path)
+                return await self._threads.run(lambda: _whole(self.path))
         except TimeoutError as exc:
             raise self._unreadable(f"it takes longer than {self._timeout:g} s") from exc
         except OSError as exc:
@@ -48,17 +57,20 @@ class TraefikFile:
             ) from exc
 
     async def replace(self, value: dict[str, Any], was: bytes | None) -> None:
-        """Put a value there where `was` stands. Raises ChangeRefused, ForeignChange (no effect), ChangeUnknown."""
+        """Put a value there where `was` stands. Raises ChangeRefused, ForeignChange (no effect), ChangeUnknown,
+        ConnectionLost (it was in place; read it again)."""
         began, given_up = monotonic(), Event()
         try:
             async with asyncio.timeout(self._timeout):
                 body = rendered(value)
-                await asyncio.to_thread(swap, self.path, body, was, given_up=given_up, rename=self._rename)
+                await self._threads.run(lambda: swap(self.path, body, was, given_up=given_up, rename=self._rename))
         except TimeoutError as exc:
             why = f"{self.path} was not replaced within {self._timeout:g} s: does the disk hang?"
             raise ChangeUnknown(why) from exc
         except Overtaken as exc:
             raise ForeignChange(f"somebody else changed {self.path} in between: {exc}") from exc
+        except Unsettled as exc:
+            raise ConnectionLost(f"{self.path} was replaced, and cannot be read back: {exc}") from exc
         except OSError as exc:
             raise ChangeRefused(
                 f"{self.path} was not replaced: {exc.strerror or exc}",

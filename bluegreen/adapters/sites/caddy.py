@@ -12,10 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bluegreen.adapters.balancers.endpoint import Endpoint
-from bluegreen.adapters.sites import documents
+from bluegreen.adapters.sites import cut_off, documents
 from bluegreen.adapters.sites.reading import found
 from bluegreen.adapters.sites.saved import Saved
 from bluegreen.adapters.sites.wire import Whole, Wire
@@ -88,11 +86,11 @@ class CaddySites:
                 before = await asyncio.to_thread(file.read_bytes)
                 now = await self._read()
             except (OSError, BluegreenError):
-                return self._left(file)
-            if _same(before, now):
-                await asyncio.to_thread(self._saved.remove, file)
-            else:
-                return self._left(file)
+                return cut_off.unknown(file)
+            if not cut_off.same(before, now.value):
+                back = cut_off.safe(file, before, now.value)
+                return cut_off.left(file, self._endpoint.base, back=back)
+            await asyncio.to_thread(self._saved.remove, file)
         return None
 
     async def _change(
@@ -131,7 +129,7 @@ class CaddySites:
                 self._refuse_others(now, wanted)
                 await self._restore(before, now)
         except BluegreenError as exc:
-            left = self._left(file)
+            left = await self.left() or cut_off.unknown(file)
             told = f"{failed.detail}; and Caddy's configuration could not be put back: {exc.detail}. It is in {file}"
             return StepFailed(told, next=left.next)
         await asyncio.to_thread(self._saved.remove, file)
@@ -170,11 +168,6 @@ class CaddySites:
                 next=left.next,
             )
 
-    def _left(self, file: Path) -> Left:
-        url = f"{self._endpoint.base}/load"
-        back = f"curl -f -H 'Content-Type: application/json' --data-binary @{file} {url} && rm {file}"
-        return Left(str(file), (f"to go back: {back}", f"to keep what is: rm {file}"))
-
     async def _read(self) -> Whole:
         return await asyncio.to_thread(self._wire.read)
 
@@ -185,10 +178,3 @@ def _added(before: Json, wish: SiteWish, built: Json) -> Json:
 
 def _removed(before: Json, site: Site, built: Json) -> Json:
     return documents.without_site(before, built, site)
-
-
-def _same(before: bytes, now: Whole) -> bool:
-    try:
-        return bool(msgspec.json.decode(before) == now.value)
-    except msgspec.DecodeError:
-        return False

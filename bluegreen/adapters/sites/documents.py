@@ -111,7 +111,7 @@ def without_site(before: Json, built: Json, site: Site) -> Document:
     server["routes"] = left
     if any(each.name == site.name for each in found(before)):
         _names(server).pop(site.host, None)
-    _drop_policy(after, policy_id(site.name))
+    without_policy(after, policy_id(site.name))
     return after
 
 
@@ -141,8 +141,8 @@ def _names(server: Document) -> Document:
     return names if isinstance(names, dict) else {}
 
 
-def _drop_policy(document: Document, identity: str) -> None:
-    """Without the policy, and without what was there for its sake alone."""
+def without_policy(document: Document, identity: str) -> None:
+    """Take the policy out, and without what was there for its sake alone."""
     apps = document["apps"]
     automation = apps.get("tls", {}).get("automation", {})
     policies = automation.get("policies") or []

@@ -50,15 +50,16 @@ def caddy_disarm(shell: Shell, yes: bool, reason: str) -> None:
 @click.option("--offline", is_flag=True, help="Without the daemon, from the configuration.")
 @config_option
 def caddy_snippet(shell: Shell, offline: bool, file: Path) -> None:
-    """The lines for the Caddyfile with which mode "pointer" survives a reload and a restart of Caddy."""
+    """The lines for the Caddyfile with which mode "pointer" survives a reload and a restart of Caddy. They hold the
+    secret of the preview, so they are for admins."""
     if offline:
         if shell.offline_snippet is None:
             raise click.UsageError("--offline belongs to the program `bluegreen` on the daemon's host")
         found = shell.offline_snippet(shell, file)
     else:
         again = ("bluegreen caddy snippet --offline",)
-        setup = shell.ask(lambda client: client.balancer_setup(), without_daemon=again).value
-        found = _of_pointer(shell, setup).snippet
+        _of_pointer(shell, shell.ask(lambda client: client.balancer_setup(), without_daemon=again).value)
+        found = shell.ask(lambda client: client.caddyfile_lines()).value.snippet
     if shell.json:
         shell.say_json({"snippet": found})
     else:
@@ -70,6 +71,9 @@ def _looked_at(shell: Shell) -> BalancerSetup:
 
 
 def _of_pointer(shell: Shell, setup: BalancerSetup) -> BalancerSetup:
+    if setup.mode not in (arming_lines.POINTER, arming_lines.REWRITE):
+        why = f"Arms are for Caddy, and the balancer here is {setup.mode}."
+        shell.fail(why, ("bluegreen status",), Exit.NOT_POSSIBLE)
     if setup.mode != arming_lines.POINTER:
         commands = ('set [caddy] mode = "pointer", then: bluegreen reload', "bluegreen config docs caddy.mode")
         shell.fail(f'This belongs to mode "pointer", and the mode is "{setup.mode}".', commands, Exit.NOT_POSSIBLE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bluegreen.adapters.balancers.caddy import CaddyBalancer
+from bluegreen.adapters.balancers.caddy_arms import Style
 from bluegreen.adapters.balancers.memory import Fault, MemoryBalancer
 from bluegreen.adapters.balancers.snippets import line
 from bluegreen.demo.caddy import EmbeddedCaddy, caddy_binary
@@ -155,13 +156,29 @@ class CaddyBench:
             clock=sites.StoppedClock(),
             directory=self._directory,
             reload=reload,
+            style=self._style(),
         )
+
+    def _style(self) -> Style:
+        return Style()
 
     async def _meddle(self) -> None:
         """A foreign change that leaves our services alone: what we read is stale all the same."""
         path = "/config/apps/http/servers/srv0/routes/3/handle/0/upstreams/0/dial"
         status, said = await sites.patch(self._caddy.admin, path, "127.0.0.1:18998")
         assert status == 200, said
+
+
+class PreviewedBench(CaddyBench):
+    """The same with a preview secret: each write but the way back leaves arms in the place of a handler."""
+
+    async def point(self, service: str, *dials: str) -> None:
+        path = f"{ROUTES[service]}/handle/0{'/routes/1/handle/0' if service == 'kratos' else ''}"
+        status, said = await sites.patch(self._caddy.admin, path, sites.proxy(*dials))
+        assert status == 200, said
+
+    def _style(self) -> Style:
+        return Style(preview="s3cret")
 
 
 def outer_address(kind: str, directory: Path) -> str:

@@ -15,6 +15,9 @@ from bluegreen.adapters.balancers import caddy_armable
 from bluegreen.adapters.balancers.caddy_arms import Style
 from bluegreen.adapters.balancers.caddy_pointer import CaddyPointer
 from bluegreen.adapters.balancers.memory import Fault
+from bluegreen.adapters.cards.memory import MemoryCards
+from bluegreen.adapters.clock import SystemClock
+from bluegreen.app.card_alone import End, Order, go_back
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.domain.errors import (
     BalancerError,
@@ -26,7 +29,7 @@ from bluegreen.domain.errors import (
     MovedOutside,
     RouteNotFound,
 )
-from bluegreen.domain.traffic import Colour, Split
+from bluegreen.domain.traffic import Card, Colour, Split
 from bluegreen.ports_traffic import Arming, Balancer, Costs, Shares
 from tests.adapters.balancers import sites
 from tests.adapters.balancers.bench_pointer import PointerBench
@@ -473,6 +476,25 @@ async def test_a_card_rewrites_the_routes_that_follow_the_file_no_more(
         traffic = await offline.observe()
         assert (traffic.colour, traffic.generation) == (BLUE, 3)
     assert await stand.colours() == {"blue"}
+
+
+async def test_a_card_alone_leads_back_past_a_file_that_cannot_even_be_read(
+    stand: PointerStand, balancer: CaddyPointer
+) -> None:
+    """What `bluegreen cutback --offline` does: it looks first, and the look fails by the file alone."""
+    card = replace(await balancer.card(BLUE, 1), open=True, deployment="d-1")
+    await balancer.switch(GREEN, 2, expected=BLUE)
+    stand.bench.file.unlink()
+    stand.bench.file.mkdir()
+
+    async def alive(card: Card) -> str:
+        return ""
+
+    async with CaddyPointer.of_card(card, SystemClock(), daemon_uid=os.geteuid()) as offline:
+        with pytest.raises(BalancerUnreachable):
+            await offline.observe()
+        told = await go_back(card, offline, MemoryCards(), SystemClock(), Order("ann"), alive)
+    assert (told.end, await stand.colours()) == (End.BACK, {"blue"}), told
 
 
 # --- a disk that is full, or lies

@@ -203,8 +203,30 @@ async def test_a_disk_that_hangs_is_an_unknown_outcome_and_a_fence_keeps_it_out(
         await slow.replace(Pointed(GREEN, generation=2), await slow.read())
     await file.replace(Pointed(BLUE, generation=3), await file.read())
     held.go.set()
-    await asyncio.get_running_loop().shutdown_default_executor()  # its thread has ended
+    await asyncio.to_thread(slow.threads.join)  # its thread has ended
     assert path.read_text() == "blue g3\n"
+
+
+async def test_a_disk_that_hangs_for_long_takes_no_thread_from_anybody_else(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names of hosts are resolved in the loop's own threads, and the cutback card is written there."""
+    goes_on = threading.Event()
+
+    def hangs(path: Path) -> bytes | None:
+        goes_on.wait(60)
+        return None
+
+    monkeypatch.setattr("bluegreen.adapters.balancers.pointer.read_whole", hangs)
+    file = PointerFile(path, timeout=0.05)
+    try:
+        for _ in range(40):
+            with pytest.raises(BalancerUnreachable, match="no end within"):
+                await file.read()
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(lambda: "free") == "free"
+    finally:
+        goes_on.set()
 
 
 def test_what_nobody_waits_for_any_more_is_not_done(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Traefik as the balancer, beside the contract: shares, what it refuses, the card, and what stands in its file."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from bluegreen.adapters.balancers.traefik import TraefikBalancer
 from bluegreen.adapters.balancers.traefik_document import STAMP, parsed, rendered, services_in, traffic_of, written
 from bluegreen.demo.ports import free_ports
 from bluegreen.demo.traefik import EmbeddedTraefik
-from bluegreen.domain.errors import ChangeRefused, MovedOutside, RouteNotFound
+from bluegreen.domain.errors import ChangeRefused, ConnectionLost, MovedOutside, RouteNotFound
 from bluegreen.domain.traffic import Colour, Service, Split
 from tests.adapters.balancers.bench_traefik import first_text
 from tests.adapters.balancers.sites import HERA, KRATOS, SERVICES, StoppedClock
@@ -76,6 +78,37 @@ async def test_a_file_that_is_not_ours_is_refused_and_only_the_way_back_writes_i
     await balancer(file).switch(BLUE, 8)
     traffic = await balancer(file).observe()
     assert (traffic.colour, traffic.generation) == (BLUE, 8)
+
+
+LED_ASTRAY = (
+    '{"http": {"services": {"hera": {"loadBalancer": {"servers": [{"url": "http://10.9.9.9:1"}]}}}}}',
+    '{"http": {"services": {}}}',
+)
+
+
+@pytest.mark.parametrize("text", LED_ASTRAY, ids=("dials edited by hand", "services taken out"))
+async def test_dials_that_somebody_changed_by_hand_keep_nobody_from_the_way_back(file: Path, text: str) -> None:
+    there = balancer(file)
+    await there.switch(GREEN, 7)
+    file.write_text(text)
+    with pytest.raises(RouteNotFound):
+        await there.switch(GREEN, 8, expected=GREEN)
+    await there.switch(BLUE, 8)
+    traffic = await there.observe()
+    assert (traffic.colour, traffic.generation) == (BLUE, 8)
+
+
+async def test_a_file_that_was_replaced_and_cannot_be_read_back_is_to_be_looked_at(file: Path) -> None:
+    """A bare exception here would have ended the way back as an internal error."""
+
+    def replaced_by_a_pipe(source: str, target: str, directory: int) -> None:
+        os.rename(source, target, src_dir_fd=directory, dst_dir_fd=directory)
+        os.unlink(target, dir_fd=directory)
+        os.mkfifo(target, dir_fd=directory)
+
+    there = TraefikBalancer(file, SERVICES, timeout=2.0, clock=StoppedClock(), rename=replaced_by_a_pipe)
+    with pytest.raises(ConnectionLost, match="cannot be read back"):
+        await there.switch(GREEN, 7)
 
 
 async def test_a_file_that_is_missing_is_named_and_the_way_back_makes_it(file: Path) -> None:
@@ -141,8 +174,11 @@ async def test_the_plan_is_told_what_a_switch_costs(file: Path) -> None:
 
 async def test_an_api_that_is_none_of_traefik_s_is_as_if_it_were_not_there(file: Path) -> None:
     async with balancer(file, api=f"http://127.0.0.1:{free_ports(1)[0]}") as asked:
-        await asked.switch(GREEN, 7)
-        assert (await asked.observe()).generation == 7
+        with capture_logs() as told:
+            await asked.switch(GREEN, 7)
+            assert (await asked.observe()).generation == 7
+            assert (await asked.observe()).generation == 7
+    assert [each["event"] for each in told] == ["balancer.api_silent"]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.adapters.rehearsal.truth import Found, Truth, Verifier
 from tests.adapters.sites import RELEASE
 
 AT_ONCE = 2
-TURNS = 9
+TURNS = 24
 CRASHED = "crashed"
 SAFE_ONES_REFUSED = 18
 """One in so many is the most that may be."""
@@ -150,7 +150,7 @@ async def judge(server: EmbeddedPostgres, home: Path, turn: int, *, from_statist
 
 
 def chosen(major: int, turn: int) -> list[Case]:
-    """What is judged on this server: every ninth migration, on each server others, so that it takes seconds; with
+    """What is judged on this server: every 24th migration, on each server others, so that it takes seconds; with
     CORPUS=all in the environment every one that fits the server, which takes minutes."""
     fit = [case for case in cases() if case.since <= major]
     if os.environ.get("CORPUS") == "all":

@@ -285,7 +285,7 @@ async def test_what_somebody_else_changes_meanwhile_is_never_overwritten(scene: 
     assert str(scene.state / "site-shop.before.json") in failed.value.detail
     left = await scene.sites.left()
     assert left is not None
-    assert "curl -f" in left.next[0]
+    assert left.next[0].startswith("to keep what is: rm "), "loaded whole, the old one would undo what others did"
     with pytest.raises(RequestRefused, match="settle that first"):
         await scene.sites.remove("shop", fine)
     after = await scene.document()
@@ -325,11 +325,13 @@ async def test_a_caddy_that_hangs_is_given_up_in_time_and_what_lands_late_is_tol
         finally:
             scene.caddy.unpause()
     assert scene.kept() == ["site-shop.before.json"]
-    assert failed.value.next[0].startswith("to go back: curl -f")
+    assert failed.value.next == ("systemctl status caddy", "bluegreen site show")
     async with asyncio.timeout(20):
         while not await scene.sites.sites():
             await asyncio.sleep(0.05)
-    assert await sites.left() is not None, "it landed late, and somebody has to decide"
+    left = await sites.left()
+    assert left is not None, "it landed late, and somebody has to decide"
+    assert left.next[0].startswith("to go back: curl -f")
 
 
 async def test_nobody_at_the_endpoint_is_told_and_nothing_is_kept(scene: Scene) -> None:
@@ -363,6 +365,26 @@ async def test_a_daemon_killed_in_the_middle_leaves_what_is_found_and_can_be_typ
     assert await process.wait() == 0
     assert await scene.document() == before
     assert scene.kept() == []
+
+
+async def test_after_a_deployment_the_configuration_from_before_is_not_offered_any_more(scene: Scene) -> None:
+    """Loaded whole, it would send all users to the colour that was live then, and may be stopped by now."""
+
+    async def killed() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await _alone(lambda: scene.sites.add(scene.wish, killed))
+    await scene.patch("/config/apps/http/servers/srv0/routes/4/handle/0/upstreams/0/dial", "127.0.0.1:18997")
+    left = await CaddySites(scene.caddy.admin, scene.state, timeout=5.0).left()
+    assert left is not None
+    assert not any("/load" in each for each in left.next)
+    assert left.next == (
+        f"to keep what is: rm {left.file}",
+        f"then, to take the site away: bluegreen site remove {scene.wish.name}",
+    )
+    await asyncio.to_thread(lambda: Path(left.file).unlink())
+    assert (await scene.sites.remove(scene.wish.name, fine)).name == scene.wish.name
 
 
 async def test_a_file_of_a_change_that_had_no_effect_is_tidied_up(scene: Scene) -> None:
