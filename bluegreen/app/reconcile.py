@@ -24,6 +24,9 @@ from bluegreen.domain.traffic import Colour, Split, Traffic
 INTERVAL = 1.0
 """Seconds between two looks."""
 
+BARE_FOR = 0.8
+"""Seconds after which a balancer without any route counts as one: not at the first look, and at the second."""
+
 ON_NEW = frozenset({Phase.WATCHING, Phase.STANDING_BY})
 
 
@@ -52,6 +55,7 @@ class Reconciler:
         self.traffic: Traffic | None = None
         self.error = "not looked yet"
         self.code = "starting"
+        self._bare_since: float | None = None
         self._told = ""
         self._again_at = float("-inf")
 
@@ -87,10 +91,20 @@ class Reconciler:
             self.traffic, self.error = await look(), ""
         except BalancerError as exc:
             self.traffic, self.error, self.code = None, exc.detail, exc.code
-            gone = isinstance(exc, RouteNotFound | RouteAmbiguous)
-            return Seen(None, exc.detail, 0, None, exc.next) if gone else None
+            return Seen(None, exc.detail, 0, None, exc.next) if self._gone(exc) else None
+        self._bare_since = None
         traffic = self.traffic
         return Seen(traffic.colour, traffic.describe(), traffic.highest_generation, traffic)
+
+    def _gone(self, error: BalancerError) -> bool:
+        """Whether a route is gone, and not only late: the endpoint of a balancer that just starts answers before it has
+        any route at all."""
+        if not isinstance(error, RouteNotFound | RouteAmbiguous):
+            self._bare_since = None
+            return False
+        now = self._world.clock.monotonic()
+        self._bare_since = now if self._bare_since is None else self._bare_since
+        return not error.facts.get("bare") or now - self._bare_since >= BARE_FOR
 
     def _moment(self) -> tuple[Run | None, Phase | None, Split | None, bool]:
         """A look that a phase change overtook is compared with nothing: it saw another moment."""

@@ -1,7 +1,11 @@
 """A route that is gone from the balancer says that users are somewhere nobody knows; silence says nothing."""
 
+import pytest
+
 from bluegreen.domain.deployments import Cause
+from bluegreen.domain.errors import RouteNotFound
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.traffic import Traffic
 from tests.app.daemons import pages, running
 from tests.app.outside import Outside
 
@@ -64,4 +68,24 @@ async def test_a_cutback_is_obeyed_while_a_restarted_daemon_waits_for_the_balanc
         going_back = await daemon.reach(Phase.REVERTING)
         assert going_back.cause is Cause.OPERATOR
         outside.balancer.reachable = True
+        assert (await daemon.end()).phase is Phase.REVERTED
+
+
+async def test_a_balancer_that_starts_and_has_no_route_yet_ends_nothing(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def bare() -> Traffic:
+        raise RouteNotFound("there is no route at all", bare=True)
+
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.reach(Phase.WATCHING)
+        with monkeypatch.context() as starting:
+            starting.setattr(outside.balancer, "observe", bare)
+            await daemon.reconciler.step()
+        await daemon.reach(Phase.STANDING_BY)
+        with monkeypatch.context() as emptied:
+            emptied.setattr(outside.balancer, "observe", bare)
+            stuck = await daemon.reach(Phase.REVERTING)
+        assert stuck.cause is Cause.MOVED_OUTSIDE
         assert (await daemon.end()).phase is Phase.REVERTED

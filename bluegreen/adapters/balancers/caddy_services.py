@@ -135,6 +135,7 @@ def _not_found(service: Service, in_site: Sequence[Handler], seen: Sequence[Hand
         next=("bluegreen config check",),
         service=service.name,
         paths=tuple(handler.place for handler in in_site),
+        bare=not seen,
     )
 
 
