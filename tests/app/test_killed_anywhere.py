@@ -21,8 +21,8 @@ from tests.domain.examples import BLUE, GREEN
 
 P = Phase
 WINDOW, STANDBY = 4.0, 4.0
-EACH = 1 if os.environ.get("BLUEGREEN_KILL_POINTS") == "all" else 3
-"""Every third write each time, from another one in each story; the variable asks for all of them."""
+EACH = 1 if os.environ.get("BLUEGREEN_KILL_POINTS") == "all" else 4
+"""Every fourth write each time, from another one in each story; the variable asks for all of them."""
 MANY = 400
 """More writes than any of these stories has."""
 
