@@ -33,7 +33,7 @@ async def measure(tiny: bool = False) -> Table:
     columns = ("", "requests/s: median", "best", "CPU of Caddy a request: median", "least")
     table = Table("switch_peak: one Caddy that does nothing else but pass requests on", columns)
     if shutil.which("wrk") is None:
-        table.rows = [("wrk is not installed: apt-get install wrk", "0")]
+        table.rows = [("not measured: wrk is not installed (apt-get install wrk)", "", "", "", "")]
         return table
     async with standing(logged=False) as stand, AsyncExitStack() as stack:
         rivals: Sequence[Caddy] = (Plain(stand), Pointed(stand))
