@@ -123,11 +123,7 @@ async def _fell_back(run: Run, reason: str) -> Answer | None:
         return None
     if not held and not run.pause.active():
         return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": reason})
-    if not held:
-        await _withhold(run, reason)
-        return None
-    run.held = f"{held}: {reason}"
-    await run.page("regressed-held", f"{reason}, and {held}", next="bluegreen cutback")
+    await _leave_to_people(run, held, reason, reason)
     return None
 
 
@@ -147,12 +143,17 @@ async def regressed(run: Run, judgement: Judgement) -> Answer | None:
         run.convicted = judgement
         return Answer(Outcome.FAILED, reason, Cause.REGRESSED, facts={"verdict": judgement.describe()})
     run.watch.regressed.clear()
-    if not held:
-        await _withhold(run, f"{run.deployment.new} is worse ({reason})")
-        return None
-    run.held = f"{held}: {reason}"
-    await run.page("regressed-held", f"{run.deployment.new} is worse ({reason}), and {held}", next="bluegreen cutback")
+    await _leave_to_people(run, held, reason, f"{run.deployment.new} is worse ({reason})")
     return None
+
+
+async def _leave_to_people(run: Run, held: str, reason: str, told: str) -> None:
+    """Hold the phase, and call a person: users are not sent back by themselves (`held` says why), or it is paused."""
+    if not held:
+        await _withhold(run, told)
+        return
+    run.held = f"{held}: {reason}"
+    await run.page("regressed-held", f"{told}, and {held}", next="bluegreen cutback")
 
 
 async def _withhold(run: Run, reason: str) -> None:

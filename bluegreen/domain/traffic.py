@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 
 class Colour(StrEnum):
@@ -143,6 +144,25 @@ class Card:
     daemon_uid: int | None = None
     allow_remote_admin: bool = False
     pointer: str = ""
+
+    @classmethod
+    def blank(
+        cls, endpoint: str, colour: Colour, generation: int, services: tuple[Service, ...], seen: Traffic, at: datetime
+    ) -> Self:
+        """The card of no deployment yet, for the way back to `colour` from what was `seen`: closed, and the failsafe
+        may act on it."""
+        return cls(
+            deployment="",
+            endpoint=endpoint,
+            colour=colour,
+            generation=generation,
+            services=services,
+            paths={each.service: each.paths for each in seen.services},
+            snippets="",
+            open=False,
+            failsafe=True,
+            written_at=at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

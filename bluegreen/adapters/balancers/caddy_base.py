@@ -4,6 +4,7 @@ import asyncio
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -98,18 +99,11 @@ class CaddyBase(ABC):
 
     async def card(self, colour: Colour, generation: int) -> Card:
         """What the way back needs; `deployment` is empty, it is closed, and the failsafe may act on it."""
-        traffic = await self.observe()
-        return Card(
-            deployment="",
-            endpoint=self._written,
-            colour=colour,
-            generation=generation,
-            services=self._services,
-            paths={each.service: each.paths for each in traffic.services},
+        seen = await self.observe()
+        blank = Card.blank(self._written, colour, generation, self._services, seen, self._clock.now())
+        return replace(
+            blank,
             snippets=str(self._directory) if self._directory else "",
-            open=False,
-            failsafe=True,
-            written_at=self._clock.now(),
             timeout=self._timeout,
             socket_owner=self._owner,
             daemon_uid=os.geteuid(),

@@ -7,6 +7,7 @@ ours. What the keys mean: cloudflare_steering; what may be in the way: cloudflar
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 from bluegreen.adapters.balancers.addresses import refuse_malformed, refuse_overtaken, refuse_unresolvable
@@ -137,18 +138,10 @@ class CloudflareBalancer:
     async def card(self, colour: Colour, generation: int) -> Card:
         """What the way back needs but for the token, which only the configuration has: the card holds no secret.
         `deployment` is empty, it is closed, and the failsafe may act on it."""
-        traffic = await self.observe()
-        return Card(
-            deployment="",
-            endpoint=f"{PREFIX}{self._place}",
-            colour=colour,
-            generation=generation,
-            services=self._services,
-            paths={each.service: each.paths for each in traffic.services},
-            snippets="",
-            open=False,
-            failsafe=True,
-            written_at=self._clock.now(),
+        seen = await self.observe()
+        blank = Card.blank(f"{PREFIX}{self._place}", colour, generation, self._services, seen, self._clock.now())
+        return replace(
+            blank,
             timeout=self._timeout,
         )
 

@@ -115,19 +115,8 @@ class MemoryBalancer:
 
     async def card(self, colour: Colour, generation: int) -> Card:
         """What the way back needs; `deployment` is empty, it is closed, and the failsafe may act on it."""
-        traffic = await self.observe()
-        return Card(
-            deployment="",
-            endpoint="memory",
-            colour=colour,
-            generation=generation,
-            services=self._services,
-            paths={each.service: each.paths for each in traffic.services},
-            snippets="",
-            open=False,
-            failsafe=True,
-            written_at=self._clock.now(),
-        )
+        seen = await self.observe()
+        return Card.blank("memory", colour, generation, self._services, seen, self._clock.now())
 
     def persisted(self) -> Colour | None:
         """The colour that all snippets name; None where none is kept."""

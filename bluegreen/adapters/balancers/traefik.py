@@ -9,6 +9,7 @@ effect in time is unknown, as a write is that may land late. The file itself nee
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -131,18 +132,10 @@ class TraefikBalancer:
 
     async def card(self, colour: Colour, generation: int) -> Card:
         """What the way back needs; `deployment` is empty, it is closed, and the failsafe may act on it."""
-        traffic = await self.observe()
-        return Card(
-            deployment="",
-            endpoint=f"{ENDPOINT}{self._file.path}",
-            colour=colour,
-            generation=generation,
-            services=self._services,
-            paths={each.service: each.paths for each in traffic.services},
-            snippets="",
-            open=False,
-            failsafe=True,
-            written_at=self._clock.now(),
+        seen = await self.observe()
+        blank = Card.blank(f"{ENDPOINT}{self._file.path}", colour, generation, self._services, seen, self._clock.now())
+        return replace(
+            blank,
             timeout=self._timeout,
             daemon_uid=os.geteuid(),
             pointer=str(self._file.path),

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import ClassVar
 
 import structlog
 
@@ -38,14 +39,16 @@ log = structlog.get_logger("bluegreen")
 
 
 class AccessLog:
-    """The SignalSource port on an access log. `seen`, `lost` and `problem` tell people why nothing comes."""
+    """The SignalSource port on an access log, whose lines are in a sibling's `format`. `seen`, `lost` and `problem` tell
+    people why nothing comes."""
+
+    format: ClassVar[Format]
 
     def __init__(
         self,
         path: Path,
         services: Mapping[str, Service],
         *,
-        format: Format,
         on_witness: Witness,
         clock: Clock,
         probe_header: str = "X-Bluegreen-Probe",
@@ -60,8 +63,7 @@ class AccessLog:
         self._clock, self._inotify = clock, inotify
         self._header = probe_header
         self._tail = Tail(path)
-        self._format = format
-        read = format.decoder(probe_header)
+        read = self.format.decoder(probe_header)
         self._lines = AccessLines(services, read, on_witness, Routes(routes), Clients(client_key), on_answers)
         self._ages: deque[tuple[float, float]] = deque(maxlen=LATEST)
         self._heard_at: float | None = None
@@ -88,8 +90,7 @@ class AccessLog:
     def behind(self) -> float:
         """Seconds from when a line was written to when it was read: the median of the last few, so that one with a
         wrong time changes nothing. A log that is buffered shows, and a reader that does not keep up; so does a clock of
-        Caddy's machine that goes wrong, where that is another one. 0 where no line came for a while.
-        """
+        Caddy's machine that goes wrong, where that is another one. 0 where no line came for a while."""
         since = self._clock.monotonic() - LATEST_S
         return max(0.0, median([age for at, age in self._ages if at > since] or [0.0]))
 
@@ -126,13 +127,11 @@ class AccessLog:
 
     async def sample(self) -> Sample:
         """What the last lines show of who asks, for people. Raises OSError."""
-        return await asyncio.to_thread(sample, self._path, self._header, self._format.asked)
+        return await asyncio.to_thread(sample, self._path, self._header, self.format.asked)
 
     async def run(self, report: Callable[[Batch], None]) -> None:
-        """Report what is written from now on (or from the resumed position), one read turn after the other.
-
-        A log that is absent is waited for; one that cannot be read is silence, is logged and tried again.
-        """
+        """Report what is written from now on (or from the resumed position), one read turn after the other. A log that
+        is absent is waited for; one that cannot be read is silence, is logged and tried again."""
         if not self._tail.descriptors:
             self.resume(self._position)  # a second run goes on where the first one ended
         try:
@@ -191,7 +190,7 @@ class AccessLog:
         self.problem = problem
 
     def _cannot(self, exc: OSError) -> str:
-        hint = f"; {self._format.hint}" if isinstance(exc, PermissionError) else ""
+        hint = f"; {self.format.hint}" if isinstance(exc, PermissionError) else ""
         return f"the access log {self._path} cannot be read: {exc.strerror or exc}{hint}"
 
 

@@ -7,18 +7,11 @@ signals/test_traefik_log.py): a line is written when the answer is complete; `Du
 an upgraded connection with status 0 when it ends; `ClientHost` is whoever connected, whatever X-Forwarded-For says.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 import msgspec
 
 from bluegreen.adapters.signals.access_fields import EVENTS, SWITCHED, seconds_of
 from bluegreen.adapters.signals.access_line import AskedDecoder, Decoder, Format
-from bluegreen.adapters.signals.access_lines import Answers, Witness
 from bluegreen.adapters.signals.access_log import AccessLog
-from bluegreen.adapters.signals.access_routes import RouteClass
-from bluegreen.domain.traffic import Service
-from bluegreen.ports import Clock
 
 NANOSECOND = 1e-9
 
@@ -97,35 +90,7 @@ def decoder(probe_header: str) -> Decoder:
     return msgspec.json.Decoder(msgspec.defstruct("OurLine", [probe], bases=(Line,)))
 
 
-FORMAT = Format(decoder, ASKED, "let its group read it, and put us in that group")
-
-
 class TraefikLog(AccessLog):
     """The SignalSource port on Traefik's access log."""
 
-    def __init__(
-        self,
-        path: Path,
-        services: Mapping[str, Service],
-        *,
-        on_witness: Witness,
-        clock: Clock,
-        probe_header: str = "X-Bluegreen-Probe",
-        inotify: bool = True,
-        routes: Sequence[RouteClass] = (),
-        client_key: bytes = b"",
-        on_answers: Answers | None = None,
-    ) -> None:
-        """As AccessLog."""
-        super().__init__(
-            path,
-            services,
-            format=FORMAT,
-            on_witness=on_witness,
-            clock=clock,
-            probe_header=probe_header,
-            inotify=inotify,
-            routes=routes,
-            client_key=client_key,
-            on_answers=on_answers,
-        )
+    format = Format(decoder, ASKED, "let its group read it, and put us in that group")
