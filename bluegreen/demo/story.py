@@ -125,7 +125,9 @@ async def _stage(keep: bool) -> AsyncIterator[tuple[Stage, EmbeddedPostgres]]:
         stack.push_async_callback(postgres.stop)
         await postgres.start()
         await _create_database(postgres)
-        stage = Stage(directory, postgres.dsn("olympus"), postgres.bin_dir, Pace(window="10s", standby="4s", slow_factor="2.0"))
+        stage = Stage(
+            directory, postgres.dsn("olympus"), postgres.bin_dir, Pace(window="10s", standby="4s", slow_factor="2.0")
+        )
         stage.caddy.outlives_us = keep
         stack.push_async_callback(stage.tear_down)
         await stage.set_up()

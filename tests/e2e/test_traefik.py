@@ -61,7 +61,7 @@ async def stage(short_directory: Path, postgres: EmbeddedPostgres, database: str
         traefik_binary()
     except EmbeddedFailed as exc:
         pytest.skip(str(exc))
-    stage = TraefikStage(short_directory, database, postgres.bin_dir, pace=Pace(window="3s", standby="1s", slow_factor="20.0"))
+    stage = TraefikStage(short_directory, database, postgres.bin_dir, pace=Pace(window="3s", standby="1s"))
     try:
         await stage.set_up()
         await stage.start_daemon()

@@ -39,8 +39,8 @@ log = structlog.get_logger("bluegreen")
 
 
 class AccessLog:
-    """The SignalSource port on an access log, whose lines are in a sibling's `format`. `seen`, `lost` and `problem` tell
-    people why nothing comes."""
+    """The SignalSource port on an access log, whose lines are in a sibling's `format`. `seen`, `lost` and `problem`
+    tell people why nothing comes."""
 
     format: ClassVar[Format]
 
