@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.parts import Part
 from bluegreen.domain.phases import Outcome
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import AuditRow, Event, Fact, Intent, Json, Notice, Record
@@ -39,13 +40,26 @@ class Clock(Protocol):
 
 
 class Runner(Protocol):
-    """Starts and stops one colour. Called only through `app.environments`, which protects the live colour."""
+    """Starts and stops one colour. Called only through `app.environments`, which protects the live colour.
 
-    async def up(self, release: Release) -> str:
-        """Ensure the colour runs this release; returns once started, with the kept output. Raises RunnerFailed."""
+    Parts that must never run twice (workers, schedulers) are its `live_only` ones: they are started and stopped by
+    calls of their own.
+    """
 
-    async def down(self) -> str:
-        """Ensure the colour is stopped, all of it. Raises RunnerFailed."""
+    @property
+    def live_only(self) -> tuple[str, ...]:
+        """The parts that run only in the colour that is live, by name."""
+
+    async def prepare(self, release: Release) -> str:
+        """Ensure all is there that `up` will need (its host, its tool, every image), and start nothing. Returns the
+        kept output. Raises RunnerFailed."""
+
+    async def up(self, release: Release, *, live_only: bool = False) -> str:
+        """Ensure the colour runs this release, all but its live-only parts, or with `live_only` just those; returns
+        once started, with the kept output. Raises RunnerFailed."""
+
+    async def down(self, *, live_only: bool = False) -> str:
+        """Ensure the colour is stopped, all of it, or with `live_only` just those parts. Raises RunnerFailed."""
 
     @property
     def slices(self) -> int:
@@ -56,6 +70,10 @@ class Runner(Protocol):
 
     async def logs(self, lines: int) -> str:
         """The last lines of the colour's own log; a text that says so where none is configured."""
+
+    async def parts(self) -> tuple[Part, ...]:
+        """What really runs of the colour, also what is stopped or failed; empty where nobody can tell. Raises
+        RunnerFailed."""
 
 
 class Checker(Protocol):

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bluegreen.adapters.cards.file import FileCards
@@ -18,7 +17,6 @@ from bluegreen.adapters.notifiers.webhook import Webhook
 from bluegreen.adapters.notifiers.wishes import Wishes
 from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
-from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.signals.access_log import AccessLog
 from bluegreen.adapters.signals.log_lines import LogLines
 from bluegreen.adapters.signals.probes import Probes
@@ -33,7 +31,7 @@ from bluegreen.domain.traffic import Colour, Service
 from bluegreen.interfaces.hooks import HookRules
 from bluegreen.interfaces.peers import Access
 from bluegreen.logs import Masking
-from bluegreen.ports import Cards, Clock, Notifier, Runner, SignalSource, Timed, untimed
+from bluegreen.ports import Cards, Clock, Notifier, SignalSource, Timed, untimed
 from bluegreen.ports_database import Database
 from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, PointerDoor
 from bluegreen.settings import Settings, read_release, revealed
@@ -43,6 +41,7 @@ from bluegreen.wiring_balancer import believe, lines_for_caddyfile, opened, site
 from bluegreen.wiring_balancer import way_back as way_back
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
+from bluegreen.wiring_runners import runner
 from bluegreen.wiring_signals import sources, terms
 
 STATE_FILE, STATE_VERSION = "journal.sqlite", SCHEMA_VERSION
@@ -91,7 +90,7 @@ async def open_world(
             witnessed=settings.entrance.access_log is not None,
             versioned=frozenset(versions(settings)),
             front_door=front_door,
-            runners={colour: _runner(settings, colour, heard) for colour in Colour},
+            runners={colour: runner(settings, colour, _begins_again(heard)) for colour in Colour},
             readiness=readiness(settings),
             smoke=smoke(settings),
             sources=heard,
@@ -193,7 +192,7 @@ def _services(settings: Settings) -> Mapping[str, Service]:
             probe_path=service.probe_path,
             every_route=service.every_route,
         )
-        for service in settings.services
+        for service in settings.routed
     }
 
 
@@ -216,21 +215,9 @@ def _front_door(
     )
 
 
-def _runner(settings: Settings, colour: Colour, sources: Sequence[SignalSource]) -> Runner:
-    environment = settings.environments.of(colour)
-    log = next((source for source in sources if isinstance(source, LogLines)), None)
-    return CommandRunner(
-        colour,
-        environment.up,
-        environment.down,
-        environment.logs or (),
-        environment=revealed_values(environment.environment),
-        passed=environment.passed,
-        timeout=environment.timeout,
-        slices=environment.slices,
-        cwd=environment.directory,
-        started=partial(log.again, colour) if log else None,
-    )
+def _begins_again(sources: Sequence[SignalSource]) -> Callable[[Colour], None] | None:
+    """Whoever follows the colours' logs begins again where one was started."""
+    return next((source.again for source in sources if isinstance(source, LogLines)), None)
 
 
 def databases(settings: Settings) -> list[Database]:

@@ -22,7 +22,7 @@ def readiness(settings: Settings) -> tuple[Readiness, ...]:
             interval=service.ready.interval,
             timeout=service.ready.timeout,
         )
-        for service in settings.services
+        for service in settings.routed
     )
 
 

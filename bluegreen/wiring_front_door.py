@@ -22,7 +22,7 @@ LONGEST_QUESTION = 1.0
 
 def versions(settings: Settings) -> Mapping[str, Place]:
     """Where the answers of each service say what they are, for those that do."""
-    return {each.name: Place.written(each.version) for each in settings.services if each.version}
+    return {each.name: Place.written(each.version) for each in settings.routed if each.version}
 
 
 def flow_source(settings: Settings, front_door: HttpFrontDoor, clock: Clock) -> Flows | None:

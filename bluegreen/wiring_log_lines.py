@@ -3,14 +3,13 @@ wiring_signals.py."""
 
 from collections.abc import Callable
 
-from bluegreen.adapters.signals.log_follow import Follow
 from bluegreen.adapters.signals.log_lines import LogLines
 from bluegreen.domain.signals import Overheard
 from bluegreen.domain.traffic import Colour
 from bluegreen.logs import Masking
 from bluegreen.ports import Clock
 from bluegreen.settings import Settings, revealed
-from bluegreen.wiring_checks import revealed_values
+from bluegreen.wiring_runners import follow
 
 
 def log_lines(
@@ -18,7 +17,7 @@ def log_lines(
 ) -> LogLines | None:
     """The source that follows both logs; None where no log is followed, or nothing is looked for in it."""
     watch = settings.watch
-    follows = {colour: found for colour in Colour if (found := _follow(settings, colour))}
+    follows = {colour: found for colour in Colour if (found := follow(settings, colour))}
     if not follows or not (watch.log_lines or watch.deprecations):
         return None
     return LogLines(
@@ -29,13 +28,4 @@ def log_lines(
         patience=watch.advanced.silent_after,
         redact=Masking(revealed(settings)).text,
         overheard=overheard,
-    )
-
-
-def _follow(settings: Settings, colour: Colour) -> Follow | None:
-    environment = settings.environments.of(colour)
-    if environment.follow is None:
-        return None
-    return Follow(
-        environment.follow, revealed_values(environment.environment), environment.passed, environment.directory
     )

@@ -29,7 +29,7 @@ def terms(settings: Settings) -> Terms:
     watch, log = settings.watch, settings.entrance.access_log is not None
     counted = watch if settings.balancer == "caddy" and log else watch.model_copy(update=NOBODY_COUNTS)
     return replace(
-        judged.terms(counted, settings.services, log=log),
+        judged.terms(counted, settings.routed, log=log),
         deadlines=settings.phase_deadlines,
         auto_promote=settings.promotion.auto,
         drain=settings.retire.drain,

@@ -45,6 +45,8 @@ top of them."""
 
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
 PORTS_DATABASE, PORTS_TRAFFIC = "bluegreen.ports_database", "bluegreen.ports_traffic"
+PORTS_STACK, HOSTS, SSH = "bluegreen.ports_stack", "bluegreen.hosts", "bluegreen.ssh"
+RUNNERS = "bluegreen.wiring_runners"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
 SYSTEMD = "bluegreen.systemd"
@@ -55,7 +57,7 @@ CLOUDFLARE, TRAEFIK = "bluegreen.wiring_cloudflare", "bluegreen.wiring_traefik"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
 
-EVERY_PORT = (PORTS, PORTS_DATABASE, PORTS_TRAFFIC)
+EVERY_PORT = (PORTS, PORTS_DATABASE, PORTS_TRAFFIC, PORTS_STACK)
 
 FLOORS = {
     BASE: Floor((), frozenset()),
@@ -63,25 +65,29 @@ FLOORS = {
     PORTS: Floor((DOMAIN,), PURE | {"contextlib"}),
     PORTS_DATABASE: Floor((PORTS, DOMAIN), PURE | {"contextlib"}),
     PORTS_TRAFFIC: Floor((DOMAIN,), PURE),
+    PORTS_STACK: Floor((DOMAIN,), PURE),
     PROCESSES: Floor((DOMAIN,), STDLIB),
+    HOSTS: Floor((DOMAIN, PROCESSES), STDLIB),
+    SSH: Floor((DOMAIN, PROCESSES, HOSTS), STDLIB),
     FINISHING: Floor((DOMAIN,), STDLIB),
     LOGS: Floor((), STDLIB | {"structlog"}),
     SYSTEMD: Floor((DOMAIN,), STDLIB),
     SETTINGS: Floor((SETTINGS, DOMAIN, PROCESSES, LOGS), never=FOR_PEOPLE | {"aiohttp", "asyncpg"}),
-    ADAPTERS: Floor((*EVERY_PORT, DOMAIN, PROCESSES, FINISHING), never=FOR_PEOPLE),
+    ADAPTERS: Floor((*EVERY_PORT, DOMAIN, PROCESSES, HOSTS, FINISHING), never=FOR_PEOPLE),
     APP: Floor((APP, DOMAIN, *EVERY_PORT, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
-    CHECKS: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_DATABASE, SETTINGS), never=FOR_PEOPLE),
+    CHECKS: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_DATABASE, PORTS_STACK, SETTINGS), never=FOR_PEOPLE),
     POLLED: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
-    LOG_LINES: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS, LOGS), never=FOR_PEOPLE),
+    LOG_LINES: Floor((CHECKS, RUNNERS, ADAPTERS, DOMAIN, PORTS, SETTINGS, LOGS), never=FOR_PEOPLE),
     AT_THE_DOOR: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     SIGNALS: Floor((CHECKS, POLLED, LOG_LINES, AT_THE_DOOR, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     CLOUDFLARE: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     TRAEFIK: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     BALANCER: Floor((CLOUDFLARE, TRAEFIK, ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
+    RUNNERS: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS, SSH), never=FOR_PEOPLE),
     WIRING: Floor(
         (
-            *(BALANCER, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
+            *(BALANCER, RUNNERS, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
             *(APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS, LOGS),
         ),
         never=FOR_PEOPLE,
@@ -236,6 +242,7 @@ def test_only_wiring_may_import_adapters() -> None:
         CLOUDFLARE,
         TRAEFIK,
         BALANCER,
+        RUNNERS,
         WIRING,
     ]
 
@@ -313,6 +320,6 @@ def test_a_complaint_names_file_line_import_and_rule() -> None:
     (found,) = violations("bluegreen.app.engine", "import asyncio\n\nimport aiohttp\n")
     assert found == (
         "bluegreen.app.engine:3 imports aiohttp; bluegreen.app may import bluegreen.app, bluegreen.domain,"
-        " bluegreen.ports, bluegreen.ports_database, bluegreen.ports_traffic, bluegreen.finishing and the standard"
-        " library, msgspec, structlog, tenacity"
+        " bluegreen.ports, bluegreen.ports_database, bluegreen.ports_traffic, bluegreen.ports_stack, bluegreen.finishing"
+        " and the standard library, msgspec, structlog, tenacity"
     )

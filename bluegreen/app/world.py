@@ -12,6 +12,7 @@ from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service, Traffic
 from bluegreen.ports import Cards, Checker, Clock, Journal, Notifier, Readiness, Runner, SignalSource
 from bluegreen.ports_database import Database
+from bluegreen.ports_stack import Continuity, ReleasePapers, Variables
 from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, InFlight, PointerDoor, Shares, Sites
 
 BY_HAND = {
@@ -42,6 +43,10 @@ class World:
     where that costs nothing;
     `witnessed`: an access log tells which colour answered; where none does, the answers of the `versioned` services do;
     `balancer_name` what people call the balancer; `preview`: a secret leads to the idle colour before promotion;
+    `papers` reads what comes with a release for people, `variables` what the colours are given, None where nothing is
+    configured; `continuity` are the checks across colours; `after_switch` is done once users have arrived, never in
+    their way;
+    `observes`: nothing is done but by hand, it is only said what would have been done;
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
@@ -81,6 +86,11 @@ class World:
     versioned: frozenset[str] = frozenset()
     overhearing: Overhearing = field(default_factory=Overhearing)
     preview: bool = False
+    papers: ReleasePapers | None = None
+    variables: Variables | None = None
+    continuity: tuple[Continuity, ...] = ()
+    after_switch: tuple[Checker, ...] = ()
+    observes: bool = False
 
     @property
     def by_hand(self) -> str:

@@ -30,7 +30,7 @@ async def versions(settings: Settings, outside: Outside, report: Report) -> Find
     door = settings.entrance.front_door
     told = "no access log is read: users are not watched, only probes and the signals that ask each colour"
     findings: list[Finding] = [report.warn(told, "see docs/cloudflare.md")]
-    said = {service.name for service in settings.services if service.version}
+    said = {service.name for service in settings.routed if service.version}
     for name in outside.services:
         answer = await outside.front_door.ask(name)
         if answer.status is None:

@@ -92,7 +92,7 @@ def _cgroups(settings: Settings, unit: Unit, report: Report) -> Iterator[Finding
 def _listening(settings: Settings) -> dict[int, str]:
     """The colour by the inode of each socket that listens on this machine for it."""
     found: dict[int, str] = {}
-    for service in settings.services:
+    for service in settings.routed:
         for colour, addresses in service.addresses.items():
             for address in addresses:
                 host, _, port = address.rpartition(":")

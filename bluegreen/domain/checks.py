@@ -1,8 +1,9 @@
 """What a check is asked of, and what it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Service
 
 
@@ -23,6 +24,16 @@ class CheckResult:
     passed: bool
     detail: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """What one colour gave a user: opaque to the app, secret, kept in memory alone."""
+
+    check: str
+    colour: Colour
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cookies: Json = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

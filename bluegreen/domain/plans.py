@@ -20,13 +20,20 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Release:
     """A version plus what it needs. `name` is what an operator types; `digest` covers the release file's content;
-    a bare version has neither file nor digest."""
+    a bare version has neither file nor digest.
+
+    `images`: what each part runs, by the part's name, pinned by tag or digest; `components`: the versions that were
+    tested together; `migrations`: the last file of each source that belongs to it.
+    """
 
     version: str
     variables: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
     file: str = ""
     name: str = ""
+    images: Mapping[str, str] = field(default_factory=dict)
+    components: Mapping[str, str] = field(default_factory=dict)
+    migrations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         return self._warnings
 
     @property
+    def routed(self) -> tuple[Service, ...]:
+        """The services that users are routed to: all but the live-only ones."""
+        return tuple(service for service in self.services if service.role == "both")
+
+    @property
     def entrance(self) -> Entrance:
         """The way users come in, of the balancer that is configured."""
         return entrance_of(self.balancer, self.caddy, self.traefik, self.cloudflare)

@@ -9,9 +9,12 @@ from bluegreen.domain.traffic import Colour
 from bluegreen.settings.argv import ColourArgv, ReleaseArgv
 from bluegreen.settings.credentials import SecretText
 from bluegreen.settings.section import Section, as_written
+from bluegreen.settings.sections_compose import Compose
+from bluegreen.settings.sections_systemd import Systemd
 from bluegreen.settings.values import (
     Address,
     FilePath,
+    HostUrl,
     Name,
     Period,
     RequestPath,
@@ -27,8 +30,16 @@ class Environment(Section):
     """One colour: how a release is brought up there and stopped. `up` returns once all is started, and what it starts
     runs under another supervisor or session: it must outlive the daemon."""
 
-    runner: Literal["command"] = Field(
-        default="command", description='How the colour is run. "command": by the commands below.'
+    runner: Literal["command", "compose", "systemd"] = Field(
+        default="command",
+        description='How the colour is run. "command": by the commands below. "compose": as a compose project, '
+        "docker's or podman's. \"systemd\": as units.",
+    )
+    on: HostUrl | None = Field(
+        default=None,
+        description="The machine on which the colour runs, reached by the system's ssh without any question "
+        "(BatchMode). All that is said here then holds on that machine: commands, files, units. Not set: this one.",
+        examples=["ssh://deploy@blue-host"],
     )
     release: Name | None = Field(
         default=None,
@@ -36,14 +47,37 @@ class Environment(Section):
         "first plan says so. Once there is a journal, the journal decides.",
         examples=["1.0.0"],
     )
-    up: ReleaseArgv = Field(
-        description="Brings {release} up on {colour} and returns; does nothing when run again. A list: no shell "
-        "reads it.",
+    up: ReleaseArgv | None = Field(
+        default=None,
+        description='runner "command": brings {release} up on {colour} and returns; does nothing when run again. A '
+        "list: no shell reads it.",
         examples=[["systemctl", "start", "app@{colour}"]],
     )
-    down: ColourArgv = Field(
-        description="Stops {colour}; does nothing when run again. Never called for the live colour.",
+    down: ColourArgv | None = Field(
+        default=None,
+        description='runner "command": stops {colour}, all of it; does nothing when run again. Never called for the '
+        "live colour.",
         examples=[["systemctl", "stop", "app@{colour}"]],
+    )
+    live_only_up: ReleaseArgv | None = Field(
+        default=None,
+        description='runner "command": starts the live-only services of {colour} ([[services]] role), which `up` must '
+        "leave alone; does nothing when run again. Needed where there are some.",
+        examples=[["systemctl", "start", "worker@{colour}"]],
+    )
+    live_only_down: ColourArgv | None = Field(
+        default=None,
+        description='runner "command": stops the live-only services of {colour}; does nothing when run again.',
+        examples=[["systemctl", "stop", "worker@{colour}"]],
+    )
+    compose: Compose = Field(default=Compose(), description='runner "compose": the project.')
+    systemd: Systemd = Field(default=Systemd(), description='runner "systemd": the units.')
+    env_files: tuple[FilePath, ...] = Field(
+        default=(),
+        description="Files of NAME=value lines with the colour's variables, later ones over earlier ones; on the "
+        "colour's host. The two colours and the release's example are compared by them, and runner \"compose\" passes "
+        "them on. No value is ever shown.",
+        examples=[["/srv/olympus/.env.blue"]],
     )
     slices: tuple[ColourArgv, ...] = Field(
         default=(),
@@ -95,6 +129,14 @@ class Environment(Section):
         description="Working directory of the commands. The default is the directory of the configuration file.",
     )
 
+    @model_validator(mode="after")
+    def _commands_are_there(self) -> Self:
+        if self.runner == "command" and (self.up is None or self.down is None):
+            raise ValueError('runner = "command" needs `up` and `down`, for example ["systemctl", "start", "app@blue"]')
+        if self.runner == "systemd" and not self.systemd.units:
+            raise ValueError('runner = "systemd" needs systemd.units, for example ["app@{colour}.service"]')
+        return self
+
 
 class Environments(Section):
     """The two places to run the stack. Both are needed; neither is the new one for ever."""
@@ -127,16 +169,28 @@ class Service(Section):
         "found by the addresses alone, and probes send no site of their own.",
         examples=["app.example.org"],
     )
+    role: Literal["both", "live-only"] = Field(
+        default="both",
+        description='"both": it runs in both colours. "live-only": a worker or scheduler that must not run twice; it '
+        "is started in the new colour after the switch, once the old colour's is stopped, and the other way round at a "
+        "cutback. It has no addresses, since nobody is routed to it.",
+    )
+    parts: tuple[str, ...] = Field(
+        default=(),
+        description="live-only: what runs it: services of the compose project, or units with {colour}. Empty: a "
+        "compose service of this name, or the unit NAME@{colour}.service.",
+        examples=[["worker", "scheduler"]],
+    )
     scheme: Literal["http", "https"] = Field(
         default="http",
         description="How the service itself is spoken to, in both colours; it must fit the `transport` of Caddy's "
         "handler.",
     )
     blue: tuple[Address, ...] = Field(
-        min_length=1, description="Where blue listens, as Caddy dials it.", examples=[["127.0.0.1:8001"]]
+        default=(), description="Where blue listens, as Caddy dials it. Needed.", examples=[["127.0.0.1:8001"]]
     )
     green: tuple[Address, ...] = Field(
-        min_length=1, description="Where green listens, as Caddy dials it.", examples=[["127.0.0.1:9001"]]
+        default=(), description="Where green listens, as Caddy dials it. Needed.", examples=[["127.0.0.1:9001"]]
     )
     ready: Ready = Field(default=Ready(), description="When it counts as ready.")
     probe: RequestPath | None = Field(
@@ -167,6 +221,18 @@ class Service(Section):
     def probe_path(self) -> str:
         """The path that probes ask for."""
         return self.probe or self.ready.path
+
+    @model_validator(mode="after")
+    def _routed_or_live_only(self) -> Self:
+        if self.role == "live-only":
+            for key in ("site", "blue", "green", "ready", "probe", "version", "every_route"):
+                if key in self.model_fields_set:
+                    raise ValueError(f'role = "live-only" takes no `{key}`: nobody is routed to it')
+        elif not self.blue or not self.green:
+            raise ValueError('needs `blue` and `green`, for example ["127.0.0.1:8001"]: where each colour listens')
+        elif self.parts:
+            raise ValueError('`parts` is for role = "live-only"')
+        return self
 
     @model_validator(mode="after")
     def _addresses_differ(self) -> Self:

@@ -22,6 +22,7 @@ option or a way up."""
 
 HOST_NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?"
 ADDRESS = re.compile(rf"(\[[0-9A-Fa-f:.]+\]|{HOST_NAME}):([0-9]{{1,5}})")
+SSH = re.compile(rf"ssh://(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?(?:{HOST_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")
 SITE = re.compile(rf"(?:{HOST_NAME}|\[[0-9A-Fa-f:.]+\])(?::[0-9]{{1,5}})?")
 GRANT = re.compile(r"(?:group|user):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}|uid:[0-9]{1,10}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -65,6 +66,13 @@ def matching(pattern: re.Pattern[str], what: str, advice: str) -> Callable[[str]
         return value
 
     return check
+
+
+def check_host_url(value: str) -> str:
+    """Another machine as ssh reaches it. ValueError tells what to write."""
+    if SSH.fullmatch(value) is None:
+        raise ValueError(f'{quoted(value)} is not a machine: write "ssh://USER@HOST" or "ssh://USER@HOST:PORT"')
+    return value
 
 
 def check_address(value: str) -> str:
@@ -155,6 +163,7 @@ Name = Annotated[
 ]
 
 Address = Annotated[str, AfterValidator(check_address), Shape("address", "127.0.0.1:8001")]
+HostUrl = Annotated[str, AfterValidator(check_host_url), Shape("ssh URL", "ssh://deploy@blue-host")]
 
 Site = Annotated[
     str,

@@ -33,7 +33,7 @@ def terms_of(file: Path | None) -> Terms:
     if document is not None and set(document.data) <= {"watch"}:
         return judged.terms(_watch_alone(file, document), ())
     settings = load(file)
-    return judged.terms(settings.watch, settings.services)
+    return judged.terms(settings.watch, settings.routed)
 
 
 def _watch_alone(file: Path, document: Document) -> Watch:

@@ -68,7 +68,7 @@ def example(tmp_path: Path, given_credentials: None) -> Path:
 def test_the_example_is_a_working_configuration(example: Path) -> None:
     settings = load(example)
     assert settings.project == "olympus"
-    assert [service.name for service in settings.services] == ["web", "identity"]
+    assert [service.name for service in settings.services] == ["web", "identity", "mailer"]
     assert settings.databases[0].dsn.get_secret_value() == CREDENTIALS["olympus-dsn"]
     assert settings.warnings == ()
 

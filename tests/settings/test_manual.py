@@ -15,7 +15,6 @@ ENTRIES = documentation()
 BY_KEY = {entry.key: entry for entry in ENTRIES}
 BELONGS_TO_LATER_ISSUES = (
     "dashboard",
-    "services.role",
     "deadlines.awaiting",
 )
 
@@ -41,7 +40,7 @@ def test_every_key_is_listed_once_with_type_default_and_meaning() -> None:
         ("databases", "list of sections", "optional"),
         ("databases.dsn", "secret connection string", "required"),
         ("services", "list of sections", "required"),
-        ("services.blue", "[address, ...]", "required"),
+        ("services.blue", "[address, ...]", "[]"),
         ("services.ready.status", "HTTP status, or a list of them", "[200]"),
         ("environments.<colour>", "section", "required"),
         ("environments.<colour>.pass", "[variable name, ...]", "[]"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bluegreen.domain.errors import RunnerFailed
+from bluegreen.domain.parts import Part
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
 from bluegreen.processes import INHERITED, SHOWN, CommandFailed, Ran, fill, printable, run_command
@@ -67,14 +68,27 @@ class CommandRunner:
         """Run the command of one slice."""
         return (await self._run(f"slices[{number}]", self._slices[number])).output
 
-    async def up(self, release: Release) -> str:
+    @property
+    def live_only(self) -> tuple[str, ...]:
+        """The parts that have commands of their own."""
+        return ()
+
+    async def prepare(self, release: Release) -> str:
+        """Nothing can be known of what the commands need."""
+        return ""
+
+    async def parts(self) -> tuple[Part, ...]:
+        """Nobody can tell."""
+        return ()
+
+    async def up(self, release: Release, *, live_only: bool = False) -> str:
         """Run `up` with the release's variables in its environment; RunnerFailed also where it may not set one."""
         ran = await self._run("up", self._up, self._variables(release), leave=True, release=release.version)
         if self._started is not None:
             self._started()
         return ran.output + HELD if ran.held else ran.output
 
-    async def down(self) -> str:
+    async def down(self, *, live_only: bool = False) -> str:
         """Run `down`."""
         return (await self._run("down", self._down)).output
 

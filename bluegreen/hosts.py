@@ -1,0 +1,122 @@
+"""Where a colour's commands run: on this machine, or on another by the system's ssh.
+
+A host turns a command into one that can be run here, so that whoever runs commands (processes.py) need not know.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bluegreen.domain.errors import OutsideError
+from bluegreen.processes import Ran, environment, run_command
+
+
+class HostUnreachable(OutsideError):
+    """A host could not be reached, or the link to it was lost: whether the command ran is not known."""
+
+    code = "host-unreachable"
+
+
+class FileUnreadable(OutsideError):
+    """A file of a host could not be read or written."""
+
+    code = "file-unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command as it is run on this machine: `env` is all of its environment, `stdin` is given to it."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path | None = None
+    stdin: bytes = b""
+
+
+class Host(Protocol):
+    """A machine on which a colour runs."""
+
+    @property
+    def name(self) -> str:
+        """How people call it: `deploy@green-host`; "" for this machine."""
+
+    def command(
+        self,
+        argv: Sequence[str],
+        *,
+        variables: Mapping[str, str] | None = None,
+        passed: Sequence[str] = (),
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+    ) -> Command:
+        """What to run here so that `argv` runs there, with the host's own environment (`passed`: more names of it), the
+        `variables` over it, never in any argv, and in `cwd` of that host. With `timeout` (seconds) it does not outlive
+        that on the host, also when the link is gone."""
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        variables: Mapping[str, str] | None = None,
+        passed: Sequence[str] = (),
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        output_limit: int = 64 * 1024,
+        leave_children: bool = False,
+    ) -> Ran:
+        """Run it to its end, as processes.run_command does. Raises CommandFailed; HostUnreachable where the host was
+        not reached or lost: never taken for an exit code of the command."""
+
+    async def read(self, path: Path, *, limit: int = 1024 * 1024) -> bytes:
+        """A file of the host. Raises FileNotFoundError, FileUnreadable (also where it is longer than `limit` bytes), or
+        HostUnreachable."""
+
+    async def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        """Replace a file of the host: temp + fsync + rename, its directory made if missing. Raises FileUnreadable,
+        HostUnreachable."""
+
+
+class Here:
+    """This machine."""
+
+    name = ""
+
+    def command(
+        self,
+        argv: Sequence[str],
+        *,
+        variables: Mapping[str, str] | None = None,
+        passed: Sequence[str] = (),
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        timeout: float | None = None,
+    ) -> Command:
+        """The command as it is."""
+        return Command(tuple(argv), environment(variables, passed), cwd, stdin)
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float,
+        variables: Mapping[str, str] | None = None,
+        passed: Sequence[str] = (),
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        output_limit: int = 64 * 1024,
+        leave_children: bool = False,
+    ) -> Ran:
+        """As processes.run_command."""
+        env = environment(variables, passed)
+        return await run_command(
+            argv,
+            timeout=timeout,
+            env=env,
+            cwd=cwd,
+            stdin=stdin,
+            output_limit=output_limit,
+            leave_children=leave_children,
+        )
