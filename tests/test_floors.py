@@ -320,6 +320,6 @@ def test_a_complaint_names_file_line_import_and_rule() -> None:
     (found,) = violations("bluegreen.app.engine", "import asyncio\n\nimport aiohttp\n")
     assert found == (
         "bluegreen.app.engine:3 imports aiohttp; bluegreen.app may import bluegreen.app, bluegreen.domain,"
-        " bluegreen.ports, bluegreen.ports_database, bluegreen.ports_traffic, bluegreen.ports_stack, bluegreen.finishing"
-        " and the standard library, msgspec, structlog, tenacity"
+        " bluegreen.ports, bluegreen.ports_database, bluegreen.ports_traffic, bluegreen.ports_stack,"
+        " bluegreen.finishing and the standard library, msgspec, structlog, tenacity"
     )

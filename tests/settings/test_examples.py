@@ -68,7 +68,7 @@ def example(tmp_path: Path, given_credentials: None) -> Path:
 def test_the_example_is_a_working_configuration(example: Path) -> None:
     settings = load(example)
     assert settings.project == "olympus"
-    assert [service.name for service in settings.services] == ["web", "identity", "mailer"]
+    assert [service.name for service in settings.routed] == ["web", "identity", "mailer"]
     assert settings.databases[0].dsn.get_secret_value() == CREDENTIALS["olympus-dsn"]
     assert settings.warnings == ()
 
@@ -119,12 +119,12 @@ async def test_the_example_caddyfile_is_what_bluegreen_needs(example: Path, tmp_
     appended = [one for one in found if one.get("handler") == "log_append"]
     proxies = [one for one in found if one.get("handler") == "reverse_proxy"]
     hosts = {host for one in found for match in one.get("match", []) for host in match.get("host", [])}
-    assert hosts == {service.site for service in settings.services}
+    assert hosts == {service.site for service in settings.routed}
     assert {(one["filename"], one["mode"]) for one in writers} == {(str(settings.caddy.access_log), "0640")}
     assert {(one["key"], one["value"]) for one in appended} == {("upstream", "{http.reverse_proxy.upstream.hostport}")}
     assert len(appended) == len(proxies) == len(settings.services)
     dials = {tuple(upstream["dial"] for upstream in proxy["upstreams"]) for proxy in proxies}
-    assert dials == {service.blue for service in settings.services}
+    assert dials == {service.blue for service in settings.routed}
 
 
 async def test_the_example_caddyfile_is_formatted() -> None:
@@ -137,7 +137,7 @@ async def test_the_example_caddyfile_is_formatted() -> None:
 async def _adapted(settings: Settings, directory: Path) -> str:
     """The Caddyfile as JSON, with snippets of the live colour where the example has them."""
     text = (CONFIG / "Caddyfile.example").read_text()
-    for service in settings.services:
+    for service in settings.routed:
         path = settings.caddy.dir / f"{service.name}.caddy"
         assert f"import {path}\n" in text
         snippet = directory / path.name

@@ -1,0 +1,1 @@
+"""On real containers, a real systemd, several hosts: slow, and as root."""
