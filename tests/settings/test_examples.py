@@ -68,7 +68,7 @@ def example(tmp_path: Path, given_credentials: None) -> Path:
 def test_the_example_is_a_working_configuration(example: Path) -> None:
     settings = load(example)
     assert settings.project == "olympus"
-    assert [service.name for service in settings.routed] == ["web", "identity", "mailer"]
+    assert [service.name for service in settings.services] == ["web", "identity", "mailer"]
     assert settings.databases[0].dsn.get_secret_value() == CREDENTIALS["olympus-dsn"]
     assert settings.warnings == ()
 
@@ -122,7 +122,7 @@ async def test_the_example_caddyfile_is_what_bluegreen_needs(example: Path, tmp_
     assert hosts == {service.site for service in settings.routed}
     assert {(one["filename"], one["mode"]) for one in writers} == {(str(settings.caddy.access_log), "0640")}
     assert {(one["key"], one["value"]) for one in appended} == {("upstream", "{http.reverse_proxy.upstream.hostport}")}
-    assert len(appended) == len(proxies) == len(settings.services)
+    assert len(appended) == len(proxies) == len(settings.routed)
     dials = {tuple(upstream["dial"] for upstream in proxy["upstreams"]) for proxy in proxies}
     assert dials == {service.blue for service in settings.routed}
 
