@@ -1,5 +1,5 @@
 # make demo    see it work          make test    all tests (ARGS="-k name")      make check   style, types, floors
-# make test-platform    the tests on containers, systemd and several hosts
+# make test-platform    the tests on containers, systemd, several hosts       make test-all    with the thorough ones
 # make bench   measure              make lock    refresh requirements.lock       make clean   remove what make made
 #
 # PYTHON=python3.12 chooses the interpreter (3.11 or newer).
@@ -13,7 +13,7 @@ bin := .venv/bin
 made := .venv/made
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo test test-platform check bench lock clean
+.PHONY: help .venv demo test test-all test-platform check bench lock clean
 
 help:
 	@sed -n '1,5s/^# //p' Makefile
@@ -38,6 +38,9 @@ demo: $(made)
 
 test: $(made)
 	$(bin)/python -m pytest --ignore=tests/platform $(SIDE_BY_SIDE) $(ARGS)
+
+test-all: export BLUEGREEN_TESTS = all
+test-all: test
 
 # One after the other, as root: they make containers, machines and networks of their own. BLUEGREEN_PLATFORM=all fails
 # where a part is missing, instead of skipping.

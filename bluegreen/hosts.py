@@ -3,9 +3,12 @@
 A host turns a command into one that can be run here, so that whoever runs commands (processes.py) need not know.
 """
 
+import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Protocol
 
 from bluegreen.domain.errors import OutsideError
@@ -26,12 +29,14 @@ class FileUnreadable(OutsideError):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command as it is run on this machine: `env` is all of its environment, `stdin` is given to it."""
+    """A command as it is run on this machine: `env` is all of its environment, `stdin` is given to it. With `leash` its
+    input must stay open after that for as long as it is wanted: when the input ends, what runs elsewhere is ended."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path | None = None
     stdin: bytes = b""
+    leash: bool = False
 
 
 class Host(Protocol):
@@ -50,10 +55,12 @@ class Host(Protocol):
         cwd: Path | None = None,
         stdin: bytes = b"",
         timeout: float | None = None,
+        alone: str = "",
     ) -> Command:
         """What to run here so that `argv` runs there, with the host's own environment (`passed`: more names of it), the
         `variables` over it, never in any argv, and in `cwd` of that host. With `timeout` (seconds) it does not outlive
-        that on the host, also when the link is gone."""
+        that on the host, also when the link is gone. With `alone`, one word, what an earlier command of this word still
+        runs on that host, since the link was lost, is ended before it begins."""
 
     async def run(
         self,
@@ -66,9 +73,10 @@ class Host(Protocol):
         stdin: bytes = b"",
         output_limit: int = 64 * 1024,
         leave_children: bool = False,
+        alone: str = "",
     ) -> Ran:
-        """Run it to its end, as processes.run_command does. Raises CommandFailed; HostUnreachable where the host was
-        not reached or lost: never taken for an exit code of the command."""
+        """Run it to its end, as processes.run_command does, and `alone` as in `command`. Raises CommandFailed;
+        HostUnreachable where the host was not reached or lost: never taken for an exit code of the command."""
 
     async def read(self, path: Path, *, limit: int = 1024 * 1024) -> bytes:
         """A file of the host. Raises FileNotFoundError, FileUnreadable (also where it is longer than `limit` bytes), or
@@ -93,8 +101,9 @@ class Here:
         cwd: Path | None = None,
         stdin: bytes = b"",
         timeout: float | None = None,
+        alone: str = "",
     ) -> Command:
-        """The command as it is."""
+        """The command as it is: it dies with the daemon, or is ended by it, and nothing is left to be ended later."""
         return Command(tuple(argv), environment(variables, passed), cwd, stdin)
 
     async def run(
@@ -108,6 +117,7 @@ class Here:
         stdin: bytes = b"",
         output_limit: int = 64 * 1024,
         leave_children: bool = False,
+        alone: str = "",
     ) -> Ran:
         """As processes.run_command."""
         env = environment(variables, passed)
@@ -120,3 +130,55 @@ class Here:
             output_limit=output_limit,
             leave_children=leave_children,
         )
+
+    async def read(self, path: Path, *, limit: int = 1024 * 1024) -> bytes:
+        """A file of this machine."""
+        return await asyncio.to_thread(_read, path, limit)
+
+    async def write(self, path: Path, data: bytes, *, mode: int = 0o600) -> None:
+        """Replace a file of this machine."""
+        await asyncio.to_thread(_write, path, data, mode)
+
+
+def too_long(path: Path, limit: int) -> FileUnreadable:
+    """The error of a file that is longer than anybody asked for."""
+    return FileUnreadable(f"{path} is longer than {limit} bytes", path=str(path))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise FileUnreadable(f"{path} cannot be read: {exc.strerror}", path=str(path)) from exc
+    if len(data) > limit:
+        raise too_long(path, limit)
+    return data
+
+
+def _write(path: Path, data: bytes, mode: int) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:  # born 0600
+            try:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        _sync_directory(path.parent)
+    except OSError as exc:
+        raise FileUnreadable(f"{path} cannot be written: {exc.strerror}", path=str(path)) from exc
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

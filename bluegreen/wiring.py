@@ -105,6 +105,7 @@ async def open_world(
             keep_deployments=settings.daemon.keep_deployments,
             migrates={m.name: m.database for m in settings.migrations if m.kind == "sql"},
             overhearing=overhearing,
+            observes=settings.automation == "observe",
         )
 
 

@@ -2,9 +2,21 @@
 
 import os
 
+import pytest
+
 from bluegreen.demo import ports
+from tests import thorough
 
 pytest_plugins = ["tests.real_parts"]
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     ports.turn, ports.turns = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is only for `make test-all`, but not what somebody names."""
+    if thorough.ALL or any("::" in argument for argument in config.args):
+        return
+    kept, out = thorough.parted([item.nodeid for item in items])
+    config.hook.pytest_deselected(items=[items[place] for place in out])
+    items[:] = [items[place] for place in kept]

@@ -6,9 +6,9 @@ from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import DeploymentInProgress, NotFound, WrongPhase
+from bluegreen.domain.errors import DeploymentInProgress, NotFound, ObserveOnly, WrongPhase
 from bluegreen.domain.phases import Phase
-from bluegreen.domain.records import AuditRow
+from bluegreen.domain.records import AuditRow, Json
 
 PAST = {
     "deploy": "deployed",
@@ -21,6 +21,9 @@ PAST = {
     "supersede": "superseded",
 }
 """The verbs of operators as the events they become."""
+
+TO_ACT = ('set automation = "act", then: bluegreen reload',)
+"""What to type where the daemon only observes, so that things are done."""
 
 SETTLE = 5.0
 """Seconds that a request waits for the end of the last deployment to be written down."""
@@ -60,7 +63,8 @@ class Desk:
         )
 
     async def _refuse_while_running(self, next: tuple[str, ...] = (), *, resuming: bool = False) -> None:
-        """`resuming`: what carries on a restoration that was cut off."""
+        """Whatever changes anything outside asks here first. `resuming`: what carries on a restoration that was cut
+        off."""
         await self._engine.let_settle(SETTLE)
         if self._engine.run is not None:
             deployment = self._engine.run.deployment
@@ -75,6 +79,7 @@ class Desk:
             raise DeploymentInProgress(self._engine.by_hand, next=ways_out)
         if not resuming:
             await self._refuse_cut_off()
+        self._refuse_observing()
         latest = await self._world.journal.deployments(1)
         if latest and latest[0].blocks_others:
             raise DeploymentInProgress(
@@ -82,6 +87,12 @@ class Desk:
                 next=instead(latest[0]),
                 deployment=latest[0].id,
             )
+
+    def _refuse_observing(self, would: str = "", **facts: Json) -> None:
+        """`would`: what would be done otherwise, in words. Raises ObserveOnly."""
+        if self._world.observes:
+            told = f"; it would: {would}" if would else ""
+            raise ObserveOnly(f'automation is "observe": nothing is done{told}', next=TO_ACT, **facts)
 
     async def _refuse_cut_off(self) -> None:
         for name, kept in (await self._world.journal.facts(RESTORATION)).items():

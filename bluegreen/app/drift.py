@@ -74,7 +74,7 @@ class IdleDrift:
         steering = await self._steering()
         lines = difference(self._world.services, traffic, wanted, steering) if traffic else ()
         advised = (step for step in steps if step != OURS_IS_RIGHT)
-        commands = tuple(dict.fromkeys((*advised, *self._commands(wanted, steering))))
+        commands = tuple(dict.fromkeys((*advised, *self.commands(wanted, steering))))
         if traffic is not None and traffic.colour is not None:  # else there is nothing to accept
             commands += ("bluegreen resolve current --reason '...'",)
         self.now = Drift(wanted, seen, now, lines, commands)
@@ -93,7 +93,7 @@ class IdleDrift:
         except BalancerError:
             return None
 
-    def _commands(self, wanted: Colour, steering: Steering | None) -> tuple[str, ...]:
+    def commands(self, wanted: Colour, steering: Steering | None = None) -> tuple[str, ...]:
         """How to put it back."""
         if steering is not None and steering.followed:
             return (f"echo {wanted} > {steering.file}",)
@@ -117,11 +117,21 @@ class IdleDrift:
         if not (hurt or self._world.restores_drift):
             return "it is left to you"
         where = "to a colour that does not answer" if hurt else f"from {wanted}"
+        if self._world.observes:
+            return await self._would_restore(wanted, where)
         if self._engine.pause.active():
             if hurt:
                 await self._page("drift-held", f"traffic was moved {where}, and it stays: {self._engine.pause.reason}")
             return f"it is not put back: {self._engine.pause.reason}"
         return await self._restore(wanted, traffic, where)
+
+    async def _would_restore(self, wanted: Colour, where: str) -> str:
+        """Nothing is done: say once what would be."""
+        text = f"would have put users back on {wanted}, since they were moved {where}"
+        if text not in self._paged:
+            self._paged.add(text)
+            await self._engine.news.tell("observe.drifted", wanted=wanted, said=text, severity="warning")
+        return f'nothing, automation is "observe": it {text}'
 
     async def _are_hurt(self, wanted: Colour, traffic: Traffic) -> bool:
         """Whether a service's users are on a colour that is not ready there, look after look."""

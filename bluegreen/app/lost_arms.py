@@ -65,7 +65,7 @@ class LostArms:
         self._look_at = now + AGAIN_AFTER
         if not self.trouble:
             await self._tell(traffic, wanted, steering)
-        if self._world.restores_drift and not self._engine.pause.active():
+        if self._world.restores_drift and not self._engine.pause.active() and not self._world.observes:
             await self._put_up_again(wanted, all_gone=len(steering.lost) == len(steering.arms))
         return True
 

@@ -48,6 +48,7 @@ class Migrating(Upkeep):
         databases = self._of_source(source) if files or source else tuple(self._world.databases.values())
         if not databases:
             raise NotFound("no database is configured: there is nothing to rehearse", next=NO_DATABASE)
+        self._refuse_observing("copy the schema to a scratch database, and run there what is pending")
         release = await self._serving_release()
         parts = []
         async with self._world.turn.taken_if_free(f"migrations are being rehearsed for {caller.who}"):

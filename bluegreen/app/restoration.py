@@ -208,11 +208,11 @@ class Restoration:
     async def _start(self, colour: Colour, name: str) -> StartedAgain:
         try:
             release = await self._world.read_release(name)
-            await self._world.runners[colour].up(release)
+            await environments.start_after_restoration(self._world, colour, release)
         except BluegreenError as exc:
             return StartedAgain(colour, name, f"{NOT_STARTED}: {exc.detail}")
         try:
-            await environments.keep_started(self._world, colour, release.version)
+            await environments.keep_started(self._world, colour, release)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
         await self._engine.news.tell("colour.started", colour=colour, release=release.version, by=self.progress.by)

@@ -4,7 +4,7 @@ Nothing here needs Postgres, a state disk or a receiver of notices. Its deadline
 given up helps nobody. It fails only where the old colour cannot serve, or somebody else keeps writing.
 """
 
-from bluegreen.app import arrival, generations, stuck, switch
+from bluegreen.app import after_switch, arrival, generations, handover, stuck, switch
 from bluegreen.app.recording import keep_last
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
@@ -40,6 +40,8 @@ async def reverting(run: Run) -> Answer:
     await keep_last(run)
     facts = {**run.way_back.facts(), **run.watch.users()}
     await run.tell("traffic.returned", to=run.deployment.old, generation=run.generation, **facts)
+    after_switch.begin(run, run.old_target)
+    await handover.bring_home(run)
     return Answer(Outcome.DONE, f"{run.deployment.old} serves every service again")
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from bluegreen.app.attempts import Attempts
 from bluegreen.app.boundaries import Boundary
+from bluegreen.app.following import Following
 from bluegreen.app.news import News, redacted
 from bluegreen.app.notices import Outbox
 from bluegreen.app.numbers import WayBack, summary, with_phase
@@ -80,6 +81,9 @@ class Run:
         """When the forward write began (monotonic); None before it, and after a restart."""
         self.aside: asyncio.TaskGroup | None = None
         """For work that no step, and no way back, waits for; it has ended before the deployment's end is written."""
+        self.handover = Following()
+        self.afterwards: asyncio.Task[None] | None = None
+        """What is done once users have arrived, beside everything else; None before that."""
         self.never = asyncio.Event()
         """Is never set: for waits that nothing may cut short."""
         self._entered = self._now

@@ -31,7 +31,7 @@ class SchemaWatch:
 
     async def run(self) -> None:
         """Sweep once, then look until cancelled. A database that is away is asked again the next time."""
-        for database in self._world.databases.values():
+        for database in () if self._world.observes else self._world.databases.values():
             await rehearsals.sweep(database, self._engine.news)
         looked_at, of = float("-inf"), ("", "")
         while self._world.databases:

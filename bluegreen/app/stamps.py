@@ -42,6 +42,8 @@ class Stamps:
         Nothing while people paused it, while the outcome of an action is open, before our first write ever.
         """
         fallback = run is not None and run.fallback
+        if run is None and self._world.observes:
+            return
         if self.known(traffic, fallback=fallback):
             return
         if self._engine.pause.active() or self._world.clock.monotonic() < self._again_at:

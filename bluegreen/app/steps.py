@@ -89,7 +89,7 @@ async def starting(run: Run) -> Answer:
     async with run.action("start", colour=colour, release=release.version):
         run.world.overhearing.begin(run.deployment)
         await run.keep_output(f"up {colour}", await environments.start(run.world, colour, release))
-    await environments.keep_started(run.world, colour, release.version)
+    await environments.keep_started(run.world, colour, release)
     run.note(f"waiting for {colour} to be ready")
     await wait_until_ready(run.world, run.new_target, run.note)
     return done(f"{colour} runs {release.version} and is ready")

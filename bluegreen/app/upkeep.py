@@ -80,6 +80,7 @@ class Upkeep(Desk):
         """Verify a kept backup once more, without touching it. Allowed always: also beside a STRANDED deployment, when
         it is needed most. Raises BackupFailed, NotFound."""
         database, backup = await self._kept(id)
+        self._refuse_observing(f"restore {id} into a scratch database and compare it")
         await self._world.journal.audit(self._hand_row(caller, "verify", "", after=id))
         async with self._told_of("backup.checked", "backup.refuted", backup=id, by=caller.who):
             return await database.verify(backup)
@@ -97,7 +98,7 @@ class Upkeep(Desk):
                 "colour.started", "colour.not_started", colour=colour, release=release.version, by=caller.who
             ):
                 output = await environments.start(self._world, colour, release)
-            await environments.keep_started(self._world, colour, release.version)
+            await environments.keep_started(self._world, colour, release)
             await self._world.journal.forget("inspect", colour)
         return ByHand(colour, release.version, self._shown(output))
 

@@ -133,6 +133,16 @@ class Watch:
         self.regressed.clear()
         self._attend()
 
+    def observe(self, colour: Colour, terms: Terms) -> None:
+        """Put a colour on trial that people moved users to. It is no deployment's trial: its numbers are nobody's, and
+        what it shows is usual only from `adopt` on."""
+        self.trial, self._tried = Trial.of(replace(terms, canary=()), self.baseline), colour
+        self.candidate = Baseline()
+        self._ticked_at = self._clock.monotonic()
+        self.attention.begin()
+        self.regressed.clear()
+        self._attend()
+
     def reopen(self, colour: Colour, kept: Json) -> bool:
         """Go on with a trial as it was kept before a restart; False where data of meanwhile is missing.
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from bluegreen.app import fallback, streams
+from bluegreen.app import fallback, handover, streams
 from bluegreen.app.attention import Interruption
 from bluegreen.app.recording import keep_evidence
 from bluegreen.app.run import Run
@@ -32,7 +32,7 @@ log = structlog.get_logger("bluegreen")
 
 async def watch(run: Run, seconds: float) -> Answer:
     """Watch the new colour until this phase has lasted `seconds` without a regression, or one is found."""
-    async with attended(run):
+    async with attended(run), handover.beside(run):
         return await _decide(run, seconds)
 
 
@@ -89,8 +89,8 @@ async def _decide(run: Run, seconds: float) -> Answer:
         judgement = run.watch.judge(run.deployment.plan.terms)
         if judgement is None:
             return Answer(Outcome.FAILED, "nothing is on trial: the evidence was lost", Cause.INTERNAL)
-        answer = await _consider(run, judgement, seconds)
-        if answer is not None:
+        answer = await _consider(run, judgement, seconds) or await _not_handed_over(run)
+        if answer is not None and not _waits_for_parts(run, answer):
             return answer
         await woken(run.watch.regressed, TICK)
 
@@ -111,6 +111,30 @@ async def _consider(run: Run, judgement: Judgement, seconds: float) -> Answer | 
     if run.elapsed < seconds or not run.watch.caught_up():
         return _ordered_on(run, judgement)
     return _ordered_on(run, judgement) or await _window_passed(run, judgement)
+
+
+async def _not_handed_over(run: Run) -> Answer | None:
+    """The live-only parts do not come along: the release does not work, whatever its users got until now."""
+    reason = run.handover.failed
+    if not reason:
+        return None
+    held = why_not_back(run)
+    if not held and not run.pause.active():
+        return Answer(Outcome.FAILED, reason, Cause.STEP_FAILED)
+    await _leave_to_people(run, held, reason, reason)
+    return None
+
+
+def _waits_for_parts(run: Run, answer: Answer) -> bool:
+    """Whether a phase that is over is kept up until the live-only parts have arrived; a person who says that it is over
+    ends it all the same, where they failed to."""
+    parts = run.handover
+    if answer.outcome is not Outcome.DONE or parts.settled:
+        return False
+    if parts.failed and run.orders.why_over(run.deployment.phase):
+        return False
+    run.held = f"the live-only parts have not arrived: {parts.failed or parts.doing}"
+    return True
 
 
 async def _fell_back(run: Run, reason: str) -> Answer | None:

@@ -46,7 +46,7 @@ class World:
     `papers` reads what comes with a release for people, `variables` what the colours are given, None where nothing is
     configured; `continuity` are the checks across colours; `after_switch` is done once users have arrived, never in
     their way;
-    `observes`: nothing is done but by hand, it is only said what would have been done;
+    `observes`: nothing is changed outside, it is only said what would have been done (observing.py);
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 

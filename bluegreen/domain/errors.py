@@ -64,6 +64,12 @@ class GateRefused(RequestRefused):
     code = "gate-refused"
 
 
+class ObserveOnly(RequestRefused):
+    """The daemon only observes: nothing is done."""
+
+    code = "observe-only"
+
+
 class NotPermitted(RequestRefused):
     """You may not do this."""
 

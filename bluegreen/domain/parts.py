@@ -1,6 +1,8 @@
 """What really runs of a colour: its containers or units, as the one who runs them tells."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,7 +20,8 @@ class PartState(StrEnum):
 class Part:
     """A container or a unit. `image` is the reference that it was started with, `digest` the identity of what really
     runs (`sha256:...`), `started_at` UTC; each "" or None where it has none or nobody can tell. `health`: `healthy`,
-    `unhealthy`, `starting`, or "" without a health check. `detail`: why it failed, in a few words, nothing secret."""
+    `unhealthy`, `starting`, or "" without a health check. `detail`: why it failed, in a few words, nothing secret.
+    `properties`: what else its supervisor says of it, by name (a unit's file, main process, invocation, restarts)."""
 
     name: str
     state: PartState
@@ -27,3 +30,9 @@ class Part:
     started_at: datetime | None = None
     health: str = ""
     detail: str = ""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def image_variable(part: str) -> str:
+    """The environment variable in which a part finds the image that the release names for it: KRATOS_IMAGE."""
+    return re.sub(r"[^A-Z0-9]", "_", part.upper()) + "_IMAGE"

@@ -22,6 +22,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "A gate refuses: a rehearsal, a schema that the release does not fit, or quarantine (it was cut back before).",
         "The text says which and what to type. Only quarantine gives way, to --force --reason.",
     ),
+    "observe-only": (
+        "The daemon only watches (automation = \"observe\"): it changes nothing, and says what it would have done.",
+        "Set automation = \"act\" and type bluegreen reload; docs/guides/first-steps.md.",
+    ),
     "not-permitted": ("Your user does not have the right for this.", "Ask for a group of [access] that has it."),
     "release-invalid": ("The release file cannot be read, or its name is none.", "Correct it: the text says where."),
     "deployment-moved-on": (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -41,6 +41,12 @@ class Settings(BaseSettings):
 
     project: Name = Field(
         description="What is deployed here; it names backups, messages and metrics.", examples=["olympus"]
+    )
+    automation: Literal["act", "observe"] = Field(
+        default="act",
+        description='Whether anything is done. "act": yes. "observe": the daemon watches, plans, and says what it '
+        "would have done; it changes nothing at the balancer, the colours or the databases, and refuses what would. "
+        "A deployment that was begun before goes to its end.",
     )
     daemon: Daemon = Daemon()
     access: Access = Access()

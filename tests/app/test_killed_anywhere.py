@@ -3,7 +3,6 @@
 Whatever the instant, the invariants of RESILIENCE.md hold afterwards.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -15,14 +14,15 @@ from bluegreen.app.waiting import until
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import NEXT, Phase
 from bluegreen.domain.plans import CanaryStep
+from tests import thorough
 from tests.app.daemons import ANN, Daemon, outcomes, running
 from tests.app.outside import Dying, Outside
 from tests.domain.examples import BLUE, GREEN
 
 P = Phase
 WINDOW, STANDBY = 4.0, 4.0
-EACH = 1 if os.environ.get("BLUEGREEN_KILL_POINTS") == "all" else 4
-"""Every fourth write each time, from another one in each story; the variable asks for all of them."""
+EACH = 1 if thorough.ALL else 4
+"""Every fourth write each time, from another one in each story."""
 MANY = 400
 """More writes than any of these stories has."""
 

@@ -1,4 +1,5 @@
-"""Streams of users, 20 seeds each, through the baseline and the trial of the daemon: no false cut, and no late one.
+"""Streams of users, 20 seeds each (in `make test` fewer), through the baseline and the trial of the daemon: no false
+cut, and no late one.
 
 Limits are those of Wald (a change at the switch) and Lai (later): what no test with one false cut in 1,000 deployments
 can beat on average. Quiet streams are looked at every 5 s, which is how the time of this file is kept short:
@@ -16,9 +17,10 @@ from benchmarks.streams import DAY_S, USUAL, Stream, judged, steady
 from bluegreen.domain.chernoff import divergence
 from bluegreen.domain.plans import Terms
 from bluegreen.settings.watched import terms_of
+from tests import thorough
 
 TERMS: Terms = terms_of(None)
-SEEDS = 20
+SEEDS = 20 if thorough.ALL else 7
 ALPHA = 0.001
 
 

@@ -5,20 +5,19 @@ witnesses that are no part of bluegreen recorded them (invariants.py).
 """
 
 import asyncio
-import os
 
 import pytest
 
 from bluegreen.app.boundaries import Boundary
 from bluegreen.domain.phases import Phase
+from tests import thorough
 from tests.e2e import ground as grounds
 from tests.e2e.ground import Ground, World
 from tests.e2e.invariants import History
 from tests.e2e.stories import CASES, PATIENCE, STORIES, Story, driving, ends_as, ids, settled
 
-ALL = os.environ.get("BLUEGREEN_KILL_POINTS") == "all"
-KILLED_AT = CASES if ALL else [case for number, case in enumerate(CASES) if number % 3 == number // 4 % 3]
-"""Every third one each time, other moments in each phase; the variable asks for all of them."""
+KILLED_AT = CASES if thorough.ALL else [case for number, case in enumerate(CASES) if number % 7 == number // 4 % 7]
+"""Every seventh one each time, other moments in each phase."""
 
 
 @pytest.mark.parametrize(("name", "phase", "boundary", "nth"), KILLED_AT, ids=ids(KILLED_AT))

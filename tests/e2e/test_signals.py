@@ -14,6 +14,7 @@ import pytest
 from bluegreen.app.boundaries import Boundary
 from bluegreen.demo.children import Child
 from bluegreen.domain.phases import Phase
+from tests import thorough
 from tests.e2e import ground as grounds
 from tests.e2e.ground import Ground, Scene, World, eventually
 from tests.e2e.invariants import History, broken
@@ -47,8 +48,8 @@ STOPPED_AT: list[Case] = [
 ]
 
 
-EACH = 1 if os.environ.get("BLUEGREEN_KILL_POINTS") == "all" else 2
-"""Every second one each time; the variable asks for all of them."""
+EACH = 1 if thorough.ALL else 4
+"""Every fourth one each time."""
 
 
 def changes_until(phase: Phase, boundary: Boundary) -> int:

@@ -1,11 +1,11 @@
 """kill -9 at every point of a change in three phases: the same call again ends it, nothing is missed or done twice."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 from bluegreen.demo.postgres import EmbeddedPostgres
+from tests import thorough
 from tests.adapters.migrations import story
 from tests.adapters.migrations.nursery import NEVER, nursery
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.real
 PARTS = 4
 """The points are shared out to that many tests."""
 
-EACH = 1 if os.environ.get("BLUEGREEN_KILL_POINTS") == "all" else 4
-"""Every fourth point is enough each time; the variable asks for all of them."""
+EACH = 1 if thorough.ALL else 4
+"""Every fourth point is enough each time."""
 
 AT_LEAST = 60
 

@@ -1,7 +1,6 @@
 """The claim that a rehearsal makes about each migration of the corpus, beside the truth that running it has found."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from bluegreen.demo.postgres import EmbeddedPostgres
 from bluegreen.domain.errors import MigrationFailed, RehearsalFailed
 from bluegreen.domain.findings import Gate, Rehearsal
 from bluegreen.domain.migrations import Backup, MigrationPhase
+from tests import thorough
 from tests.adapters.rehearsal.cases import Case, cases, queries
 from tests.adapters.rehearsal.servers import Shops
 from tests.adapters.rehearsal.truth import Found, Truth, Verifier
 from tests.adapters.sites import RELEASE
 
 AT_ONCE = 2
-TURNS = 24
+TURNS = 40
 CRASHED = "crashed"
 SAFE_ONES_REFUSED = 18
 """One in so many is the most that may be."""
@@ -150,10 +150,10 @@ async def judge(server: EmbeddedPostgres, home: Path, turn: int, *, from_statist
 
 
 def chosen(major: int, turn: int) -> list[Case]:
-    """What is judged on this server: every 24th migration, on each server others, so that it takes seconds; with
-    CORPUS=all in the environment every one that fits the server, which takes minutes."""
+    """What is judged on this server: every 40th migration, on each server others, so that it takes seconds;
+    in `make test-all` every one that fits the server, which takes minutes."""
     fit = [case for case in cases() if case.since <= major]
-    if os.environ.get("CORPUS") == "all":
+    if thorough.ALL:
         return fit
     return [case for number, case in enumerate(fit) if number % TURNS == turn]
 

@@ -1,0 +1,86 @@
+"""Whether users stay logged in when they go from one colour to the other: what each signs with, and what it accepts.
+
+A list of secrets is read as Ory, Keycloak-likes and most session libraries read it: the first signs, all are accepted.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bluegreen.domain.prints import Print, joined
+
+NUMBERED = re.compile(r"(.+?)_+([0-9]{1,3})")
+"""SECRETS_COOKIE_0, SECRETS_COOKIE_1: a list, one variable a secret."""
+
+FORMER = ("_FALLBACKS", "_FALLBACK", "_PREVIOUS", "_OLD")
+"""What stands behind the name of a secret for those that are only accepted (Django: SECRET_KEY_FALLBACKS)."""
+
+
+class Turn(StrEnum):
+    """What becomes of a secret from the live colour to the idle one."""
+
+    SAME = "same"
+    ACCEPTS = "accepts"
+    SIGNS = "signs"
+    HASTY = "hasty"
+    DROPS = "drops"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A turn, and what it means, in words that begin after the name of the secret."""
+
+    turn: Turn
+    text: str
+
+
+def judge(live: Print, idle: Print) -> Judged:
+    """What users notice when they go from `live` to `idle`, and back."""
+    old, new = live.accepted, idle.accepted
+    if old == new:
+        return Judged(Turn.SAME, "is the same")
+    if not old:
+        return Judged(Turn.SAME, "is new")
+    if old[0] not in new:
+        text = "would log everyone out: what the live colour signs with is not accepted by the other"
+        return Judged(Turn.LOST, text)
+    if new[0] not in old:
+        text = (
+            "changes in one step: sessions stay valid, but a cutback would end those that began after the switch, since"
+            ' the live colour does not accept the new secret. Deploy "old,new" first, then "new,old", then "new"'
+        )
+        return Judged(Turn.HASTY, text)
+    dropped = set(old) - set(new)
+    if dropped:
+        text = f"accepts {len(dropped)} secret(s) less: sessions that those signed end"
+        return Judged(Turn.DROPS, text)
+    if new[0] != old[0]:
+        return Judged(Turn.SIGNS, "signs with another secret, which both colours accept: sessions stay valid both ways")
+    return Judged(Turn.ACCEPTS, "accepts one more secret: sessions stay valid both ways")
+
+
+def lists(prints: Mapping[str, Print], names: frozenset[str]) -> dict[str, Print]:
+    """The secrets of `names`, each as the list that it makes with its numbered and its former ones, by the name of the
+    first of them."""
+    return {name: _list(prints, name) for name in sorted({base(name, names) for name in names})}
+
+
+def base(name: str, known: frozenset[str]) -> str:
+    """The name of the list that a variable belongs to; its own where it is alone."""
+    for suffix in FORMER:
+        if name.endswith(suffix) and name.removesuffix(suffix) in known:
+            return base(name.removesuffix(suffix), known)
+    numbered = NUMBERED.fullmatch(name)
+    return numbered[1] if numbered else name
+
+
+def _list(prints: Mapping[str, Print], name: str) -> Print:
+    numbered = sorted(
+        (int(found[2]), each) for each in prints if (found := NUMBERED.fullmatch(each)) and found[1] == name
+    )
+    own = [name] if name in prints else []
+    former = [name + suffix for suffix in FORMER if name + suffix in prints]
+    members = [*own, *(each for _, each in numbered), *former]
+    return prints[members[0]] if members == own and own else joined(prints[each] for each in members)

@@ -1,0 +1,54 @@
+"""What is known of the variables that the colours are given: which are secrets, and which may differ."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from bluegreen.domain.variables import DIFFER, SAME, SECRETS
+from bluegreen.settings.section import Section, Shape
+from bluegreen.settings.shown import quoted
+from bluegreen.settings.values import FilePath
+
+
+def _pattern(value: str) -> str:
+    if not value or not value.replace("*", "").replace("?", "").replace("_", "").replace("-", "").isalnum():
+        raise ValueError(f'{quoted(value)} is not the name of variables: use letters, digits, _, * and ?, as "*SECRET*"')
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_pattern), Shape("variable name with * and ?", "*SECRET*")]
+
+
+class Variables(Section):
+    """The check of the variables: the release's example, the live colour and the idle one are compared, without a value
+    ever being shown. It needs [environments.<colour>] env_files. Names are compared without regard to case."""
+
+    example: FilePath | None = Field(
+        default=None,
+        description="The example of the variables that comes with a release; {release} is filled in. The release file's "
+        "own `env_example` comes first. Not set: the colours are compared with each other alone.",
+        examples=["/srv/olympus/releases/{release}/.env.example"],
+    )
+    missing: Literal["warn", "refuse"] = Field(
+        default="warn",
+        description='What a variable leads to that stands in the example and not in the idle colour. "warn": it is '
+        'said. "refuse": PREPARING and `plan` refuse, but for --force with a reason.',
+    )
+    secrets: tuple[Pattern, ...] = Field(
+        default=SECRETS,
+        description="Names of secrets: told when one differs between the colours, or is still the example's.",
+    )
+    same: tuple[Pattern, ...] = Field(
+        default=SAME,
+        description="Names of secrets that sessions hang on. What the live colour signs with must be accepted by the "
+        "idle one, else everyone would be logged out: refused, but for --force with a reason. A list of secrets (by "
+        "commas, or NAME_0, NAME_1) signs with its first and accepts all: docs/guides/secret-rotation.md.",
+    )
+    differ: tuple[Pattern, ...] = Field(
+        default=DIFFER,
+        description="Names that may differ between the colours without a word, also where they are secrets. One "
+        "without * and ? must differ: where it does not, it is said.",
+    )
+    ignore: tuple[Pattern, ...] = Field(
+        default=(), description="Names that are not looked at at all.", examples=[["COMPOSE_*"]]
+    )
