@@ -25,7 +25,7 @@ class ReleasePapers(Protocol):
     """What comes with a release for people to read: its changelog, and the example of its variables."""
 
     async def read(self, release: Release) -> Papers:
-        """Read them. Raises ReleaseInvalid where a file that is named cannot be read."""
+        """Read them. A file that cannot be read is told in the answer: nothing is raised for it."""
 
 
 class Continuity(Protocol):

@@ -43,6 +43,7 @@ from bluegreen.wiring_checks import readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
 from bluegreen.wiring_runners import runner
 from bluegreen.wiring_signals import sources, terms
+from bluegreen.wiring_stack import papers, release_rules
 
 STATE_FILE, STATE_VERSION = "journal.sqlite", SCHEMA_VERSION
 """The journal's name in the state directory, and the highest version of it that this program reads."""
@@ -105,6 +106,8 @@ async def open_world(
             keep_deployments=settings.daemon.keep_deployments,
             migrates={m.name: m.database for m in settings.migrations if m.kind == "sql"},
             overhearing=overhearing,
+            papers=papers(settings),
+            rules=release_rules(settings),
             observes=settings.automation == "observe",
         )
 

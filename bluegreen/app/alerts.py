@@ -4,12 +4,15 @@ from bluegreen.app.desk import Desk
 from bluegreen.app.engine import Engine
 from bluegreen.app.orders import Stop
 from bluegreen.app.reconcile import Reconciler
-from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect
+from bluegreen.app.requests import Alert, AlertAnswer, AlertEffect, Observation
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.phases import AFTER_WATCH, WATCHED
 from bluegreen.domain.plans import Kind
+from bluegreen.domain.records import Notice
+
+WOULD = "would have cut back"
 
 ALERTS_REMEMBERED = 10_000
 """Alerts de-duplicated in memory, for when the journal refuses."""
@@ -29,7 +32,8 @@ class AlertIntake(Desk):
         """
         key = f"{alert.hook}:{alert.fingerprint}:{alert.starts_at.isoformat()}:{alert.firing}"
         run = self._engine.run
-        reason = why_not_back(alert, run)
+        seen = self._reconciler.observed
+        reason = why_not_back(alert, run, seen)
         if key in self._alerts and (reason or self._alerts[key]):
             return AlertAnswer(key, AlertEffect.DUPLICATE, "this alert was taken in before")
         self._remember_alert(key, acted=not reason)
@@ -38,7 +42,14 @@ class AlertIntake(Desk):
             run.orders.halt(Stop(Cause.ALERT, text))
         elif run is not None and calls_people(alert, run):
             await run.page("alert-held", f"{text}; {run.deployment.new} stays: {reason}", next="bluegreen status")
+        elif run is None and reason.startswith(WOULD):
+            await self._tell_observed(key, text, reason)
         return await self._record_alert(key, alert, run, reason)
+
+    async def _tell_observed(self, key: str, text: str, reason: str) -> None:
+        """Nothing is done about it: people are told what would have been."""
+        words, now = self._world.redact(f"{self._world.project}: {text}; {reason}"), self._world.clock.now()
+        await self._engine.outbox.post(Notice(f"observe.alerted:{key}", "observe.alerted", "critical", words, now))
 
     def _remember_alert(self, key: str, *, acted: bool) -> None:
         self._alerts[key] = acted
@@ -67,10 +78,10 @@ class AlertIntake(Desk):
         return AlertAnswer(key, effect, reason, durable)
 
 
-def why_not_back(alert: Alert, run: Run | None) -> str:
-    """Why this alert is only recorded; empty where it cuts back."""
+def why_not_back(alert: Alert, run: Run | None, seen: Observation | None = None) -> str:
+    """Why this alert is only recorded; empty where it cuts back. `seen`: what is seen where nothing is done."""
     if run is None:
-        return _why_not_meant(alert) or "no deployment is running"
+        return _why_not_meant(alert) or _would_have(alert, seen) or "no deployment is running"
     return _why_not_meant(alert) or _why_not_about(alert, run) or _why_not_now(run)
 
 
@@ -87,6 +98,16 @@ def _why_not_meant(alert: Alert) -> str:
     if not alert.matches:
         return "its labels do not match the hook's"
     return "" if alert.effect == "cutback" else "this hook only records"
+
+
+def _would_have(alert: Alert, seen: Observation | None) -> str:
+    """What it would have done to users whom people moved by hand; empty where it is not about that."""
+    if seen is None or seen.since is None or alert.starts_at < seen.since:
+        return ""
+    colour = alert.labels.get("colour") or alert.labels.get("color")
+    if colour not in (None, seen.colour) or (seen.seconds_left == 0 and seen.said):
+        return ""
+    return f'{WOULD} to {seen.old}: automation is "observe"'
 
 
 def _why_not_about(alert: Alert, run: Run) -> str:

@@ -7,11 +7,12 @@ from bluegreen.app import planning
 from bluegreen.app.damage import instead_of
 from bluegreen.app.desk import SETTLE, Desk, because
 from bluegreen.app.endings import close_card
+from bluegreen.app.observed import TO_ACT
 from bluegreen.app.orders import Stop
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.errors import JournalFailed, NotFound, WrongPhase
+from bluegreen.domain.errors import JournalFailed, NotFound, ObserveOnly, WrongPhase
 from bluegreen.domain.phases import Phase
 
 SETTLE_BEFORE_CUTBACK = 1.0
@@ -86,13 +87,22 @@ class Backward(Desk):
             try:
                 deployment = await self.deployment("current")
             except NotFound as exc:
+                await self._refuse_cutback()
                 raise await instead_of(self._world, exc) from exc
             if deployment.phase is not Phase.STRANDED or deployment.settled:
+                await self._refuse_cutback()
                 raise _nothing_to_cut_back(deployment)
             stop = Stop(Cause.OPERATOR, f"cutback by {caller.who}{because(reason)}", force=True)
             reopened = await self._engine.reopen(deployment, stop)
             await self._audit_if_possible(caller, "cutback", reopened, reason, deployment.phase)
             return reopened
+
+    async def _refuse_cutback(self) -> None:
+        """Users whom people moved are taken back by people: say how. Raises ObserveOnly where nothing is to be done."""
+        now = self._reconciler.observed
+        if now is not None and now.old is not None:
+            steps = (*await self._reconciler.drift.by_hand(now.old), *TO_ACT)
+            raise ObserveOnly(f'automation is "observe": take users back to {now.old} yourself', next=steps)
 
     async def _resolve_reverting(self, run: Run, caller: Caller, reason: str) -> Deployment:
         left = run.seconds_left()

@@ -2,6 +2,7 @@
 
 from bluegreen.app.engine import Engine
 from bluegreen.app.keeping import RESTORATION
+from bluegreen.app.observed import TO_ACT
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
@@ -21,9 +22,6 @@ PAST = {
     "supersede": "superseded",
 }
 """The verbs of operators as the events they become."""
-
-TO_ACT = ('set automation = "act", then: bluegreen reload',)
-"""What to type where the daemon only observes, so that things are done."""
 
 SETTLE = 5.0
 """Seconds that a request waits for the end of the last deployment to be written down."""

@@ -74,7 +74,7 @@ class IdleDrift:
         steering = await self._steering()
         lines = difference(self._world.services, traffic, wanted, steering) if traffic else ()
         advised = (step for step in steps if step != OURS_IS_RIGHT)
-        commands = tuple(dict.fromkeys((*advised, *self.commands(wanted, steering))))
+        commands = tuple(dict.fromkeys((*advised, *self._commands(wanted, steering))))
         if traffic is not None and traffic.colour is not None:  # else there is nothing to accept
             commands += ("bluegreen resolve current --reason '...'",)
         self.now = Drift(wanted, seen, now, lines, commands)
@@ -93,7 +93,11 @@ class IdleDrift:
         except BalancerError:
             return None
 
-    def commands(self, wanted: Colour, steering: Steering | None = None) -> tuple[str, ...]:
+    async def by_hand(self, wanted: Colour) -> tuple[str, ...]:
+        """What people type to move users there themselves."""
+        return self._commands(wanted, await self._steering())
+
+    def _commands(self, wanted: Colour, steering: Steering | None) -> tuple[str, ...]:
         """How to put it back."""
         if steering is not None and steering.followed:
             return (f"echo {wanted} > {steering.file}",)

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from structlog.contextvars import bound_contextvars
 
-from bluegreen.app import damage, leftovers, marks, observed
+from bluegreen.app import damage, leftovers, marks
 from bluegreen.app.endings import inspected_long_enough, outcome_notice, settle, stop_inspected
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders, Passed, Stop
 from bluegreen.app.pause import Pause
 from bluegreen.app.pipeline import carry
-from bluegreen.app.requests import Observation, Paused
+from bluegreen.app.requests import Paused
 from bluegreen.app.restart import take_up, take_up_card, take_up_fallback, take_up_trial, take_up_way_back
 from bluegreen.app.run import Run
 from bluegreen.app.switch import refresh_card, write_card
@@ -38,8 +38,6 @@ class Engine:
         self.lock = asyncio.Lock()
         self.by_hand = ""
         """What is being done outside of any deployment, in words; nothing else begins meanwhile."""
-        self.observed: Observation | None = None
-        """What is seen where nothing is to be done (`world.observes`); None where it is acted."""
         self.damaged = ""
         """Why the journal does not know the past, in words; empty where it does."""
         self._ready = asyncio.Event()
@@ -50,8 +48,6 @@ class Engine:
         """Read what an earlier daemon left: before the sources run, since a trial takes up their positions."""
         await self.pause.read()
         await self._look_at_journal()
-        if not self.world.observes:
-            await observed.leave(self.world, self.news)
         latest = await self.world.journal.deployments(1)
         mark = await marks.read(self.world, self.news)
         if latest and marks.reopens(mark, latest[0]):

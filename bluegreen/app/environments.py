@@ -29,7 +29,7 @@ async def start(world: World, colour: Colour, release: Release) -> str:
 
 
 async def stop(world: World, colour: Colour) -> str:
-    """Ensure an idle colour is stopped, all of it; returns the kept output. Raises LiveColourProtected, RunnerFailed."""
+    """Ensure an idle colour is stopped, all of it; returns the kept output. Raises as `start`."""
     await refuse_live(world, colour, "stopped")
     return await world.runners[colour].down()
 

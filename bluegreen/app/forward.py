@@ -23,6 +23,8 @@ PASSED_GATE = (Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_
 ENDED_BY_FULL = (Phase.AWAITING, Phase.CANARYING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING)
 """Phases that `promote --full` ends; of RETIRING the wait for what is still open. SWITCHING ends by its proof alone."""
 
+OBSERVED = 'automation is "observe": this is what would be done, and nothing is done'
+
 NEEDS_REASON = "a full promotion cuts a watch short: it needs a reason, for the audit"
 
 
@@ -46,6 +48,8 @@ class Forward(Superseding):
         Superseding, it is refused with `superseding` while the running one ends: ask again, with the same key.
         """
         known = await self._known(idempotency_key, request)
+        if known is None and self._engine.run is None and self._world.observes:
+            self._refuse_plan(await self._plan_for(request, caller))
         if known is None and await self._ends_another(request):
             await self._make_room(await self._plan_for(request, caller), idempotency_key, caller)
         async with self._engine.lock:
@@ -55,6 +59,14 @@ class Forward(Superseding):
             await self._refuse_while_running()
             plan = await self._plan_for(request, caller)
             return await self._start(plan, caller, "deploy", key=idempotency_key, request=request)
+
+    def _refuse_plan(self, plan: Plan) -> None:
+        """Say what would be done, step by step. Raises ObserveOnly where nothing is to be done."""
+        steps: list[Json] = [{"phase": str(step.phase), "text": step.text} for step in plan.steps if step.does]
+        would = f"make {plan.release.version} live on {plan.idle}: " + "; ".join(
+            f"{step.phase} {step.text}" for step in plan.steps if step.does
+        )
+        self._refuse_observing(would, plan=plan.id, steps=steps)
 
     async def _ends_another(self, request: DeployRequest) -> bool:
         if self._engine.run is None:
@@ -140,7 +152,9 @@ class Forward(Superseding):
         return replace(plan, judged=measures(plan.terms, baseline))
 
     def _with_pause(self, plan: Plan) -> Plan:
-        """The plan, warning that nothing will go on by itself."""
+        """The plan, warning that nothing will go on by itself, or that nothing will be done at all."""
+        if self._world.observes:
+            return replace(plan, warnings=(*plan.warnings, OBSERVED))
         paused = self._engine.pause.reason
         if not paused:
             return plan

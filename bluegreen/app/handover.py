@@ -8,7 +8,6 @@ started again.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import structlog
 
@@ -54,22 +53,24 @@ async def bring_home(run: Run) -> None:
     old, now = run.deployment.old, run.handover
     if not live_only.names(run.world) or Phase.WATCHING not in run.deployment.path:
         return
-    now.settled, problem = False, ""
+    now.settled, now.failed = False, ""
     try:
         async with asyncio.timeout(HOME_SECONDS):
             if now.task is not None:
                 await asyncio.wait({now.task})
-            async for problem in _home(run):
-                now.failed = problem
-        now.settle()
+            await _home(run)
     except TimeoutError:
-        await _call_for_help(run, problem or f"{now.doing or 'what was begun'} takes longer than {HOME_SECONDS:g} s")
+        await _call_for_help(run, now.failed or f"{now.doing or 'what was begun'} takes longer than {HOME_SECONDS:g} s")
+    except Exception as exc:  # the supervisor: users are back, and that is not to be called in question
+        log.exception("handover.crashed", deployment=run.deployment.id)
+        await _call_for_help(run, f"internal error while they were moved: {exc!r}")
     else:
+        now.settle()
         await run.tell("live_only.moved", to=old, parts=list(live_only.names(run.world)))
 
 
-async def _home(run: Run) -> AsyncIterator[str]:
-    """Try until it is done; yields why it is not."""
+async def _home(run: Run) -> None:
+    """Try until it is done; what is in the way stands in `failed` meanwhile."""
     old, delay = run.deployment.old, 0.5
     hand = _Anyhow(run)
 
@@ -77,9 +78,8 @@ async def _home(run: Run) -> AsyncIterator[str]:
         return await environments.release_of(run.world, old)
 
     while (missed := await live_only.move(run.world, old, release, hand)) is not None:
-        problem = live_only.why(run.world, old, missed)
-        run.note(problem)
-        yield problem
+        run.handover.failed = live_only.why(run.world, old, missed)
+        run.note(run.handover.failed)
         await asyncio.sleep(delay)
         delay = min(delay * 2, 5.0)
 
@@ -144,9 +144,9 @@ async def _on_the_operators_word(run: Run, missed: Missed) -> None:
     """The old colour is down by an operator's word: it cannot be told to stop, and does not run."""
     plan = run.deployment.plan
     await run.warn(
-        f"{live_only.in_words(run.world)} could not be stopped on {run.deployment.old} ({missed.error.detail}); they are "
-        f"taken to be down with it ({plan.reason}) and started on {run.deployment.new}: see that they do not run twice "
-        f"when {run.deployment.old} comes back"
+        f"{live_only.in_words(run.world)} could not be stopped on {run.deployment.old} ({missed.error.detail}); they "
+        f"are taken to be down with it ({plan.reason}) and started on {run.deployment.new}: see that they do not run "
+        f"twice when {run.deployment.old} comes back"
     )
 
 

@@ -10,6 +10,9 @@ from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
 
+TO_ACT = ('set automation = "act", then: bluegreen reload',)
+"""What to type so that things are done."""
+
 KIND = "observed"
 SERVED, MOVE = "served", "move"
 """The colour that served alone when we looked last; the move by hand that is watched."""
@@ -36,7 +39,10 @@ async def accept(world: World, colour: Colour) -> None:
 
 
 async def leave(world: World, news: News) -> None:
-    """From now on it is acted. Where users were seen last is what people want; harmless where nothing was observed."""
+    """From now on it is acted, unless it is observed on: where users were seen last is what people want. Harmless where
+    nothing was observed."""
+    if world.observes:
+        return
     try:
         colour = await served(world)
         if colour is None:

@@ -9,8 +9,9 @@ asked for, reconcile.py and its neighbours for what the daemon does by itself.
 from dataclasses import replace
 
 from bluegreen.app import observed
+from bluegreen.app.baseline import Baseline
 from bluegreen.app.engine import Engine
-from bluegreen.app.observed import KIND, MOVE, SERVED
+from bluegreen.app.observed import KIND, MOVE, SERVED, TO_ACT
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Observation
 from bluegreen.app.smoke import require_ready
@@ -24,25 +25,22 @@ from bluegreen.domain.traffic import Colour
 TICK = 0.1
 """Seconds between two looks at the clock; a bad line is judged at once and waits for none."""
 
-TO_ACT = ('set automation = "act", then: bluegreen reload',)
-"""What to type so that things are done."""
-
 
 class Observing:
-    """Watches what people do by hand. `engine.observed` is what there is of it."""
+    """Watches what people do by hand. `reconciler.observed` is what there is of it."""
 
     def __init__(self, engine: Engine, reconciler: Reconciler) -> None:
         self._engine, self._world, self._watch = engine, engine.world, engine.watch
         self._reconciler = reconciler
         self._served: Colour | None = None
-        self._known = False
+        self._carried = False
         self._told: set[str] = set()
 
     async def run(self) -> None:
         """Watch until cancelled. A daemon that acts has nothing to do here."""
         if not self._world.observes:
             return
-        self._engine.observed = Observation()
+        self._reconciler.observed = Observation()
         await self._engine.news.tell("observe.begun", note="nothing is changed; it is said what would be done")
         while True:
             try:
@@ -55,24 +53,33 @@ class Observing:
     async def step(self) -> None:
         """Take in where users are, and what the verdict on it is. Raises JournalFailed."""
         if self._engine.run is not None:  # begun before: it is carried to its end, and the watch is its own
-            self._engine.observed, self._known = Observation(), False
+            self._reconciler.observed, self._carried = Observation(), True
             return
         traffic = self._reconciler.traffic
         colour = traffic.colour if traffic is not None else None
-        if colour is not None and not self._known:
+        if colour is not None and self._carried:
+            await self._begin_after(colour)
+        elif colour is not None and self._served is None:
             await self._take_up(colour)
         elif colour is not None and colour is not self._served:
             await self._moved(colour)
         await self._judge()
 
+    async def _begin_after(self, colour: Colour) -> None:
+        """A deployment was carried to its end: where it left users nobody moved them by hand."""
+        await self._world.journal.forget(KIND, MOVE)
+        await self._world.journal.keep(KIND, SERVED, colour)
+        self._served, self._carried = colour, False
+
     async def _take_up(self, colour: Colour) -> None:
         """The first look: users may have been moved while no daemon ran, or a trial may have been cut off."""
         before, kept = await observed.served(self._world), await observed.move(self._world)
-        self._served, self._known = colour, True
+        self._served = colour
         if before not in (None, colour):
             await self._moved(colour, before, "users were moved while nobody looked")
-        elif kept is not None and kept["colour"] == colour and not kept["said"]:
-            await self._moved(colour, Colour(kept["old"]), "the daemon was started again: the window begins anew")
+        elif kept is not None and kept["colour"] == colour:
+            note = "the daemon was started again: the window begins anew"
+            await self._open(colour, Colour(kept["old"]), note, str(kept["said"]))
         else:
             await self._world.journal.keep(KIND, SERVED, colour)
 
@@ -86,37 +93,41 @@ class Observing:
             await self._open(colour, old, note)
         await self._world.journal.keep(KIND, SERVED, colour)
 
-    async def _open(self, colour: Colour, old: Colour, note: str) -> None:
-        """Put the colour on trial, as a switch to it would."""
+    async def _open(self, colour: Colour, old: Colour, note: str, said: str = "") -> None:
+        """Put the colour on trial, as a switch to it would. `said`: what was said of it before a restart."""
         terms = self._world.terms
-        self._watch.observe(colour, terms)
-        self._engine.observed = Observation(
-            since=self._world.clock.now(), colour=colour, old=old, seconds_left=terms.window
-        )
+        self._watch.prove(colour, replace(terms, canary=()), Baseline())
+        self._watch.attention.begin()
+        now, next = self._world.clock.now(), await self._by_hand(old) if said else ()
+        self._reconciler.observed = Observation(now, colour, old, said=said, seconds_left=terms.window, next=next)
         facts: dict[str, Json] = {"note": note} if note else {}
         await self._engine.news.tell("observe.opened", colour=colour, old=old, window=terms.window, **facts)
-        await self._keep("")
+        await self._keep(said)
+
+    def _close(self) -> None:
+        self._watch.attention.end()
+        self._watch.close()
 
     async def _taken_back(self, was: Observation) -> None:
         """People went back by themselves: a way back is not watched."""
-        self._watch.close()
+        self._close()
         said = f"users were taken back to {was.old} by hand ({was.said or was.verdict or 'before any verdict'})"
-        self._engine.observed = Observation(said=said)
+        self._reconciler.observed = Observation(said=said)
         await self._world.journal.forget(KIND, MOVE)
         await self._engine.news.tell("observe.taken_back", colour=was.old, verdict=was.verdict, said=was.said)
 
     async def _judge(self) -> None:
         """Say what follows from the verdict of now, once."""
-        self._watch.tick()
         now, trial = self._now, self._watch.trial
         if trial is None or now.colour is None or now.old is None:
             return
+        self._watch.tick()
         judgement = self._watch.judge(self._world.terms)
         if judgement is None:
             return
         left = max(0.0, self._world.terms.window - trial.t_s)
         told = replace(now, verdict=str(judgement.verdict), reason="; ".join(judgement.reasons), seconds_left=left)
-        self._engine.observed = told
+        self._reconciler.observed = told
         if now.said:
             return
         if judgement.verdict is Verdict.REGRESSED:
@@ -141,7 +152,7 @@ class Observing:
 
     async def _held(self, now: Observation, text: str) -> None:
         """The watch does not end; said once for each reason."""
-        self._engine.observed = replace(now, reason=text)
+        self._reconciler.observed = replace(now, reason=text)
         if text not in self._told:
             self._told.add(text)
             await self._engine.news.tell("observe.held", colour=now.colour, reason=text, severity="warning")
@@ -154,22 +165,24 @@ class Observing:
         said = f"would have cut back to {old}: {reason}"
         if (why := await self._no_way_back(old)) is not None:
             said = f"would have called you: {reason}; and there is no way back, {why}"
-        await self._said(now, said, self._by_hand(old), "observe.regressed", "critical")
+        await self._said(now, said, await self._by_hand(old), "observe.regressed", "critical")
+        await self._keep(said)
 
     async def _would_be_healthy(self, now: Observation, judgement: Judgement) -> None:
         """What was shown is usual from now on, and where users are is what is wanted."""
         if now.colour is None:
             return
         self._watch.adopt()
-        self._watch.close()
+        self._close()
         await observed.accept(self._world, now.colour)
         doubt = " (undecided)" if judgement.verdict is Verdict.UNDECIDED else ""
         said = f"would have called it healthy{doubt}: {'; '.join(judgement.reasons)}"
         await self._said(now, said, (), "observe.passed", "info")
+        await self._world.journal.forget(KIND, MOVE)
 
     async def _said(self, now: Observation, said: str, next: tuple[str, ...], event: str, severity: str) -> None:
         """In memory first: the status says it also where the journal takes nothing."""
-        self._engine.observed = replace(now, said=said, next=next)
+        self._reconciler.observed = replace(now, said=said, next=next)
         await self._engine.news.tell(
             event, colour=now.colour, old=now.old, verdict=now.verdict, said=said, next=list(next), severity=severity
         )
@@ -179,7 +192,6 @@ class Observing:
         words = self._world.redact(f"{lead}: {said}{steps}")
         facts: dict[str, Json] = {"colour": str(now.colour), "verdict": now.verdict, "said": said, "next": list(next)}
         await self._engine.outbox.post(Notice(f"{event}:{at.isoformat()}", event, severity, words, at, facts=facts))
-        await self._keep(said)
 
     async def _no_way_back(self, old: Colour) -> str | None:
         """Why users could not be sent back; None where they could."""
@@ -189,8 +201,8 @@ class Observing:
             return exc.detail
         return None
 
-    def _by_hand(self, colour: Colour) -> tuple[str, ...]:
-        return (*self._reconciler.drift.commands(colour), *TO_ACT)
+    async def _by_hand(self, colour: Colour) -> tuple[str, ...]:
+        return (*await self._reconciler.drift.by_hand(colour), *TO_ACT)
 
     async def _keep(self, said: str) -> None:
         now = self._now
@@ -199,4 +211,4 @@ class Observing:
 
     @property
     def _now(self) -> Observation:
-        return self._engine.observed or Observation()
+        return self._reconciler.observed or Observation()

@@ -6,9 +6,10 @@ from bluegreen import __version__
 from bluegreen.app import environments
 from bluegreen.app.engine import Engine
 from bluegreen.app.reconcile import Reconciler
-from bluegreen.app.requests import SignalStatus, Status, WatchStatus
+from bluegreen.app.requests import Observation, SignalStatus, Status, WatchStatus
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.evidence import Judgement
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 
@@ -27,7 +28,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         releases=await _releases(engine),
         deployment=await _deployment(engine),
         phase_seconds_left=seconds_left(run) if run else None,
-        watch=watch_status(run) if run else None,
+        watch=watch_status(run) if run else observed_status(engine, reconciler.observed),
         troubles=troubles(engine, reconciler),
         doing=run.doing if run else engine.by_hand,
         pause=engine.pause.now,
@@ -35,6 +36,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         backfill=world.filling.now,
         open_requests=run.open_requests if run else {},
         balancer=world.balancer_name,
+        observing=reconciler.observed,
     )
 
 
@@ -71,17 +73,30 @@ def watch_status(run: Run) -> WatchStatus | None:
     judgement = run.watch.judge(run.deployment.plan.terms)
     if judgement is None:
         return None
-    signals = tuple(
-        SignalStatus(e.signal, e.n, e.bad, e.tolerated, e.odds, e.missing or 0, e.describe()) for e in judgement.signals
-    )
     return WatchStatus(
         verdict=judgement.verdict,
         reason="; ".join(judgement.reasons),
-        signals=signals,
+        signals=_signals(judgement),
         seconds_left=seconds_left(run) or 0.0,
         way_back=str(run.watch.standby),
         held=run.held,
         way_back_why=run.watch.standby.detail,
+    )
+
+
+def observed_status(engine: Engine, seen: Observation | None) -> WatchStatus | None:
+    """How the watch of a move by hand stands; None where none is watched."""
+    judgement = engine.watch.judge(engine.world.terms)
+    if seen is None or seen.old is None or judgement is None:
+        return None
+    way_back = "by hand alone"
+    reason = "; ".join(judgement.reasons)
+    return WatchStatus(judgement.verdict, reason, _signals(judgement), seen.seconds_left or 0.0, way_back)
+
+
+def _signals(judgement: Judgement) -> tuple[SignalStatus, ...]:
+    return tuple(
+        SignalStatus(e.signal, e.n, e.bad, e.tolerated, e.odds, e.missing or 0, e.describe()) for e in judgement.signals
     )
 
 

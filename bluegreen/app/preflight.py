@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bluegreen.app import planning, schema
+from bluegreen.app import environments, live_only, planning, schema
 from bluegreen.app.arrival import describe
 from bluegreen.app.pointer import verify_pointer
 from bluegreen.app.run import Run
@@ -36,9 +36,11 @@ async def preflight(run: Run) -> None:
     problems: list[BluegreenError] = []
     for check in (_traffic, _routes, require_witness, _state, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
-    for check in (_live_smoke, _live_signals, require_heard):
+    for check in (_live_smoke, _live_signals, require_heard, _way_back_of_parts):
         await _collect(run, _soft(run, check), problems)
     await _baseline(run)
+    if not problems:
+        await _collect(run, _parts, problems)
     if problems:
         raise StepFailed(
             "; ".join(problem.detail for problem in problems),
@@ -132,6 +134,22 @@ async def _schemas(run: Run) -> None:
                 f"{name}: somebody changed the schema past bluegreen since {drift.since}: {drift.things[0]}{more}"
                 " (bluegreen migrate status)"
             )
+
+
+async def _way_back_of_parts(run: Run) -> None:
+    """What the live-only parts of the live colour would be started with again is known before they are stopped."""
+    if live_only.names(run.world):
+        await environments.release_of(run.world, run.deployment.old)
+
+
+async def _parts(run: Run) -> None:
+    """All that the idle colour will need is there: its host is reached, its images are pulled. It may take long, so it
+    is done last; nothing is started."""
+    new = run.deployment.new
+    run.note(f"reaching {new}, and bringing what it needs there")
+    prepared = await environments.prepare(run.world, new, run.deployment.plan.release)
+    await run.keep_output(f"prepare {new}", prepared)
+    run.note("")
 
 
 async def _live_smoke(run: Run) -> None:

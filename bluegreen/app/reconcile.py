@@ -8,11 +8,12 @@ is the only one left. With nothing running, drift.py decides. Right dials withou
 import asyncio
 from dataclasses import dataclass
 
-from bluegreen.app import generations, marks
+from bluegreen.app import generations, marks, observed
 from bluegreen.app.drift import AGAIN_AFTER, IdleDrift
 from bluegreen.app.engine import Engine
 from bluegreen.app.lost_arms import LostArms
 from bluegreen.app.orders import Stop
+from bluegreen.app.requests import Observation
 from bluegreen.app.restoring import put_back
 from bluegreen.app.run import Run
 from bluegreen.app.stamps import Stamps
@@ -50,6 +51,8 @@ class Reconciler:
         self._engine = engine
         self._world = engine.world
         self.drift = IdleDrift(engine)
+        self.observed = Observation() if engine.world.observes else None
+        """What is seen where nothing is to be done (observing.py); None where it is acted."""
         self.lost_arms = LostArms(engine)
         self._stamps = Stamps(engine)
         self.traffic: Traffic | None = None
@@ -61,6 +64,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Look and act until cancelled."""
+        await observed.leave(self._world, self._engine.news)
         while True:
             await self.step()
             await asyncio.sleep(INTERVAL)

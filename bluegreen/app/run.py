@@ -84,6 +84,8 @@ class Run:
         self.handover = Following()
         self.afterwards: asyncio.Task[None] | None = None
         """What is done once users have arrived, beside everything else; None before that."""
+        self.arrived_at: Colour | None = None
+        """For which colour that is, or was, in this life of the daemon."""
         self.never = asyncio.Event()
         """Is never set: for waits that nothing may cut short."""
         self._entered = self._now

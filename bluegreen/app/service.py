@@ -13,6 +13,7 @@ from bluegreen.app.engine import Engine
 from bluegreen.app.explaining import Explaining
 from bluegreen.app.forward import Forward
 from bluegreen.app.migrating import Migrating
+from bluegreen.app.observing import Observing
 from bluegreen.app.pausing import Pausing
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.recorded import Recorded
@@ -54,6 +55,7 @@ class Service(
         self._started_at = engine.world.clock.now()
         self.schema_watch = SchemaWatch(engine)
         self.after_cutback = AfterCutback(engine)
+        self.observing = Observing(engine, reconciler)
 
     async def status(self) -> Status:
         """Where the traffic is, and whether anything is moving."""

@@ -152,7 +152,7 @@ class Upkeep(Desk):
 
     def foresee(self, alert: Alert) -> tuple[AlertEffect, str]:
         """What this alert would do if it came in now, and why it would only be recorded; nothing is done."""
-        why = why_not_back(alert, self._engine.run)
+        why = why_not_back(alert, self._engine.run, self._reconciler.observed)
         return (AlertEffect.RECORDED if why else AlertEffect.CUTBACK), why
 
     async def audit(self, limit: int, before: int = 0) -> tuple[AuditRow, ...]:

@@ -124,22 +124,14 @@ class Watch:
             self.trial.all_moved()
             self.samples.mark(self.trial, all_moved=True)
 
-    def prove(self, colour: Colour, terms: Terms) -> None:
+    def prove(self, colour: Colour, terms: Terms, candidate: Baseline | None = None) -> None:
         """Put the live colour itself on trial for `terms.proving` seconds, against what it showed until now. It is no
-        release's trial: what is counted in it belongs to no deployment's numbers."""
-        proving = replace(terms, window=terms.proving, standby=0.0, canary=(), limits=())  # worse than before, no more
-        self.trial, self._tried = Trial.of(proving, self.baseline), colour
+        release's trial: what is counted in it belongs to no deployment's numbers. With a `candidate` people moved users
+        to it: it is tried on the terms as they are, and what it shows is usual from `adopt` on."""
+        brief = replace(terms, window=terms.proving, standby=0.0, canary=(), limits=())  # worse than before, no more
+        trial = Trial.of(brief if candidate is None else terms, self.baseline)
+        self.trial, self._tried, self.candidate = trial, colour, candidate
         self._ticked_at = self._clock.monotonic()
-        self.regressed.clear()
-        self._attend()
-
-    def observe(self, colour: Colour, terms: Terms) -> None:
-        """Put a colour on trial that people moved users to. It is no deployment's trial: its numbers are nobody's, and
-        what it shows is usual only from `adopt` on."""
-        self.trial, self._tried = Trial.of(replace(terms, canary=()), self.baseline), colour
-        self.candidate = Baseline()
-        self._ticked_at = self._clock.monotonic()
-        self.attention.begin()
         self.regressed.clear()
         self._attend()
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from bluegreen.app import fallback, handover, streams
+from bluegreen.app import after_switch, fallback, handover, streams
 from bluegreen.app.attention import Interruption
 from bluegreen.app.recording import keep_evidence
 from bluegreen.app.run import Run
@@ -32,6 +32,7 @@ log = structlog.get_logger("bluegreen")
 
 async def watch(run: Run, seconds: float) -> Answer:
     """Watch the new colour until this phase has lasted `seconds` without a regression, or one is found."""
+    after_switch.begin(run, run.new_target)
     async with attended(run), handover.beside(run):
         return await _decide(run, seconds)
 
@@ -89,7 +90,9 @@ async def _decide(run: Run, seconds: float) -> Answer:
         judgement = run.watch.judge(run.deployment.plan.terms)
         if judgement is None:
             return Answer(Outcome.FAILED, "nothing is on trial: the evidence was lost", Cause.INTERNAL)
-        answer = await _consider(run, judgement, seconds) or await _not_handed_over(run)
+        answer = await _consider(run, judgement, seconds)
+        if answer is None or answer.outcome is Outcome.DONE:
+            answer = await _not_handed_over(run) or answer
         if answer is not None and not _waits_for_parts(run, answer):
             return answer
         await woken(run.watch.regressed, TICK)
@@ -121,7 +124,11 @@ async def _not_handed_over(run: Run) -> Answer | None:
     held = why_not_back(run)
     if not held and not run.pause.active():
         return Answer(Outcome.FAILED, reason, Cause.STEP_FAILED)
-    await _leave_to_people(run, held, reason, reason)
+    if held:
+        run.held = f"{held}: {reason}"
+        await run.page("live-only-held", f"{reason}; and {held}", next="bluegreen status")
+    else:
+        await _withhold(run, reason)
     return None
 
 

@@ -8,6 +8,7 @@ from bluegreen.app.filling import Filling
 from bluegreen.app.overhearing import Overhearing
 from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
+from bluegreen.domain.pins import ReleaseRules
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.traffic import Colour, Service, Traffic
 from bluegreen.ports import Cards, Checker, Clock, Journal, Notifier, Readiness, Runner, SignalSource
@@ -43,7 +44,7 @@ class World:
     where that costs nothing;
     `witnessed`: an access log tells which colour answered; where none does, the answers of the `versioned` services do;
     `balancer_name` what people call the balancer; `preview`: a secret leads to the idle colour before promotion;
-    `papers` reads what comes with a release for people, `variables` what the colours are given, None where nothing is
+    `rules` are what a release is held to; `papers` reads what comes with it for people, `variables` what the colours are given, None where nothing is
     configured; `continuity` are the checks across colours; `after_switch` is done once users have arrived, never in
     their way;
     `observes`: nothing is changed outside, it is only said what would have been done (observing.py);
@@ -86,6 +87,7 @@ class World:
     versioned: frozenset[str] = frozenset()
     overhearing: Overhearing = field(default_factory=Overhearing)
     preview: bool = False
+    rules: ReleaseRules = field(default_factory=ReleaseRules)
     papers: ReleasePapers | None = None
     variables: Variables | None = None
     continuity: tuple[Continuity, ...] = ()

@@ -17,8 +17,8 @@ WORDS = {
     "rename": r"\brenam(?:e|es|ed|ing)\b",
     "policy": r"\bpolic(?:y|ies)\b",
     "migration": r"\bmigrat(?:e|es|ed|ion|ions|ing)\b",
-    "security": r"\bsecurity\b|\bCVE-\d{4}-\d+|\bGHSA-\w+|\bvulnerab\w*|\bexploit\w*|\bX?SSRF\b|\bXSS\b|\bCSRF\b|\bRCE\b"
-    r"|\bprivilege escalation\b|\binjections?\b",
+    "security": r"\bsecurity\b|\bCVE-\d{4}-\d+|\bGHSA-\w+|\bvulnerab\w*|\bexploit\w*"
+    r"|\bSSRF\b|\bXSS\b|\bCSRF\b|\bRCE\b|\bprivilege escalation\b|\binjections?\b",
 }
 """What is looked for, by the mark that it leaves."""
 
@@ -30,7 +30,8 @@ FENCE = re.compile(r"\s*(```+|~~~+)")
 TARGET = re.compile(r" {0,3}\[[^\]]+\]:\s+\S+")
 BULLET = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s+")
 TITLE = re.compile(
-    r"(?:\[|\*\*|<a [^>]*></a>)*(?:(?:version|release)\s+)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._+-]*)(?P<rest>.*)", re.I
+    r"(?:\[|\*\*|<a [^>]*></a>)*(?:(?:version|release)\s+)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._+-]*)(?P<rest>.*)",
+    re.IGNORECASE,
 )
 YANKED = re.compile(r"\byanked\b", re.IGNORECASE)
 

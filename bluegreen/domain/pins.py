@@ -6,8 +6,10 @@ before a slash belongs to a port; what has no tag means `latest`, which is whate
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from bluegreen.domain.versions import VersionRules
 
 Pin = Literal["tag", "digest"]
 
@@ -18,6 +20,7 @@ REFERENCE = re.compile(
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
     r"(?:@(?P<digest>[A-Za-z][A-Za-z0-9.+_-]*:[0-9A-Fa-f]{32,}))?"
 )
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 LONGEST = 255
 """Characters that the name of an image may have."""
@@ -25,6 +28,15 @@ LONGEST = 255
 ALWAYS_MOVING = "latest"
 VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-._+].*)?")
 """A tag that says a version. The hash of a commit, a date in one number, or a word says none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRules:
+    """What a release must be: which steps its version may take, and how its images are pinned."""
+
+    versions: VersionRules = field(default_factory=VersionRules)
+    pin: Pin = "tag"
+    moving: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ def loosely_pinned(text: str, pin: Pin, moving: Collection[str]) -> str:
     if reference is None or reference.digest:
         return ""
     if reference.tag in moving:
-        return f"has a tag that moves ([release] moving): pin it by the tag of this release, or {reference.name}@sha256:..."
+        return f"has a tag that moves ([release] moving): write the tag of this release, or {reference.name}@sha256:..."
     if pin == "digest":
         return f'is pinned by a tag, and [release] pin = "digest" wants {reference.name}@sha256:...'
     return ""

@@ -23,7 +23,8 @@ class Release:
     a bare version has neither file nor digest.
 
     `images`: what each part runs, by the part's name, pinned by tag or digest; `components`: the versions that were
-    tested together; `migrations`: the last file of each source that belongs to it.
+    tested together; `migrations`: the last file of each source that belongs to it; `changelog` and `env_example` are
+    files that it names itself, "" where it leaves that to the configuration.
     """
 
     version: str
@@ -34,6 +35,8 @@ class Release:
     images: Mapping[str, str] = field(default_factory=dict)
     components: Mapping[str, str] = field(default_factory=dict)
     migrations: Mapping[str, str] = field(default_factory=dict)
+    changelog: str = ""
+    env_example: str = ""
 
 
 @dataclass(frozen=True, slots=True)

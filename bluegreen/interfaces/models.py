@@ -128,6 +128,19 @@ class Paused(Answer):
     until: Time | None
 
 
+class Observation(Answer):
+    """The daemon only observes. Where people moved users by hand: `said` is what would have been done."""
+
+    since: Time | None
+    colour: Colour | None
+    old: Colour | None
+    verdict: str
+    reason: str
+    said: str
+    seconds_left: Number | None
+    next: tuple[str, ...]
+
+
 class SchemaFit(Answer):
     """Whether a release may serve again on the schema as it is. Where not: since which migration, applied for which
     release, and the backup from before it, empty where none is kept. Of `doubts` nobody can tell."""
@@ -162,6 +175,7 @@ class Status(Answer):
     aftermath: str = ""
     open_requests: Mapping[Colour, int] = {}
     balancer: str = "Caddy"
+    observing: Observation | None = None
 
 
 class Event(Answer):

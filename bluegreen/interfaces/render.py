@@ -5,7 +5,7 @@ Written to be read at three in the morning: where the traffic is comes first, wh
 
 from datetime import datetime
 
-from bluegreen.app.requests import Drift, Paused, SchemaFit, Status, WatchStatus
+from bluegreen.app.requests import Drift, Observation, Paused, SchemaFit, Status, WatchStatus
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Plan
@@ -22,6 +22,8 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
     """Where the traffic is, whether anything moves, and what to type."""
     status = cleaned(status)
     lines = [_headline(status)]
+    if status.observing is not None:
+        lines += observing_lines(status.observing, status.now)
     if status.drift is not None:
         lines += drift_lines(status.drift)
     if status.pause is not None:
@@ -63,6 +65,11 @@ def moving(status: Status) -> str:
 
 
 def _headline(status: Status) -> str:
+    """Where the traffic is, and what moves; what comes first is that nothing is done, where that is so."""
+    return f"{strong('OBSERVING')} {_now(status)}" if status.observing is not None else _now(status)
+
+
+def _now(status: Status) -> str:
     where, glyph = _where(status)
     deployment = status.deployment
     if status.drift is not None:
@@ -131,6 +138,17 @@ def fit_line(fit: SchemaFit) -> str:
     return paragraph("rollback", f"{fit.release} may serve again, as far as the schema goes")
 
 
+def observing_lines(seen: Observation, now: datetime) -> list[str]:
+    """That nothing is done, what people did by hand, and what would have followed from it."""
+    if seen.since is None:
+        last = f"; {seen.said}" if seen.said else ""
+        return [paragraph("observing", f'automation is "observe": nothing is done, it is only said{last}')]
+    moved = f"users were moved to {seen.colour} by hand {text.ago(seen.since, now)}"
+    left = f", {duration(seen.seconds_left)} of the window left" if seen.seconds_left else ""
+    said = seen.said or f"{seen.verdict or 'on trial'} so far{left}"
+    return [paragraph("observing", f"{moved}; {said}")]
+
+
 def drift_lines(drift: Drift) -> list[str]:
     """What Caddy dials and should not, like a diff, and what is done about it."""
     lines = [remark(text.WARNING, "drift", f"since {text.moment(drift.since)}; {drift.doing or 'it was just seen'}")]
@@ -187,6 +205,8 @@ def _next_of(status: Status) -> tuple[str, ...]:
     deployment = status.deployment
     if deployment is not None and deployment.blocks_others:
         return next_of(deployment)
+    if status.observing is not None and status.observing.next:
+        return status.observing.next
     if status.drift is not None:
         return status.drift.next
     if status.traffic is None:

@@ -20,7 +20,8 @@ def standing(engine: Engine, reconciler: Reconciler) -> str:
     """The line: "blue live; d-20261121-… WATCHING 1.1.0, 3 min left"."""
     moves = _moves(engine.run) if engine.run is not None else "nothing is moving"
     paused = "; automation is paused" if engine.pause.active() else ""
-    return clean(f"{_where(reconciler)}; {moves}{paused}")
+    observing = "OBSERVING, nothing is done: " if reconciler.observed is not None else ""
+    return clean(f"{observing}{_where(reconciler)}; {moves}{paused}")
 
 
 def _where(reconciler: Reconciler) -> str:

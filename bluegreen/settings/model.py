@@ -16,9 +16,10 @@ from bluegreen.settings.rules import broken
 from bluegreen.settings.sections import Access, Caddy, Daemon
 from bluegreen.settings.sections_canary import Canary
 from bluegreen.settings.sections_cloudflare import Cloudflare
-from bluegreen.settings.sections_data import Backup, Database, Migration, Releases
+from bluegreen.settings.sections_data import Backup, Database, Migration
 from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
 from bluegreen.settings.sections_rehearsal import Rehearsal
+from bluegreen.settings.sections_release import Releases
 from bluegreen.settings.sections_smoke import Smoke
 from bluegreen.settings.sections_stack import Environments, Service
 from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, phase_deadlines

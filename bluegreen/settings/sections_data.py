@@ -1,4 +1,4 @@
-"""The shared databases: how they are reached, backed up and migrated; and where releases are described."""
+"""The shared databases: how they are reached, backed up and migrated."""
 
 from typing import Annotated, Literal, Self
 
@@ -188,14 +188,3 @@ class Migration(Section):
                 "the tool must be told its database: name the variable that it reads with `dsn_env`, or write {dsn} in "
                 "`up`; with a connection string of its own it would change production where a rehearsal was meant"
             )
-
-
-class Releases(Section):
-    """What RELEASE means in `bluegreen deploy RELEASE`."""
-
-    directory: FilePath | None = Field(
-        default=None,
-        description="Directory of release files: RELEASE is <directory>/RELEASE.toml (see release.example.toml). Not "
-        "set: RELEASE is a bare version, passed to the commands as {release}.",
-        examples=["/etc/bluegreen/releases"],
-    )

@@ -9,7 +9,7 @@ from bluegreen.settings.section import Section, Shape
 from bluegreen.settings.shown import quoted
 from bluegreen.settings.values import FilePath
 
-UNIT = re.compile(r"[A-Za-z0-9:_.\\-]+(@([A-Za-z0-9:_.\\-]|\{colour\})+)?\.(service|socket|timer|path|target)")
+UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|timer|path|target)")
 """A unit by its whole name. Without a type systemctl would guess it, and with * or ? it would take many."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from bluegreen.domain.variables import DIFFER, SAME, SECRETS
+from bluegreen.domain.variable_names import DIFFER, SAME, SECRETS
 from bluegreen.settings.section import Section, Shape
 from bluegreen.settings.shown import quoted
 from bluegreen.settings.values import FilePath
@@ -12,7 +12,7 @@ from bluegreen.settings.values import FilePath
 
 def _pattern(value: str) -> str:
     if not value or not value.replace("*", "").replace("?", "").replace("_", "").replace("-", "").isalnum():
-        raise ValueError(f'{quoted(value)} is not the name of variables: use letters, digits, _, * and ?, as "*SECRET*"')
+        raise ValueError(f'{quoted(value)} names no variables: use letters, digits, _, * and ?, for example "*SECRET*"')
     return value
 
 
@@ -25,8 +25,8 @@ class Variables(Section):
 
     example: FilePath | None = Field(
         default=None,
-        description="The example of the variables that comes with a release; {release} is filled in. The release file's "
-        "own `env_example` comes first. Not set: the colours are compared with each other alone.",
+        description="The example of the variables that comes with a release; {release} is filled in. The `env_example` "
+        "of the release file comes first. Not set: the colours are compared with each other alone.",
         examples=["/srv/olympus/releases/{release}/.env.example"],
     )
     missing: Literal["warn", "refuse"] = Field(

@@ -178,18 +178,25 @@ class Runner(MemoryRunner):
         super().__init__(colour, running, slices)
         self._outside = outside
 
-    async def up(self, release: Release) -> str:
-        return str(await self._outside.tell(f"runner {self.colour} up", super().up(release)))
+    async def up(self, release: Release, *, live_only: bool = False) -> str:
+        word = "up live-only" if live_only else "up"
+        said = await self._outside.tell(f"runner {self.colour} {word}", super().up(release, live_only=live_only))
+        self._outside.look_for_twins()
+        return str(said)
 
-    async def down(self) -> str:
-        return str(await self._outside.tell(f"runner {self.colour} down", super().down()))
+    async def down(self, *, live_only: bool = False) -> str:
+        word = "down live-only" if live_only else "down"
+        return str(await self._outside.tell(f"runner {self.colour} {word}", super().down(live_only=live_only)))
 
     async def stop_slice(self, number: int) -> str:
         return str(await self._outside.tell(f"runner {self.colour} slice {number}", super().stop_slice(number)))
 
     async def _called(self, verb: str, version: str) -> None:
-        if self.colour in self._outside.serving():
+        serves = self.colour in self._outside.serving()
+        if serves and verb not in ("up live-only", "parts"):
             self._outside.broken.append(f"{verb} was called on {self.colour} while users were on it")
+        if verb == "up live-only" and (not serves or len(self._outside.serving()) > 1):
+            self._outside.broken.append(f"{verb} was called on {self.colour} while users were not on it alone")
         await super()._called(verb, version)
 
 
@@ -261,6 +268,7 @@ class Outside:
         self.preview = False
         self.arming: MemoryArming | None = None
         self.sites: MemorySites | None = None
+        self.after_switch: tuple[MemoryCheck, ...] = ()
         self._asked = 0
 
     def arm(self, armed: Armed = Armed.OURS) -> MemoryArming:
@@ -319,6 +327,7 @@ class Outside:
             arming=self.arming,
             pointer_door=self.front_door,
             sites=self.sites,
+            after_switch=self.after_switch,
         )
 
     def at(self, what: str, action: Callable[[], object]) -> None:
@@ -331,6 +340,17 @@ class Outside:
         """Plan from now on with these terms changed."""
         self.terms = terms(**changes)
         return self.terms
+
+    def employ(self, *names: str) -> None:
+        """From the beginning the stack has live-only parts, and blue runs them."""
+        for runner in self.runners.values():
+            runner.live_only = names
+        self.runners[BLUE].alone = "1.0.0"
+
+    def look_for_twins(self) -> None:
+        """Parts that must never run twice do not."""
+        if all(runner.alone for runner in self.runners.values()):
+            self.broken.append("the live-only parts ran twice")
 
     def serving(self) -> set[Colour]:
         """The colours that users are on."""

@@ -14,7 +14,7 @@ from tests.e2e.alterations import without_databases
 from tests.e2e.cast import caddy_config, colours_served, deploy, ended
 from tests.e2e.conftest import MakeStage
 
-ROUNDS = int(os.environ.get("BLUEGREEN_FROZEN", "10"))
+ROUNDS = int(os.environ.get("BLUEGREEN_FROZEN", "5"))
 
 
 async def test_a_switch_that_arrives_after_the_way_back_fits_nothing_any_more(

@@ -103,7 +103,9 @@ def test_the_example_release_is_a_release(tmp_path: Path) -> None:
     (tmp_path / "1.2.0.toml").write_text((CONFIG / "release.example.toml").read_text())
     release = read_release(tmp_path, "1.2.0")
     assert set(release.variables) == {"WEB_IMAGE", "IDENTITY_IMAGE"}
-    assert {name for name, _ in documentation_of_a_release()} == {"version", "variables"}
+    assert {name for name, _ in documentation_of_a_release()} == {
+        *("version", "variables", "images", "components", "migrations", "changelog", "env_example")
+    }
 
 
 def documentation_of_a_release() -> list[tuple[str, str]]:

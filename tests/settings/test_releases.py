@@ -104,7 +104,7 @@ def test_a_directory_without_releases_is_said_to_have_none(tmp_path: Path, there
         ('version = "1.2.0"\n[variables]\nA = "a\\u0000b"', [":3: variables.A: holds a NUL character"]),
         (
             'version = "1.2.0"\n[image]\nweb = "x"',
-            [':2: image: unknown key "image"; the keys here are: version, variables'],
+            [':2: image: unknown key "image"; did you mean "images"?'],
         ),
         ("version = 1.2.0", [":1: is not TOML: "]),
     ],

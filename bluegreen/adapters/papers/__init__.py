@@ -1,0 +1,1 @@
+"""What comes with a release for people to read: files, or texts in memory."""
