@@ -135,6 +135,8 @@ async def _run_side_by_side(settings: Settings, parts: Parts, ending: Ending, ha
             group.create_task(parts.outbox.run(), name="outbox")
             group.create_task(parts.service.schema_watch.run(), name="schema")
             group.create_task(parts.service.after_cutback.run(), name="aftermath")
+            group.create_task(parts.service.running_watch.run(), name="running")
+            group.create_task(parts.service.parts_keeper.run(), name="live-only")
             group.create_task(parts.service.observing.run(), name="observing")
             group.create_task(parts.chronicle.run(), name="chronicle")
             group.create_task(parts.history.run(), name="history")

@@ -47,8 +47,9 @@ class Migrations(Protocol):
         in words. Raises MigrationFailed where there is nothing to settle."""
 
     async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
-        """Migrations of that phase that the ledger does not have as done, in order. Read-only, also where the
-        ledger does not exist yet. Raises MigrationFailed for unreadable or changed files."""
+        """Migrations of that phase that belong to the release and that the ledger does not have as done, in order.
+        Read-only, also where the ledger does not exist yet. Raises MigrationFailed for unreadable or changed files,
+        ReleaseInvalid where the release ends with a migration that does not exist."""
 
     def locked(self) -> AbstractAsyncContextManager[None]:
         """Hold the migration lock: session level, on its own connection, try-locked within its budget.

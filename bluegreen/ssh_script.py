@@ -32,10 +32,10 @@ BOOTSTRAP = "exec sh -c 'eval \"$(dd bs=1 count={size} 2>/dev/null)\"'"
 
 TEXT = """\
 bg_end() {
-  kill -s TERM "$bg_g$1" 2>/dev/null || { [ -n "$2" ] && kill -s TERM "$1" 2>/dev/null; } || return 0
+  kill -s TERM -- "$bg_g$1" 2>/dev/null || { [ -n "$2" ] && kill -s TERM "$1" 2>/dev/null; } || return 0
   bg_n=0
-  while kill -s 0 "$bg_g$1" 2>/dev/null; do
-    bg_n=$((bg_n+1)); [ "$bg_n" -lt @grace@0 ] || { kill -s KILL "$bg_g$1" 2>/dev/null; return 0; }
+  while kill -s 0 -- "$bg_g$1" 2>/dev/null; do
+    bg_n=$((bg_n+1)); [ "$bg_n" -lt @grace@0 ] || { kill -s KILL -- "$bg_g$1" 2>/dev/null; return 0; }
     sleep 0.1 2>/dev/null || sleep 1
   done
 }

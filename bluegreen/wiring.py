@@ -37,13 +37,14 @@ from bluegreen.ports_traffic import Arming, Balancer, FrontDoor, PointerDoor
 from bluegreen.settings import Settings, read_release, revealed
 from bluegreen.settings.sections_data import Migration as MigrationSettings
 from bluegreen.settings.sections_outside import Notify as NotifySettings
+from bluegreen.wiring_after import after_switch
 from bluegreen.wiring_balancer import believe, lines_for_caddyfile, opened, sites
 from bluegreen.wiring_balancer import way_back as way_back
 from bluegreen.wiring_checks import readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
 from bluegreen.wiring_runners import runner
 from bluegreen.wiring_signals import sources, terms
-from bluegreen.wiring_stack import papers, release_rules
+from bluegreen.wiring_stack import papers, release_rules, variables
 
 STATE_FILE, STATE_VERSION = "journal.sqlite", SCHEMA_VERSION
 """The journal's name in the state directory, and the highest version of it that this program reads."""
@@ -94,6 +95,7 @@ async def open_world(
             runners={colour: runner(settings, colour, _begins_again(heard)) for colour in Colour},
             readiness=readiness(settings),
             smoke=smoke(settings),
+            after_switch=after_switch(settings),
             sources=heard,
             databases={database.name: database for database in databases(settings)},
             notifiers=notifiers(settings),
@@ -107,6 +109,7 @@ async def open_world(
             migrates={m.name: m.database for m in settings.migrations if m.kind == "sql"},
             overhearing=overhearing,
             papers=papers(settings),
+            variables=variables(settings, state),
             rules=release_rules(settings),
             observes=settings.automation == "observe",
         )

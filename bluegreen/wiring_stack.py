@@ -1,16 +1,25 @@
 """From settings to what a release is held to and comes with, and what its colours are given. Part of wiring."""
 
+from pathlib import Path
+
 from bluegreen.adapters.papers.file import FilePapers
+from bluegreen.adapters.variables.files import FileVariables, Place
 from bluegreen.domain.pins import ReleaseRules
+from bluegreen.domain.traffic import Colour
+from bluegreen.domain.variable_names import DIFFER, SAME, SECRETS, Rules
 from bluegreen.domain.versions import VersionRules
-from bluegreen.ports_stack import ReleasePapers
+from bluegreen.hosts import Here
+from bluegreen.ports_stack import ReleasePapers, Variables
 from bluegreen.settings import Settings
 
 
 def papers(settings: Settings) -> ReleasePapers:
     """Whoever reads what comes with a release; a release file may name files of its own."""
-    changelog = settings.release.changelog
-    return FilePapers(changelog=str(changelog) if changelog else None)
+    changelog, example = settings.release.changelog, settings.variables.example
+    return FilePapers(
+        changelog=str(changelog) if changelog else None,
+        example=str(example) if example else None,
+    )
 
 
 def release_rules(settings: Settings) -> ReleaseRules:
@@ -19,3 +28,21 @@ def release_rules(settings: Settings) -> ReleaseRules:
     return ReleaseRules(
         VersionRules(said.skip_minor, said.skip_major, said.downgrade), said.pin, frozenset(said.moving)
     )
+
+
+def variables(settings: Settings, state: Path) -> Variables:
+    """Whoever reads what the colours are given. The key of its fingerprints lies in the state directory."""
+    said = settings.variables
+    rules = Rules(
+        (*SECRETS, *said.secrets),
+        (*SAME, *said.same),
+        (*DIFFER, *said.differ),
+        said.ignore,
+        refuse_missing=said.missing == "refuse",
+    )
+    places = {
+        colour: Place(Here(), settings.environments.of(colour).env_files)
+        for colour in Colour
+        if settings.environments.of(colour).env_files
+    }
+    return FileVariables(places, rules, state / "variables.key")

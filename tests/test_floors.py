@@ -19,7 +19,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # fmt: off
 PURE = frozenset({
     "abc", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "hashlib",
-    "heapq", "itertools", "json", "math", "operator", "re", "statistics", "string", "types", "typing",
+    "heapq", "html", "itertools", "json", "math", "operator", "re", "statistics", "string", "types", "typing",
 })
 # fmt: on
 """Modules of the standard library that know no clock, no input and no output."""
@@ -46,13 +46,14 @@ top of them."""
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
 PORTS_DATABASE, PORTS_TRAFFIC = "bluegreen.ports_database", "bluegreen.ports_traffic"
 PORTS_STACK, HOSTS, SSH = "bluegreen.ports_stack", "bluegreen.hosts", "bluegreen.ssh"
-RUNNERS = "bluegreen.wiring_runners"
+RUNNERS, STACK = "bluegreen.wiring_runners", "bluegreen.wiring_stack"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
 SYSTEMD = "bluegreen.systemd"
 WIRING, DAEMON, OFFLINE = "bluegreen.wiring", "bluegreen.daemon", "bluegreen.offline"
 POLLED, LOG_LINES = "bluegreen.wiring_polled", "bluegreen.wiring_log_lines"
 AT_THE_DOOR, BALANCER = "bluegreen.wiring_front_door", "bluegreen.wiring_balancer"
+AFTER = "bluegreen.wiring_after"
 CLOUDFLARE, TRAEFIK = "bluegreen.wiring_cloudflare", "bluegreen.wiring_traefik"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
@@ -77,6 +78,7 @@ FLOORS = {
     APP: Floor((APP, DOMAIN, *EVERY_PORT, FINISHING), STDLIB | {"structlog", "tenacity", "msgspec"}),
     INTERFACES: Floor((INTERFACES, APP, DOMAIN), never=frozenset({"asyncpg", "sqlite3"})),
     CHECKS: Floor((ADAPTERS, DOMAIN, PORTS, PORTS_DATABASE, PORTS_STACK, SETTINGS), never=FOR_PEOPLE),
+    AFTER: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     POLLED: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     LOG_LINES: Floor((CHECKS, RUNNERS, ADAPTERS, DOMAIN, PORTS, SETTINGS, LOGS), never=FOR_PEOPLE),
     AT_THE_DOOR: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
@@ -85,9 +87,10 @@ FLOORS = {
     TRAEFIK: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     BALANCER: Floor((CLOUDFLARE, TRAEFIK, ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
     RUNNERS: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS, SSH), never=FOR_PEOPLE),
+    STACK: Floor((RUNNERS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS), never=FOR_PEOPLE),
     WIRING: Floor(
         (
-            *(BALANCER, RUNNERS, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
+            *(BALANCER, RUNNERS, STACK, AFTER, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
             *(APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS, LOGS),
         ),
         never=FOR_PEOPLE,
@@ -126,8 +129,10 @@ JOINED = {
     "rehearsal": ("postgres", "migrations"),
     "database": ("postgres", "migrations", "backups", "rehearsal"),
     "sites": ("balancers",),
+    "checks": ("front_doors",),
 }
-"""The families that stand on others: together they are the port of the shared database, and signals are read there."""
+"""The families that stand on others: together they are the port of the shared database, and signals are read there; and
+a flow is walked past the balancer as it is walked through it."""
 
 
 def floor_of(module: str) -> tuple[str, Floor]:
@@ -243,6 +248,7 @@ def test_only_wiring_may_import_adapters() -> None:
         TRAEFIK,
         BALANCER,
         RUNNERS,
+        STACK,
         WIRING,
     ]
 

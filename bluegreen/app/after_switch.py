@@ -10,6 +10,7 @@ import asyncio
 import structlog
 
 from bluegreen.app.run import Run
+from bluegreen.app.world import World
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.phases import Outcome
@@ -23,6 +24,12 @@ BUDGET = 300.0
 """Seconds for one of them with all its tries; each try has a timeout of its own."""
 
 log = structlog.get_logger("bluegreen")
+
+
+def planned(world: World) -> str:
+    """What a deployment will do, as a part of its plan; empty where nothing is configured."""
+    names = ", ".join(check.name for check in world.after_switch)
+    return f"; beside it {names}, and again after a cutback (what they cannot flush needs a bounded TTL)" if names else ""
 
 
 def begin(run: Run, target: Target) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bluegreen.app.world import World
 from bluegreen.domain.backfills import BackfillState
-from bluegreen.domain.errors import BluegreenError
+from bluegreen.domain.errors import BluegreenError, ReleaseInvalid
 from bluegreen.domain.migrations import Migration, MigrationPhase
 from bluegreen.domain.plans import Kind, Release, Terms
 from bluegreen.domain.rollback import why_held
@@ -50,13 +50,15 @@ class Forecast:
 
 
 async def forecast(world: World, release: Release, kind: Kind, terms: Terms) -> Forecast:
-    """Ask every database; one that is away is PREPARING's to refuse, and only a warning here."""
+    """Ask every database; one that is away is PREPARING's to refuse, and only a warning here. Raises ReleaseInvalid."""
     if kind is Kind.ROLLBACK:
         return Forecast()
     parts = []
     for name, database in world.databases.items():
         try:
             parts.append(await _of(world, database, release, terms))
+        except ReleaseInvalid:
+            raise  # it names a migration that does not exist: no database will change that
         except BluegreenError as exc:
             parts.append(Forecast(warnings=(f"{name}: pending migrations cannot be listed: {exc.detail}",)))
     return Forecast(

@@ -179,7 +179,8 @@ class Forward(Superseding):
     ) -> Deployment:
         """Start a deployment of a plan; the audit and the idempotency key are written with it, or nothing is."""
         deployment = planning.new_deployment(self._world, plan)
-        row = self._row(caller, verb, deployment, reason or plan.reason, "idle")
+        past = f" (past the gate: {'; '.join(plan.overridden)})" if plan.overridden else ""
+        row = self._row(caller, verb, deployment, f"{reason or plan.reason}{past}", "idle")
         kept = {"deployment": deployment.id, "request": msgspec.to_builtins(request)}
         records = (row, Fact("idempotency", key, kept)) if key else (row,)
         started = await self._engine.start(deployment, *records)

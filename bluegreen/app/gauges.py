@@ -14,6 +14,7 @@ from bluegreen.domain.errors import JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.evidence import Judgement
 from bluegreen.domain.phases import WATCHED, Phase
 from bluegreen.domain.records import Json
+from bluegreen.domain.running import Running
 from bluegreen.domain.traffic import Colour
 
 JOURNAL_BUDGET = 1.0
@@ -30,7 +31,8 @@ class Gauges:
     the first) and whether it can be heard; `log_lines`: lines read of each colour's own log, those that matched, and
     those that warn of what is deprecated; `undelivered`, `undeliverable` by receiver; `journal_read`: whether
     `wanted` and `stranded` could be had; `standby`: whether the old colour could take users back, "" where there is no
-    way back to keep; `open_requests` as in `requests.Status`."""
+    way back to keep; `open_requests` as in `requests.Status`;
+    `running`: what really runs of the colours, as of the last looks."""
 
     started_at: datetime
     live: Colour | None
@@ -53,6 +55,7 @@ class Gauges:
     log_lines: Mapping[Colour, tuple[int, int, int]] = field(default_factory=dict)
     standby: str = ""
     open_requests: Mapping[Colour, int] = field(default_factory=dict)
+    running: Mapping[Colour, Running] = field(default_factory=dict)
 
 
 async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) -> Gauges:
@@ -84,6 +87,7 @@ async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) 
         undeliverable=engine.outbox.undeliverable,
         log_lines=engine.world.overhearing.lines,
         open_requests=run.open_requests if run is not None else {},
+        running=dict(engine.world.what_runs),
         standby=str(engine.watch.standby) if deployment is not None and deployment.phase in WATCHED else "",
     )
 

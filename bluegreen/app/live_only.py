@@ -6,6 +6,7 @@ live_only_keeper.py while none runs. The fact that is kept here is the intent: w
 after the last one.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
@@ -74,13 +75,21 @@ class Hand(Protocol):
 
 
 def names(world: World) -> tuple[str, ...]:
-    """What they are called; empty where there are none."""
-    return tuple(dict.fromkeys(name for colour in Colour for name in world.runners[colour].live_only))
+    """What they are called, whatever the colour (a unit's name holds it); empty where there are none."""
+    found = (re.sub(rf"\b{colour}\b", "COLOUR", name) for colour in Colour for name in world.runners[colour].live_only)
+    return tuple(dict.fromkeys(found))
 
 
 def in_words(world: World) -> str:
     """Their names, for people."""
     return ", ".join(names(world))
+
+
+def planned(world: World, old: Colour) -> str:
+    """What a deployment will do with them, as a part of its plan; empty where there are none."""
+    if not names(world):
+        return ""
+    return f"; {in_words(world)}: stop on {old}, then start on {old.other}, once users are there"
 
 
 async def where(world: World) -> Where | None:

@@ -6,6 +6,7 @@ people and in the journal, and never done. What refuses to act stands where it w
 asked for, reconcile.py and its neighbours for what the daemon does by itself.
 """
 
+import asyncio
 from dataclasses import replace
 
 from bluegreen.app import observed
@@ -47,8 +48,10 @@ class Observing:
                 await self.step()
             except JournalFailed as exc:
                 self._engine.news.failed(exc)
-            await woken(self._watch.regressed, TICK)
-            self._watch.regressed.clear()
+            if self._engine.run is not None:
+                await asyncio.sleep(TICK)
+            elif await woken(self._watch.regressed, TICK):
+                self._watch.regressed.clear()
 
     async def step(self) -> None:
         """Take in where users are, and what the verdict on it is. Raises JournalFailed."""
@@ -57,6 +60,8 @@ class Observing:
             return
         traffic = self._reconciler.traffic
         colour = traffic.colour if traffic is not None else None
+        if colour is None or colour is self._served:  # else only together with the trial of who serves now
+            self._watch.moved(colour)
         if colour is not None and self._carried:
             await self._begin_after(colour)
         elif colour is not None and self._served is None:
@@ -78,6 +83,7 @@ class Observing:
         if before not in (None, colour):
             await self._moved(colour, before, "users were moved while nobody looked")
         elif kept is not None and kept["colour"] == colour:
+            self._watch.moved(colour)
             note = "the daemon was started again: the window begins anew"
             await self._open(colour, Colour(kept["old"]), note, str(kept["said"]))
         else:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bluegreen import __version__
-from bluegreen.app import environments
+from bluegreen.app import environments, live_only_picture
 from bluegreen.app.engine import Engine
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Observation, SignalStatus, Status, WatchStatus
@@ -11,6 +11,7 @@ from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.evidence import Judgement
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.running import Running
 from bluegreen.domain.traffic import Colour
 
 
@@ -36,7 +37,9 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         backfill=world.filling.now,
         open_requests=run.open_requests if run else {},
         balancer=world.balancer_name,
+        running=await _running(engine),
         observing=reconciler.observed,
+        live_only=await live_only_picture.look(engine, reconciler),
     )
 
 
@@ -102,6 +105,16 @@ def _signals(judgement: Judgement) -> tuple[SignalStatus, ...]:
 
 async def _releases(engine: Engine) -> dict[Colour, str]:
     return {colour: await environments.running(engine.world, colour) for colour in Colour}
+
+
+async def _running(engine: Engine) -> dict[Colour, Running]:
+    """What the latest looks found, of the colours that still run what they ran then."""
+    found = dict(engine.world.what_runs)
+    return {
+        colour: seen
+        for colour, seen in found.items()
+        if await environments.running(engine.world, colour) == seen.release
+    }
 
 
 async def _deployment(engine: Engine) -> Deployment | None:

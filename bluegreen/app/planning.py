@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import uuid4
 
-from bluegreen.app import damage, environments, fitness
+from bluegreen.app import after_switch, damage, environments, fitness, live_only, release_gate, variables
 from bluegreen.app.forecast import Forecast, forecast
 from bluegreen.app.pointer import forgets
 from bluegreen.app.requests import PlanRequest
@@ -42,11 +42,20 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
     live_release = await release_on(world, live)
     await damage.refuse(world, request, kind)
     await _refuse_quarantined(world, release, request, kind)
+    brief = await release_gate.examine(world, release, live, live_release, request, kind)
+    given = await variables.for_plan(world, release, live, request, kind)
     terms = _terms(world, request, kind)
     doubts = await fitness.require(world, release.version, live_release)
     schemas = await forecast(world, release, kind, terms)
     steps = tuple(_steps(world, release, live, live_release, terms, kind, schemas))
-    warnings = (*schemas.warnings, *doubts, *_doubts(live, live_release, release, request), *await forgets(world))
+    warnings = (
+        *brief.warnings,
+        *schemas.warnings,
+        *doubts,
+        *_doubts(live, live_release, release, request, given.alone),
+        *given.warnings,
+        *await forgets(world),
+    )
     now = world.clock.now()
     return Plan(
         id=f"p-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
@@ -57,7 +66,7 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         terms=terms,
         steps=steps,
         warnings=warnings,
-        digest=_digest(world, release, live, live_release, terms, schemas.expand, steps),
+        digest=_digest(world, release, live, live_release, terms, schemas.expand, steps, given.basis),
         created_at=now,
         expires_at=now + GOOD_FOR,
         live_is_down=request.live_is_down,
@@ -66,6 +75,13 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         requested_by=by,
         migrations=tuple(migration.label for migration in schemas.expand),
         costs=await _costs(world, terms),
+        overridden=(*brief.overridden, *given.overridden),
+        changelog=brief.changelog,
+        changelog_file=brief.changelog_file,
+        changelog_left=brief.changelog_left,
+        changelog_undone=brief.changelog_undone,
+        components=brief.components,
+        variables=given.findings,
     )
 
 
@@ -82,11 +98,13 @@ async def _costs(world: World, terms: Terms) -> tuple[str, ...]:
         return (f"cannot be told: {exc.detail}",)
 
 
-def _doubts(live: Colour, live_release: str, release: Release, request: PlanRequest) -> Iterator[str]:
+def _doubts(
+    live: Colour, live_release: str, release: Release, request: PlanRequest, alone: str
+) -> Iterator[str]:
     if live_release == UNKNOWN:
         yield f"which release {live} runs is not known: set [environments.{live}] release"
     elif live_release == release.version:
-        yield f"{live} runs {release.version} already: this starts the same release on {live.other}"
+        yield alone or f"{live} runs {release.version} already: this starts the same release on {live.other}"
     if request.live_is_down:
         yield f"{live} is taken to be down: there is no automatic way back to it"
 
@@ -114,6 +132,7 @@ async def release_on(world: World, colour: Colour) -> str:
 def new_deployment(world: World, plan: Plan) -> Deployment:
     """A deployment of a plan, not yet saved."""
     now = world.clock.now()
+    plan = replace(plan, changelog=tuple(line for line in plan.changelog if line.marks))  # it is saved at every step
     return Deployment(
         id=f"d-{now:%Y%m%d-%H%M%S}-{uuid4().hex[:4]}",
         plan=plan,
@@ -181,7 +200,9 @@ def _steps(
         _step(Phase.CANARYING, bool(terms.canary), _canary(terms, new, worse), "nothing configured"),
         PlanStep(Phase.SWITCHING, f"send all traffic of {services} from {live} to {new}, in one change"),
         PlanStep(
-            Phase.WATCHING, f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse{behind}"
+            Phase.WATCHING,
+            f"watch users for {_time(terms.window)}, {worse} if {release.version} is worse{behind}"
+            f"{live_only.planned(world, live)}{after_switch.planned(world)}",
         ),
         PlanStep(Phase.STANDING_BY, f"keep {live} running for {_time(terms.standby)}: the way back stays instant"),
         PlanStep(Phase.RETIRING, f"{_retiring(world, live, terms)}: then the way back is a rollback"),
@@ -225,10 +246,11 @@ def _digest(
     terms: Terms,
     migrations: tuple[Migration, ...],
     steps: tuple[PlanStep, ...],
+    given: str,
 ) -> str:
     """What a plan depends on, and all that it showed: where one of these changed, the plan is stale."""
     pending = [(migration.label, migration.checksum) for migration in migrations]
-    basis = [asdict(release), live, live_release, asdict(terms), pending, [step.text for step in steps]]
+    basis = [asdict(release), live, live_release, asdict(terms), pending, [step.text for step in steps], given]
     addresses = {name: asdict(service) for name, service in world.services.items()}
     text = json.dumps([basis, addresses], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bluegreen.app import environments, live_only, planning, schema
+from bluegreen.app import environments, live_only, planning, schema, variables
 from bluegreen.app.arrival import describe
 from bluegreen.app.pointer import verify_pointer
 from bluegreen.app.run import Run
@@ -34,7 +34,7 @@ Check = Callable[[Run], Awaitable[None]]
 async def preflight(run: Run) -> None:
     """Raise StepFailed naming everything that speaks against this deployment."""
     problems: list[BluegreenError] = []
-    for check in (_traffic, _routes, require_witness, _state, _databases, _migrations, _schemas):
+    for check in (_traffic, _routes, require_witness, _state, variables.verify, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
     for check in (_live_smoke, _live_signals, require_heard, _way_back_of_parts):
         await _collect(run, _soft(run, check), problems)

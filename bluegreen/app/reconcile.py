@@ -122,7 +122,8 @@ class Reconciler:
             self.lost_arms.back()
             await self._compare_running(run, seen)
         else:
-            self._engine.watch.moved(seen.colour)
+            if not self._world.observes:  # else observing.py says so, and in the same turn what that begins
+                self._engine.watch.moved(seen.colour)
             await self._compare_idle(seen)
 
     async def _compare_idle(self, seen: Seen) -> None:

@@ -13,6 +13,7 @@ from bluegreen.app.explanations import SignalLine as SignalLine
 from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Json
+from bluegreen.domain.running import Running
 from bluegreen.domain.sites import Tls
 from bluegreen.domain.traffic import Colour, Traffic
 
@@ -144,13 +145,28 @@ class SchemaFit:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveOnly:
+    """The parts that run only where users are, `names`: on `colour` (None: nobody knows), once `settled`. `known` is
+    False where bluegreen never moved them: then they run as they were set up. `doing` and `problem` say in words what
+    is done now, and why they are not there; `next` are commands to type."""
+
+    names: tuple[str, ...]
+    colour: Colour | None
+    known: bool = True
+    settled: bool = True
+    doing: str = ""
+    problem: str = ""
+    next: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The answer to "where is the traffic, and is anything moving"; `doing` is what the phase waits for, or what is
     done by hand, in words. `schema_fit` is of the release that a rollback would go to; None where nobody looked yet.
     `backfill` is the one that runs, else one that was begun, is not done, and waits for somebody to go on with it.
     `aftermath`: how the comparison after a cutback stands, in words; empty where there is none. `open_requests`: what
     is still under way on the old colour after a switch; empty where nobody can tell, or nothing was switched.
-    `balancer` is how people call it."""
+    `balancer` is how people call it; `running` is what really runs of a colour, where anybody can tell."""
 
     project: str
     version: str
@@ -172,6 +188,8 @@ class Status:
     open_requests: Mapping[Colour, int] = field(default_factory=dict)
     balancer: str = "Caddy"
     observing: Observation | None = None
+    live_only: LiveOnly | None = None
+    running: Mapping[Colour, Running] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

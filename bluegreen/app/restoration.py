@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
-from bluegreen.app import environments, keeping
+from bluegreen.app import environments, keeping, live_only, what_runs
 from bluegreen.app.engine import Engine
 from bluegreen.app.smoke import require_smoke, wait_until_ready
 from bluegreen.domain.errors import BackupFailed, BluegreenError, JournalFailed, RequestRefused, StepFailed
@@ -119,6 +119,8 @@ class Restoration:
 
     async def _make_way(self) -> None:
         await self._enter(Step.STOPPING)
+        for live in tuple(self.progress.colours)[:1]:
+            await live_only.unsettle(self._world, live)
         for colour in self.progress.colours:
             await environments.stop_for_restoration(self._world, colour)
             await self._engine.news.tell("colour.stopped", colour=colour, by=self.progress.by, reason="restoration")
@@ -213,10 +215,14 @@ class Restoration:
             return StartedAgain(colour, name, f"{NOT_STARTED}: {exc.detail}")
         try:
             await environments.keep_started(self._world, colour, release)
+            await what_runs.write_down(self._world, colour, release, "", self._warn)
         except JournalFailed as exc:
             self._engine.news.failed(exc)
         await self._engine.news.tell("colour.started", colour=colour, release=release.version, by=self.progress.by)
         return StartedAgain(colour, name, await self._problem(colour, release.version))
+
+    async def _warn(self, text: str) -> None:
+        await self._engine.news.tell("colour.warned", warning=text, by=self.progress.by, severity="warning")
 
     async def _problem(self, colour: Colour, version: str) -> str:
         target, missing = self._world.target(colour, version), [""]

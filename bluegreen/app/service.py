@@ -12,6 +12,7 @@ from bluegreen.app.backward import Backward
 from bluegreen.app.engine import Engine
 from bluegreen.app.explaining import Explaining
 from bluegreen.app.forward import Forward
+from bluegreen.app.live_only_keeper import LiveOnlyKeeper
 from bluegreen.app.migrating import Migrating
 from bluegreen.app.observing import Observing
 from bluegreen.app.pausing import Pausing
@@ -21,8 +22,11 @@ from bluegreen.app.reloading import Reloading, Renewal
 from bluegreen.app.repairing import Repairing
 from bluegreen.app.requests import Caller, Status
 from bluegreen.app.restore_orders import RestoreOrders
+from bluegreen.app.running_watch import RunningWatch
 from bluegreen.app.schema_watch import SchemaWatch
 from bluegreen.app.sites import SiteOrders
+from bluegreen.app.takeover import TakingOver
+from bluegreen.app.variable_check import VariableChecks
 from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Event
@@ -41,6 +45,8 @@ class Service(
     RestoreOrders,
     ArmingOrders,
     SiteOrders,
+    TakingOver,
+    VariableChecks,
     Reloading,
     AlertIntake,
 ):
@@ -55,6 +61,8 @@ class Service(
         self._started_at = engine.world.clock.now()
         self.schema_watch = SchemaWatch(engine)
         self.after_cutback = AfterCutback(engine)
+        self.running_watch = RunningWatch(engine)
+        self.parts_keeper = LiveOnlyKeeper(engine, reconciler)
         self.observing = Observing(engine, reconciler)
 
     async def status(self) -> Status:

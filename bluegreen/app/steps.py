@@ -17,6 +17,7 @@ from bluegreen.app import (
     reverting,
     schema,
     switch,
+    what_runs,
 )
 from bluegreen.app.previews import Preview
 from bluegreen.app.run import Run
@@ -92,7 +93,10 @@ async def starting(run: Run) -> Answer:
     await environments.keep_started(run.world, colour, release)
     run.note(f"waiting for {colour} to be ready")
     await wait_until_ready(run.world, run.new_target, run.note)
-    return done(f"{colour} runs {release.version} and is ready")
+    run.note(f"looking what runs on {colour}")
+    parts = await what_runs.write_down(run.world, colour, release, run.deployment.id, run.warn)
+    facts = {"runs": what_runs.as_fact(parts)} if parts else {}
+    return replace(done(f"{colour} runs {release.version} and is ready"), facts=facts)
 
 
 async def testing(run: Run) -> Answer:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
-from bluegreen.app import environments, keeping, leftovers
+from bluegreen.app import environments, keeping, leftovers, release_gate, what_runs
 from bluegreen.app.alerts import why_not_back
 from bluegreen.app.desk import Desk
 from bluegreen.app.requests import Alert, AlertEffect, Caller
@@ -90,6 +90,7 @@ class Upkeep(Desk):
         hand or the next deployment uses it. Raises LiveColourProtected, RunnerFailed, DeploymentInProgress."""
         before = await environments.running(self._world, colour)
         release = await self._release(colour, name or await environments.ran_last(self._world, colour))
+        release_gate.require_pinned(self._world, release)
         row = self._hand_row(
             caller, "env up", reason, before=f"{colour} {before}".strip(), after=f"{colour} to run {release.version}"
         )
@@ -99,6 +100,7 @@ class Upkeep(Desk):
             ):
                 output = await environments.start(self._world, colour, release)
             await environments.keep_started(self._world, colour, release)
+            await what_runs.write_down(self._world, colour, release, "", self._warned_of(colour))
             await self._world.journal.forget("inspect", colour)
         return ByHand(colour, release.version, self._shown(output))
 
@@ -186,6 +188,12 @@ class Upkeep(Desk):
             await self._engine.news.tell(failed, **facts, reason=exc.detail, severity="warning")
             raise
         await self._engine.news.tell(done, **facts, seconds=round(self._world.clock.monotonic() - began, 3))
+
+    def _warned_of(self, colour: Colour) -> what_runs.Warn:
+        async def warn(text: str) -> None:
+            await self._engine.news.tell("colour.warned", colour=colour, warning=text, severity="warning")
+
+        return warn
 
     async def _kept(self, id: str) -> tuple[Database, Backup]:
         for database in self._world.databases.values():

@@ -10,6 +10,7 @@ from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
 from bluegreen.domain.pins import ReleaseRules
 from bluegreen.domain.plans import Release, Terms
+from bluegreen.domain.running import Running
 from bluegreen.domain.traffic import Colour, Service, Traffic
 from bluegreen.ports import Cards, Checker, Clock, Journal, Notifier, Readiness, Runner, SignalSource
 from bluegreen.ports_database import Database
@@ -44,10 +45,11 @@ class World:
     where that costs nothing;
     `witnessed`: an access log tells which colour answered; where none does, the answers of the `versioned` services do;
     `balancer_name` what people call the balancer; `preview`: a secret leads to the idle colour before promotion;
-    `rules` are what a release is held to; `papers` reads what comes with it for people, `variables` what the colours are given, None where nothing is
-    configured; `continuity` are the checks across colours; `after_switch` is done once users have arrived, never in
-    their way;
+    `rules` are what a release is held to; `papers` reads what comes with it for people, `variables` what the colours
+    are given, None where nothing is configured; `continuity` are the checks across colours; `after_switch` is done once
+    users have arrived, never in their way;
     `observes`: nothing is changed outside, it is only said what would have been done (observing.py);
+    `what_runs` is what the latest looks found (running_watch.py);
     `releases` what the configuration says each colour runs; `read_release` raises ReleaseInvalid.
     """
 
@@ -92,6 +94,7 @@ class World:
     variables: Variables | None = None
     continuity: tuple[Continuity, ...] = ()
     after_switch: tuple[Checker, ...] = ()
+    what_runs: dict[Colour, Running] = field(default_factory=dict)
     observes: bool = False
 
     @property

@@ -39,7 +39,10 @@ async def answers(settings: Settings, unit: Unit, report: Report) -> Findings:
     if status.version != __version__:
         detail = f"the daemon is {status.version}, this program {__version__}"
         found.append(report.warn(detail, f"systemctl restart {UNIT}"))
-    return [*found, report.ok(f"the daemon answers at {path} (bluegreen {status.version})")]
+    if (status.observing is not None) is not (settings.automation == "observe"):
+        found.append(report.warn(f'automation = "{settings.automation}" is not yet in force', "bluegreen reload"))
+    observing = ' and only observes: automation = "observe"' if status.observing is not None else ""
+    return [*found, report.ok(f"the daemon answers at {path} (bluegreen {status.version}){observing}")]
 
 
 def _not_running(why: str, pid: int | None, report: Report) -> Finding:

@@ -7,30 +7,29 @@ secret are never shown.
 import json
 import re
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
+from bluegreen.domain.forms import action_of, value_of
+from bluegreen.domain.quoting import Quotes
 from bluegreen.domain.records import Json
-
-SECRET = re.compile(r"cookie|authori[sz]ation|token|secret|passw|credential|session|api.?key|csrf", re.IGNORECASE)
-SECRET_MEMBER = re.compile(
-    rf'("[^"]*(?:{SECRET.pattern})[^"]*"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}}\]\s]+)', re.IGNORECASE
-)
-HIDDEN = "(hidden)"
-SHOWN = 120
-"""Characters of an answer that a complaint quotes."""
+from bluegreen.domain.words import RELEASE, filled, filled_leaves, words_in
 
 SUCCESS = range(200, 300)
+PLAIN = Quotes()
+"""Hides what looks secret, where nothing is known beside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: its status, its headers by lower-case name, its body up to the cap (`whole` False: there was more)."""
+    """An answer: its status, its headers by lower-case name, its body up to the cap (`whole` False: there was more);
+    `cookies` are its Set-Cookie headers, each as it was sent."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     whole: bool = True
+    cookies: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -38,34 +37,56 @@ class Reply:
         return self.body.decode(errors="replace")
 
 
+Source = Literal["json", "header", "body", "cookie", "form", "form-action", "redirect"]
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in an answer: a JSON pointer, a header, or a regular expression for the body (its first
-    group, or all that it matches; "" is the whole body)."""
+    """Where something stands in an answer: a JSON pointer; a header; a regular expression for the body (its first
+    group, or all that it matches; "" is the whole body); a cookie that it sets; a field of a form, or where a form is
+    sent (the first one, or that with a field of this name); the address that it redirects to."""
 
-    source: Literal["json", "header", "body"]
+    source: Source
     where: str
 
     @classmethod
     def written(cls, place: str) -> Self:
-        """As the settings write it and have checked it: "json:/POINTER", "header:NAME", "body" or "body:REGEX"."""
+        """As the settings write it and have checked it: "json:/POINTER", "header:NAME", "body" or "body:REGEX",
+        "cookie:NAME", "form:FIELD", "form-action" or "form-action:FIELD", "redirect"."""
         source, _, where = place.partition(":")
-        return cls("json" if source == "json" else "header" if source == "header" else "body", where)
+        known: dict[str, Source] = {each: each for each in SOURCES}
+        return cls(known.get(source, "body"), where)
 
     def text(self, reply: Reply) -> str:
         """What stands there. Raises LookupError saying why there is nothing."""
-        if self.source == "json":
-            return _as_text(at_pointer(reply, self.where))
-        if self.source == "header":
-            if self.where.lower() not in reply.headers:
-                raise LookupError(f"there is no header {self.where}")
-            return reply.headers[self.where.lower()].strip()
+        match self.source:
+            case "json":
+                return _as_text(at_pointer(reply, self.where))
+            case "header":
+                return _header(reply, self.where)
+            case "redirect":
+                return _redirect(reply)
+            case "cookie":
+                return _cookie(reply, self.where)
+            case "form":
+                return value_of(reply.text, self.where)
+            case "form-action":
+                return action_of(reply.text, self.where)
+        return self._in_body(reply)
+
+    def _in_body(self, reply: Reply) -> str:
         if not self.where:
             return reply.text.strip()
         match = re.search(self.where, reply.text)
         if match is None:
-            raise LookupError(f"nothing in the body matches {_shown(self.where)}")
+            raise LookupError(f"nothing in the body matches {Quotes().text(self.where)}")
         return str(match[1] if match.re.groups else match[0])
+
+
+SOURCES: tuple[Source, ...] = ("json", "header", "body", "cookie", "form", "form-action", "redirect")
+
+LONGEST_COOKIE = 8 * 1024
+"""Characters of one Set-Cookie header that is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,49 +104,68 @@ class Expectations:
     json: Mapping[str, Json] = field(default_factory=dict)
     version: Place | None = None
 
-    def complaint(self, reply: Reply, release: str, *, quoting: bool = True) -> str:
+    def filled(self, values: Mapping[str, str]) -> "Expectations":
+        """The same, of the values that its texts name as {name}. What names {release} is not asked for where nobody
+        knows which release it should be."""
+        unknown = RELEASE not in values
+        body = self.body
+        if isinstance(body, str):
+            body = None if unknown and RELEASE in words_in(body) else filled(body, values)
+        known = {name: text for name, text in self.header.items() if not (unknown and RELEASE in words_in(text))}
+        json_ = {at: value for at, value in self.json.items() if not (unknown and RELEASE in words_in(value))}
+        return replace(
+            self,
+            header={name: filled(text, values) for name, text in known.items()},
+            body=body,
+            json={at: filled_leaves(value, values) for at, value in json_.items()},
+        )
+
+    def complaint(self, reply: Reply, release: str, *, quoting: bool = True, quotes: Quotes = PLAIN) -> str:
         """The first thing that is not as expected: what was expected, what came; "" where all is well. Without
-        `quoting` nothing is shown of the answer but its status: it may hold a session."""
+        `quoting` nothing is shown of the answer but its status: it may hold a session. `quotes` knows what is
+        secret."""
         if reply.status not in self.status:
-            said = _quoting(reply) if quoting else ""
+            said = quotes.body(reply.text) if quoting else ""
             return f"expected status {_statuses(self.status)}, got {reply.status}{said}"
-        for expected, got in self._differences(reply, release):
+        for expected, got in self._differences(reply, release, quotes):
             return f"{expected}, {got}" if quoting else f"{expected}, got something else"
         return ""
 
-    def _differences(self, reply: Reply, release: str) -> Iterator[tuple[str, str]]:
+    def _differences(self, reply: Reply, release: str, quotes: Quotes) -> Iterator[tuple[str, str]]:
         """What was expected, and what came instead."""
-        yield from self._of_headers(reply)
-        yield from self._of_body(reply)
-        yield from self._of_json(reply)
-        yield from self._of_version(reply, release)
+        yield from self._of_headers(reply, quotes)
+        yield from self._of_body(reply, quotes)
+        yield from self._of_json(reply, quotes)
+        yield from self._of_version(reply, release, quotes)
 
-    def _of_headers(self, reply: Reply) -> Iterator[tuple[str, str]]:
+    def _of_headers(self, reply: Reply, quotes: Quotes) -> Iterator[tuple[str, str]]:
         for name, wanted in self.header.items():
             got = reply.headers.get(name.lower())
             if got is None:
                 yield f"expected header {name}", "got none"
             elif wanted not in got:
-                yield f"expected header {name} to contain {_shown(wanted, name)}", f"got {_shown(got, name)}"
+                expected = f"expected header {name} to contain {quotes.text(wanted, name)}"
+                yield expected, f"got {quotes.text(got, name)}"
 
-    def _of_body(self, reply: Reply) -> Iterator[tuple[str, str]]:
+    def _of_body(self, reply: Reply, quotes: Quotes) -> Iterator[tuple[str, str]]:
+        got = f"got{quotes.body(reply.text) or ' another'}"
         if isinstance(self.body, str) and self.body not in reply.text:
-            yield f"expected a body with {_shown(self.body)}", f"got{_quoting(reply)}"
+            yield f"expected a body with {quotes.text(self.body)}", got
         if isinstance(self.body, re.Pattern) and not self.body.search(reply.text):
-            yield f"expected a body that matches {_shown(self.body.pattern)}", f"got{_quoting(reply)}"
+            yield f"expected a body that matches {quotes.text(self.body.pattern)}", got
 
-    def _of_json(self, reply: Reply) -> Iterator[tuple[str, str]]:
+    def _of_json(self, reply: Reply, quotes: Quotes) -> Iterator[tuple[str, str]]:
         for pointer, wanted in self.json.items():
-            expected = f"expected {_json(wanted, pointer)} at {pointer}"
+            expected = f"expected {quotes.json(wanted, pointer)} at {pointer}"
             try:
                 got = at_pointer(reply, pointer)
             except LookupError as exc:
                 yield expected, f"but {exc.args[0]}"
             else:
                 if not _same(got, wanted):
-                    yield expected, f"got {_json(got, pointer)}"
+                    yield expected, f"got {quotes.json(got, pointer)}"
 
-    def _of_version(self, reply: Reply, release: str) -> Iterator[tuple[str, str]]:
+    def _of_version(self, reply: Reply, release: str, quotes: Quotes) -> Iterator[tuple[str, str]]:
         if self.version is None or not release:
             return
         try:
@@ -134,7 +174,29 @@ class Expectations:
             yield f"expected release {release}", f"but {exc.args[0]}"
         else:
             if got != release:
-                yield f"expected release {release}", f"got {_shown(got)}"
+                yield f"expected release {release}", f"got {quotes.text(got)}"
+
+
+def _header(reply: Reply, name: str) -> str:
+    if name.lower() not in reply.headers:
+        raise LookupError(f"there is no header {name}")
+    return reply.headers[name.lower()].strip()
+
+
+def _redirect(reply: Reply) -> str:
+    """Where an answer sends its reader; as it stands there, perhaps relative to the page."""
+    if reply.status not in range(300, 400) or "location" not in reply.headers:
+        raise LookupError(f"the answer redirects nowhere (status {reply.status})")
+    return reply.headers["location"].strip()
+
+
+def _cookie(reply: Reply, name: str) -> str:
+    """The value of a cookie that an answer sets; of several of this name, the last, as a browser keeps it."""
+    for header in reversed(reply.cookies):
+        said, equals, value = header[:LONGEST_COOKIE].partition(";")[0].partition("=")
+        if equals and said.strip() == name:
+            return value.strip()
+    raise LookupError(f"the answer sets no cookie {name}")
 
 
 def at_pointer(reply: Reply, pointer: str) -> Any:
@@ -177,22 +239,3 @@ def _statuses(statuses: Container[int]) -> str:
         return f"{statuses.start}-{statuses.stop - 1}" if len(statuses) > 1 else str(statuses.start)
     known = [str(status) for status in range(100, 600) if status in statuses]
     return " or ".join(known)
-
-
-def _json(value: Any, pointer: str) -> str:
-    return HIDDEN if SECRET.search(pointer) else _short(json.dumps(value))
-
-
-def _quoting(reply: Reply) -> str:
-    return f": {_shown(reply.text.strip())}" if reply.text.strip() else " an empty body"
-
-
-def _shown(text: str, header: str = "") -> str:
-    """A text as a complaint quotes it: short, without control characters, without what looks secret."""
-    return HIDDEN if SECRET.search(header) else repr(_short(text))
-
-
-def _short(text: str) -> str:
-    # Cut first: a pattern that looks ahead may take hours over a megabyte that somebody shaped.
-    text = SECRET_MEMBER.sub(rf"\1{HIDDEN}", text[: 4 * SHOWN])
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."

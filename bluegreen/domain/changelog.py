@@ -53,7 +53,7 @@ class Line:
     marks its entries have too. One entry may have stood on several lines."""
 
     version: str
-    text: str
+    line: str
     marks: tuple[str, ...] = ()
     heading: bool = False
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
+from bluegreen.domain.flows import StepTaken
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour, Service
 
@@ -18,22 +20,35 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check's answer. `detail` says what was expected and what came, without secrets; `seconds` it took."""
+    """One check's answer. `detail` says what was expected and what came, without secrets; `seconds` it took. `steps`
+    are the requests of its last try, with what was asked and answered; none where it asks in another way."""
 
     name: str
     passed: bool
     detail: str
     seconds: float
+    steps: tuple[StepTaken, ...] = ()
+
+
+class Given(StrEnum):
+    """What a colour gives its users that the other one must accept."""
+
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105 - a word
 
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """What one colour gave a user: opaque to the app, secret, kept in memory alone."""
+    """What one colour gave a user: opaque to the app, secret, kept in memory alone. `good_for`: seconds that it holds
+    at least; None where it outlasts every deployment. `steps` are the requests that it took."""
 
     check: str
     colour: Colour
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     cookies: Json = field(default=None, repr=False)
+    good_for: float | None = None
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    steps: tuple[StepTaken, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

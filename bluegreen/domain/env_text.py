@@ -19,7 +19,8 @@ PLAIN = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": 
 
 
 class EnvUnreadable(ValueError):
-    """A line is none of NAME=value. The text says which line, and nothing of what stands there but the name."""
+    """A line is none of NAME=value. The text says which, and nothing of what stands there: where quotes are missing
+    around a key of several lines, what looks like a name is a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def read_env(text: str) -> EnvText:
     bare: set[str] = set()
     while reading.to_statement():
         name = reading.name()
-        value = reading.value(name)
+        value = reading.value()
         bare.discard(name)
         values.pop(name, None)
         if value is None:
@@ -81,17 +82,17 @@ class _Reading:
         self._skip_blanks()
         return found[0]
 
-    def value(self, name: str) -> str | None:
+    def value(self) -> str | None:
         """What is behind the name; None where there is only the name."""
         mark = self._text[self._at : self._at + 1]
         if mark in ("", "\n", "#"):
             return None
         if mark not in "=:":
-            raise EnvUnreadable(f'line {self._line}: neither "=" nor ":" follows {name[:64]}')
+            raise EnvUnreadable(f'line {self._line}: neither "=" nor ":" follows the name')
         self._at += 1
         self._skip_blanks()
         mark = self._text[self._at : self._at + 1]
-        return self._quoted(name, mark) if mark and mark in "'\"" else self._unquoted()
+        return self._quoted(mark) if mark and mark in "'\"" else self._unquoted()
 
     def _unquoted(self) -> str:
         """To the end of the line, or to a comment behind something and a space."""
@@ -100,7 +101,7 @@ class _Reading:
         self._at += len(line)
         return line.split(" #", 1)[0].rstrip(BLANK)
 
-    def _quoted(self, name: str, quote: str) -> str:
+    def _quoted(self, quote: str) -> str:
         """To the next quote of its kind that no backslash stands before."""
         line, start = self._line, self._at + 1
         kept, at = [], start
@@ -116,7 +117,7 @@ class _Reading:
             else:
                 kept.append(character)
                 at += 1
-        raise EnvUnreadable(f"line {line}: the quoted value of {name[:64]} does not end")
+        raise EnvUnreadable(f"line {line}: a quoted value does not end")
 
     @property
     def _line(self) -> int:

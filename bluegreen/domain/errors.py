@@ -205,6 +205,12 @@ class BackupFailed(OutsideError):
     code = "backup-failed"
 
 
+class VariablesUnreadable(OutsideError):
+    """The variables of a colour cannot be read."""
+
+    code = "variables-unreadable"
+
+
 class NotifierFailed(OutsideError):
     """A notification could not be delivered."""
 

@@ -20,7 +20,7 @@ class Step:
     service: str
     path: str
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     json: Json = None
     body: str = field(default="", repr=False)
@@ -35,12 +35,38 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Steps in order; `timeout` in seconds for all of them. `values` are given to every run, by name."""
+    """Steps in order; `timeout` in seconds for all of them, `step_timeout` for each (None: all that is left).
+
+    `values` are given to every run, by name; neither they nor what is `hidden` beside them is ever shown.
+    """
 
     name: str
     steps: tuple[Step, ...]
     timeout: float = 10.0
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    step_timeout: float | None = None
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services that are asked, in the order in which they are first asked."""
+        return tuple(dict.fromkeys(step.service for step in self.steps))
+
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """How one step of a run went; the first is number 1. `failure`: what was expected and what came, "" where all was
+    well. `sent` and `got` are the request and its answer for people to read; nothing in it is secret. `address`: where
+    a colour was asked, "" at the front door."""
+
+    number: int
+    title: str
+    service: str
+    address: str
+    seconds: float
+    failure: str = ""
+    sent: str = ""
+    got: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +76,7 @@ class FlowAnswer:
 
     `colours` are those that the access log saw answer its steps: none where no line came, two where traffic is shared
     or moved meanwhile. `reached` is False where there was not even a connection, which says nothing about any colour.
+    `steps` are those that were made, the last of them the one that failed.
     """
 
     flow: str
@@ -57,3 +84,4 @@ class FlowAnswer:
     colours: frozenset[Colour]
     seconds: float
     reached: bool = True
+    steps: tuple[StepTaken, ...] = ()

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bluegreen.domain.changelog import Line
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.rules import SIGNALS, LimitRule, SignalRule
 from bluegreen.domain.traffic import Colour
+from bluegreen.domain.variables import Finding
 
 
 class Kind(StrEnum):
@@ -91,12 +93,26 @@ class PlanStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ComponentChange:
+    """A component of the tested combination: the version that is live, and the new one; "" where it has none."""
+
+    name: str
+    live: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a deployment would do, made for one state of the world (`digest`) and good until `expires_at`.
 
     `migrations` are the labels of the expand migrations it will apply, in order; `supersedes` is the id of a deployment
     that is ended first; `judged` says by what the release will be judged, a line for each signal and limit;
     `costs` what the switch costs users with this balancer, a line each.
+
+    `overridden` are the objections of a gate that `force` and `reason` let through. `changelog` is what
+    `changelog_file` says between the live and the new version, `changelog_left` lines of it left out; with
+    `changelog_undone` it is what going back gives up. `components` are those of the release and of the live one.
+    `variables` is what was found of them, `connections` how many the databases have left, a line each.
     """
 
     id: str
@@ -118,6 +134,14 @@ class Plan:
     supersedes: str = ""
     judged: tuple[str, ...] = ()
     costs: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
+    changelog: tuple[Line, ...] = ()
+    changelog_file: str = ""
+    changelog_left: int = 0
+    changelog_undone: bool = False
+    components: tuple[ComponentChange, ...] = ()
+    variables: tuple[Finding, ...] = ()
+    connections: tuple[str, ...] = ()
 
     @property
     def trusts_live(self) -> bool:

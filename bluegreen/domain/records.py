@@ -65,7 +65,7 @@ Record = Event | Intent | AuditRow | Fact
 """What can be stored together with a deployment, all or nothing."""
 
 
-FACTS_KEPT: Mapping[str, int] = {"plan": 500, "alert": 10_000, "notice": 2_000, "idempotency": 1_000}
+FACTS_KEPT: Mapping[str, int] = {"plan": 500, "alert": 10_000, "notice": 2_000, "idempotency": 1_000, "image": 500}
 """Of these kinds of facts so many are kept, the latest: they come without end."""
 
 EVENTS_KEPT = 10_000

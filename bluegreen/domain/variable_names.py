@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 SECRETS = (
     *("*SECRET*", "*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "*_PASS", "*TOKEN*", "*CREDENTIAL*", "*SALT*", "*PEPPER*"),
@@ -23,7 +24,10 @@ DIFFER = (
 SHOWN = 12
 """Names that a sentence lists; the rest is counted."""
 
-WORD = r"`?([A-Z][A-Z0-9_]{2,})`?"
+LONGEST_LINE = 2000
+"""Characters of a changelog's line that is read for renames: a longer one is no sentence."""
+
+WORD = r"`?(?<![A-Z0-9_])([A-Z][A-Z0-9_]{2,63})(?![A-Z0-9_])`?"
 RENAMES = tuple(
     re.compile(pattern.replace("NAME", WORD).replace(" ", r"\s+"))
     for pattern in (
@@ -54,6 +58,7 @@ def renames(changelog: str) -> dict[str, str]:
     return {
         found[1]: found[2]
         for line in changelog.splitlines()
+        if len(line) <= LONGEST_LINE
         for pattern in RENAMES
         for found in pattern.finditer(line)
         if found[1] != found[2]
@@ -72,12 +77,12 @@ def exact(patterns: Iterable[str]) -> tuple[str, ...]:
     return tuple(pattern for pattern in patterns if "*" not in pattern and "?" not in pattern)
 
 
-def fits(name: str, patterns: Iterable[str]) -> bool:
+def fits(name: str, patterns: tuple[str, ...]) -> bool:
     """Whether a name fits one of them, in either case."""
-    return any(_pattern(pattern).fullmatch(name) for pattern in patterns)
+    return _compiled(patterns).fullmatch(name) is not None
 
 
-def _pattern(pattern: str) -> re.Pattern[str]:
-    """Compiled; `re` keeps the latest ones itself."""
-    text = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.compile(text, re.IGNORECASE | re.DOTALL)
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    texts = (re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".") for pattern in patterns)
+    return re.compile("|".join(f"(?:{text})" for text in texts) or "(?!)", re.IGNORECASE)

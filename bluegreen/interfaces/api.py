@@ -23,6 +23,7 @@ from bluegreen.interfaces import (
     sites,
     streams,
     upkeep,
+    variables,
 )
 from bluegreen.interfaces import models as m
 from bluegreen.interfaces import models_arming as ma
@@ -32,6 +33,7 @@ from bluegreen.interfaces import models_restoring as mr
 from bluegreen.interfaces import models_sites as msi
 from bluegreen.interfaces import models_steering as ms
 from bluegreen.interfaces import models_upkeep as mu
+from bluegreen.interfaces import models_variables as mv
 from bluegreen.interfaces import requests as r
 from bluegreen.interfaces import requests_sites as rs
 from bluegreen.interfaces.answers import CALLER, SERVICE
@@ -96,6 +98,8 @@ ROUTES = (
     Route("POST", f"{COLOUR}/up", upkeep.start_colour, OPERATE, mu.ByHand, r.UpRequest),
     Route("POST", f"{COLOUR}/down", upkeep.stop_colour, OPERATE, mu.ByHand, r.ReasonRequest),
     Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.EmptyRequest),
+    Route("POST", f"{COLOUR}/takeover", upkeep.take_over, OPERATE, mu.ByHand, r.TakeoverRequest),
+    Route("POST", "/v1/variables/check", variables.check, OPERATE, mv.VariableCheck, r.VariablesRequest),
     Route("GET", "/v1/caddy", arming.setup, READ, ma.BalancerSetup),
     Route("GET", "/v1/caddy/snippet", arming.caddyfile_lines, ADMIN, ma.CaddyfileLines),
     Route("POST", "/v1/caddy/arm", arming.arm, OPERATE, ma.BalancerSetup, r.ReasonRequest),

@@ -22,6 +22,7 @@ from bluegreen.interfaces.restoring_calls import RestoringCalls
 from bluegreen.interfaces.sample_calls import SampleCalls
 from bluegreen.interfaces.site_calls import SiteCalls
 from bluegreen.interfaces.upkeep_calls import UpkeepCalls
+from bluegreen.interfaces.variable_calls import VariableCalls
 
 __all__ = ["PATIENCE", "Client", "ClientError", "Page", "Reply", "SocketDenied", "Story", "Unreachable"]
 
@@ -63,7 +64,9 @@ class Pause:
     ended: Paused | None = None
 
 
-class Client(UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls, ArmingCalls, SiteCalls):
+class Client(
+    UpkeepCalls, MigratingCalls, BackfillCalls, RestoringCalls, SampleCalls, ArmingCalls, SiteCalls, VariableCalls
+):
     """The daemon behind a socket. Use as `async with Client(path) as client`."""
 
     # --- reading

@@ -14,6 +14,7 @@ from bluegreen import __version__
 from bluegreen.app.chronicle import Spread, Sums
 from bluegreen.app.gauges import Gauges
 from bluegreen.domain.evidence import Evidence, Judgement, Verdict
+from bluegreen.domain.parts import PartState
 from bluegreen.domain.traffic import Colour
 
 PREFIX = "bluegreen"
@@ -34,6 +35,7 @@ def families(sums: Sums, now: Gauges) -> Iterator[Metric]:
     yield from _traffic(now)
     yield from _daemon(now)
     yield from _deployment(now)
+    yield from _running(now)
     yield from _sources(now)
     yield from _logs(now)
     yield from _notices(now)
@@ -88,6 +90,19 @@ def _deployment(now: Gauges) -> Iterator[Metric]:
     text = "Requests and streams under way on the old colour after a switch; nothing while nobody can tell."
     yield _gauges("open_requests", text, ["colour"], {(colour,): n for colour, n in now.open_requests.items()})
     yield _gauge("stranded", "1 while a STRANDED deployment waits for a person.", now.stranded)
+
+
+def _running(now: Gauges) -> Iterator[Metric]:
+    states: dict[tuple[str, str], float] = {}
+    for colour, seen in now.running.items():
+        for state in PartState:
+            states[colour, state] = sum(part.state is state for part in seen.parts)
+    text = "Containers or units of a colour, by how they fare; nothing where nobody can tell."
+    yield _gauges("parts", text, ["colour", "state"], states)
+    text = "Parts of a colour that are not as they were started, and no deployment did it."
+    yield _gauges("parts_drifted", text, ["colour"], {(c,): len(seen.differences) for c, seen in now.running.items()})
+    text = "1 where what runs of a colour cannot be told now; the numbers are then those of the last look."
+    yield _gauges("parts_unknown", text, ["colour"], {(c,): seen.unknown != "" for c, seen in now.running.items()})
 
 
 def _sources(now: Gauges) -> Iterator[Metric]:

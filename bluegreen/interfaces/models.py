@@ -15,11 +15,15 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.models_backfill import Backfill
 from bluegreen.interfaces.models_base import Answer, Number, Time
+from bluegreen.interfaces.models_live_only import LiveOnly
 from bluegreen.interfaces.models_plans import CanaryStep as CanaryStep
+from bluegreen.interfaces.models_plans import ChangelogLine as ChangelogLine
+from bluegreen.interfaces.models_plans import ComponentChange as ComponentChange
 from bluegreen.interfaces.models_plans import Plan as Plan
 from bluegreen.interfaces.models_plans import PlanStep as PlanStep
 from bluegreen.interfaces.models_plans import PlanTerms as PlanTerms
 from bluegreen.interfaces.models_plans import Release as Release
+from bluegreen.interfaces.models_running import Running
 
 
 class Deployment(Answer):
@@ -176,6 +180,8 @@ class Status(Answer):
     open_requests: Mapping[Colour, int] = {}
     balancer: str = "Caddy"
     observing: Observation | None = None
+    live_only: LiveOnly | None = None
+    running: Mapping[Colour, Running] = {}
 
 
 class Event(Answer):

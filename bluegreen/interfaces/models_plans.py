@@ -7,15 +7,38 @@ from bluegreen.domain.plans import Kind
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.models_base import Answer, Number, Time
 from bluegreen.interfaces.models_terms import LimitRule, SignalRule
+from bluegreen.interfaces.models_variables import Finding
 
 
 class Release(Answer):
-    """A version; `digest` and `file` are empty for a bare one. Variables, maybe secret, are not shown."""
+    """A version; `digest` and `file` are empty for a bare one. Variables, maybe secret, are not shown. `images` are by
+    part, `components` those that were tested together, `migrations` the last one of each source that belongs to it."""
 
     version: str
     digest: str
     file: str
     name: str
+    images: Mapping[str, str] = {}
+    components: Mapping[str, str] = {}
+    migrations: Mapping[str, str] = {}
+
+
+class ChangelogLine(Answer):
+    """An entry of the changelog, and the words it is marked by: breaking, remove, rename, policy, migration, security.
+    `heading`: a title, whose marks its entries have too."""
+
+    version: str
+    line: str
+    marks: tuple[str, ...]
+    heading: bool
+
+
+class ComponentChange(Answer):
+    """A component of the tested combination: the live version, and the new one; empty where it has none."""
+
+    name: str
+    live: str
+    new: str
 
 
 class CanaryStep(Answer):
@@ -63,7 +86,10 @@ class PlanStep(Answer):
 
 
 class Plan(Answer):
-    """What a deployment would do, good until `expires_at` and for this state of the world."""
+    """What a deployment would do, good until `expires_at` and for this state of the world. `changelog`: the entries
+    between the live and the new version, the latest first, `changelog_left` of them left out; with `changelog_undone`
+    they are what going back gives up. A deployment keeps those that are marked. `overridden`: what a gate objected, and
+    a reason let through. `variables`: what was found of them; `connections`: how many the databases have left."""
 
     id: str
     kind: Kind
@@ -85,3 +111,11 @@ class Plan(Answer):
     supersedes: str
     judged: tuple[str, ...]
     costs: tuple[str, ...]
+    overridden: tuple[str, ...] = ()
+    changelog: tuple[ChangelogLine, ...] = ()
+    changelog_file: str = ""
+    changelog_left: int = 0
+    changelog_undone: bool = False
+    components: tuple[ComponentChange, ...] = ()
+    variables: tuple[Finding, ...] = ()
+    connections: tuple[str, ...] = ()

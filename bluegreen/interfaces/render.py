@@ -12,8 +12,12 @@ from bluegreen.domain.plans import Plan
 from bluegreen.domain.traffic import Colour, Traffic
 from bluegreen.interfaces import text
 from bluegreen.interfaces.backfill_lines import progress_line, todo
+from bluegreen.interfaces.live_only_lines import live_only_lines
+from bluegreen.interfaces.release_lines import release_lines
 from bluegreen.interfaces.reports import doing, next_of, version, warnings, what, why
+from bluegreen.interfaces.running_lines import running_lines
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, paragraph, remark, strong
+from bluegreen.interfaces.variable_lines import plan_variables
 
 # --- status
 
@@ -31,6 +35,8 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
     if status.deployment is not None:
         lines += _deployment_now(status.deployment, status)
     lines += [paragraph("streams", _still_open(n, colour)) for colour, n in status.open_requests.items()]
+    lines += live_only_lines(status.live_only)
+    lines += running_lines(status.running, status.now, verbose=verbose)
     if status.watch is not None:
         lines += watch_lines(status.watch)
     if status.aftermath:
@@ -230,6 +236,8 @@ def plan_lines(plan: Plan, now: datetime) -> list[str]:
         glyph = mark(text.RUNNING) if step.does else text.NOTHING
         line = f"  {glyph} {step.phase:<12} {step.text}"
         lines.append(line if step.does else text.faint(line))
+    lines += release_lines(plan)
+    lines += plan_variables(plan)
     lines += [paragraph("switch costs" if line == plan.costs[0] else "", line, 15) for line in plan.costs]
     lines += [paragraph("judged by" if line == plan.judged[0] else "", line, 15) for line in plan.judged]
     lines += warnings(plan.warnings)

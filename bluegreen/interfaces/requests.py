@@ -185,6 +185,18 @@ class UpRequest(ReasonRequest):
     release: ReleaseName | None = None
 
 
+class VariablesRequest(Request):
+    """For the named release; absent: for the one that is live."""
+
+    release: ReleaseName | None = None
+
+
+class TakeoverRequest(Request):
+    """How it is known that the live-only parts of the other colour do not run."""
+
+    reason: Annotated[Reason, Field(min_length=1)]
+
+
 Label = Annotated[str, Field(pattern=LABEL)]
 """How people name a migration: `app/0007_email.expand`."""
 

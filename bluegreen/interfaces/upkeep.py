@@ -71,6 +71,13 @@ async def stop_colour(request: web.Request) -> web.Response:
     return shown(models.ByHand.model_validate(stopped))
 
 
+async def take_over(request: web.Request) -> web.Response:
+    """Start the live-only parts of the colour that serves, on a person's word that no others run."""
+    body = requests.TakeoverRequest.model_validate(await read_json(request))
+    done = await request.app[SERVICE].take_over(_colour(request), request[CALLER], body.reason)
+    return shown(models.ByHand.model_validate(done))
+
+
 async def smoke_colour(request: web.Request) -> web.Response:
     """Ask a colour what a deployment would ask of it: readiness, then the smoke checks."""
     requests.EmptyRequest.model_validate(await read_json(request))

@@ -94,6 +94,11 @@ class UpkeepCalls(Connection):
         body = {"reason": reason}
         return await self._post(f"/v1/environments/{colour}/down", ByHand, body, budget=AS_LONG_AS_IT_TAKES)
 
+    async def take_over(self, colour: str, reason: str) -> Reply[ByHand]:
+        """Start the live-only parts of the colour that serves, on a person's word."""
+        body = {"reason": reason}
+        return await self._post(f"/v1/environments/{colour}/takeover", ByHand, body, budget=AS_LONG_AS_IT_TAKES)
+
     async def smoke_colour(self, colour: str) -> Reply[SmokeAnswer]:
         """Ask a colour its checks."""
         return await self._post(f"/v1/environments/{colour}/smoke", SmokeAnswer, {}, budget=AS_LONG_AS_IT_TAKES)

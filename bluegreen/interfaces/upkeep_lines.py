@@ -78,6 +78,12 @@ def by_hand_lines(done: ByHand) -> list[str]:
     return [first, *_printed(done.output), *commands((f"bluegreen env smoke {colour}", f"bluegreen env down {colour}"))]
 
 
+def taken_over_lines(done: ByHand) -> list[str]:
+    """Live-only services that were started by an operator's word."""
+    first = f"{mark(text.DONE)} the live-only services of {strong(text.clean(done.release))} run on {done.colour}"
+    return [first, *_printed(done.output), *commands(("bluegreen status",))]
+
+
 def _printed(output: str) -> list[str]:
     return [text.faint(f"  | {line}") for line in text.block(output)]
 

@@ -14,6 +14,7 @@ from bluegreen.settings.entrance import Balancer, Entrance, entrance_of
 from bluegreen.settings.environment import DELIMITER, PREFIX, Environment
 from bluegreen.settings.rules import broken
 from bluegreen.settings.sections import Access, Caddy, Daemon
+from bluegreen.settings.sections_after import AfterSwitch
 from bluegreen.settings.sections_canary import Canary
 from bluegreen.settings.sections_cloudflare import Cloudflare
 from bluegreen.settings.sections_data import Backup, Database, Migration
@@ -24,6 +25,7 @@ from bluegreen.settings.sections_smoke import Smoke
 from bluegreen.settings.sections_stack import Environments, Service
 from bluegreen.settings.sections_story import Deadlines, Promotion, Retire, phase_deadlines
 from bluegreen.settings.sections_traefik import Traefik
+from bluegreen.settings.sections_variables import Variables
 from bluegreen.settings.sections_watch import Watch
 from bluegreen.settings.values import Name
 
@@ -64,9 +66,11 @@ class Settings(BaseSettings):
     rehearsal: Rehearsal = Rehearsal()
     migrations: tuple[Migration, ...] = ()
     release: Releases = Releases()
+    variables: Variables = Variables()
     environments: Environments
     services: tuple[Service, ...] = Field(min_length=1)
     smoke: tuple[Smoke, ...] = ()
+    after_switch: tuple[AfterSwitch, ...] = ()
     promotion: Promotion = Promotion()
     canary: Canary = Canary()
     deadlines: Deadlines = Deadlines()

@@ -12,6 +12,8 @@ from bluegreen.domain.traffic import Colour
 from bluegreen.settings.entrance import Balancer
 from bluegreen.settings.rule import Broken, Rule, unique, unknown
 from bluegreen.settings.rules_cloudflare import CLOUDFLARE_RULES
+from bluegreen.settings.rules_systemd import SYSTEMD_RULES
+from bluegreen.settings.rules_stack import STACK_RULES
 from bluegreen.settings.rules_watch import WATCH_RULES
 from bluegreen.settings.sections import Caddy
 from bluegreen.settings.sections_canary import Canary
@@ -53,7 +55,7 @@ def migrations_name_a_database(migrations: Sequence[Migration], databases: Seque
 
 
 def smoke_checks_name_a_service(smoke: Sequence[Smoke], services: Sequence[Service]) -> Iterator[Broken]:
-    known = [service.name for service in services]
+    known = [service.name for service in services if service.role == "both"]
     for index, check in enumerate(smoke):
         if check.service is not None and check.service not in known:
             yield Broken(("smoke", index, "service"), unknown(check.service, "[[services]]", known))
@@ -175,6 +177,8 @@ RULES: tuple[Rule, ...] = (
     traefik_can_do_what_is_asked,
     hooks_have_a_listener,
     *CLOUDFLARE_RULES,
+    *SYSTEMD_RULES,
+    *STACK_RULES,
     *WATCH_RULES,
 )
 NEEDED = {rule: tuple(signature(rule).parameters) for rule in RULES}

@@ -4,11 +4,15 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from bluegreen.domain.words import GIVEN
 from bluegreen.settings.argv import ReleaseArgv
 from bluegreen.settings.credentials import SecretText
 from bluegreen.settings.section import Section, as_written
-from bluegreen.settings.values import Duration, Name, Period, RequestPath, Statuses
-from bluegreen.settings.values_answers import HeaderName, JsonPointer, JsonValue, VersionPlace
+from bluegreen.settings.sections_answers import Answer as Answer
+from bluegreen.settings.sections_answers import Expectation
+from bluegreen.settings.sections_steps import MOST_STEPS, Steps, Values, check_names, check_words
+from bluegreen.settings.values import Duration, Name, Period, RequestPath
+from bluegreen.settings.values_answers import HeaderName
 
 
 class Request(Section):
@@ -26,35 +30,26 @@ class Request(Section):
     body: str = Field(default="", description="Its body. Empty: none.", examples=['{"name": "smoke"}'])
 
 
-class Answer(Section):
-    """What an answer must be; every condition given must hold."""
+class SmokeFlow(Section):
+    """Requests in order that only mean something together, as a user makes them: a login above all. They are made at
+    each address of the colour, past Caddy; the first that fails ends the run."""
 
-    status: Statuses = Field(default=(200,), description="Its status, or a list of allowed ones.")
-    header: dict[HeaderName, str] = Field(
+    steps: Steps = Field(min_length=1, max_length=MOST_STEPS, description="The requests, in order.")
+    values: Values = Field(
         default={},
-        description='Headers and the text that each must contain; "" means that it must be there.',
-        examples=[{"content-type": "text/html"}],
+        description='Values for all steps, as {name}. A value may be { credential = "NAME" }; none is ever shown. '
+        "{release} and {colour} are known by themselves.",
+        examples=[{"user": "probe@example.org", "password": "text"}],
     )
-    body: str = Field(default="", description="Text that the body must contain. Empty: any body.", examples=["Sign in"])
-    json_: dict[JsonPointer, JsonValue] = Field(
-        default={},
-        alias="json",
-        description="Values in a JSON body by their JSON pointer (RFC 6901), which must be equal. A pointer begins "
-        'with "/": "/checks/0/status".',
-        examples=[{"/checks/database": "up"}],
+    timeout: Period = Field(
+        default=as_written("30s"), description="How long all steps of a run may take together, at one address."
     )
 
-
-class Expectation(Answer):
-    """What the answer of a smoke check must be; every condition given must hold."""
-
-    version: VersionPlace | None = Field(
-        default=None,
-        description='Where the answer tells its version, which must be that of the release: "json:/POINTER", '
-        '"header:NAME", "body" for the whole of it, "body:REGEX" for its first group. Not set: not checked. It '
-        "catches a colour that still runs the old release.",
-        examples=["json:/version"],
-    )
+    @model_validator(mode="after")
+    def _words_are_known(self) -> Self:
+        check_names(self.values, self.steps)
+        check_words(self.steps, {*self.values, *GIVEN})
+        return self
 
 
 class Smoke(Section):
@@ -63,7 +58,8 @@ class Smoke(Section):
     name: Name = Field(description="What it is called in reports.", examples=["front-page"])
     service: Name | None = Field(
         default=None,
-        description="http: the name of the service that is asked, at each of its addresses.",
+        description="http: the name of the service that is asked, at each of its addresses. flow: that of the steps that "
+        "name none.",
         examples=["web"],
     )
     http: Request | None = Field(default=None, description="A request to the colour, past Caddy.")
@@ -73,18 +69,31 @@ class Smoke(Section):
         "filled in.",
         examples=[["/usr/local/bin/smoke", "{colour}", "{release}"]],
     )
+    flow: SmokeFlow | None = Field(default=None, description="Instead of `http`: several requests in order.")
     expect: Expectation = Field(default=Expectation(), description="http: what the answer must be.")
-    timeout: Period = Field(default=as_written("5s"), description="How long one try may take (http: at one address).")
+    timeout: Period = Field(
+        default=as_written("5s"),
+        description="How long one try may take (http: at one address; flow: one step; command: all of it, then "
+        "everything that it started is ended).",
+    )
     retries: int = Field(default=2, ge=0, description="How many more tries a check has before it counts as failed.")
     retry_delay: Duration = Field(default=as_written("1s"), description="Time between two tries.")
 
     @model_validator(mode="after")
     def _one_kind_with_its_keys(self) -> Self:
-        if (self.http is None) == (self.command is None):
-            raise ValueError('needs one of `http` and `command`, for example http = { path = "/healthz" }')
+        if sum(kind is not None for kind in (self.http, self.command, self.flow)) != 1:
+            raise ValueError('needs one of `http`, `flow` and `command`, for example http = { path = "/healthz" }')
         if self.http is not None and self.service is None:
             raise ValueError("`http` needs `service`: the name of the service to ask")
         for key in ("service", "expect"):
             if self.command is not None and key in self.model_fields_set:
                 raise ValueError(f"`{key}` is for `http`; a command is told {{colour}} and judged by its exit code")
+        if self.flow is not None:
+            self._flow_is_whole(self.flow)
         return self
+
+    def _flow_is_whole(self, flow: SmokeFlow) -> None:
+        if "expect" in self.model_fields_set:
+            raise ValueError("`expect` is for `http`; in a flow each step has its own")
+        if self.service is None and any(step.service is None for step in flow.steps):
+            raise ValueError("`flow` needs `service`: the name of the service that is asked by steps that name none")

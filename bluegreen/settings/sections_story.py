@@ -26,7 +26,11 @@ class Deadlines(Section):
     """How long each phase may take as a whole. A phase that passes its deadline has failed, with the end that a failure
     of that phase has; AWAITING has [promotion] deadline."""
 
-    preparing: Period = Field(default=as_written("2m"), description="PREPARING: the checks before anything is done.")
+    preparing: Period = Field(
+        default=as_written("15m"),
+        description="PREPARING: the checks before anything is done, and bringing what the release needs to the idle "
+        "colour's host (images are pulled here; [environments.<colour>] timeout bounds that too).",
+    )
     backing_up: Period = Field(
         default=as_written("6h"),
         description="BACKING_UP: dump and verification of all databases.",

@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from bluegreen.domain.variable_names import DIFFER, SAME, SECRETS
 from bluegreen.settings.section import Section, Shape
 from bluegreen.settings.shown import quoted
 from bluegreen.settings.values import FilePath
@@ -35,19 +34,26 @@ class Variables(Section):
         'said. "refuse": PREPARING and `plan` refuse, but for --force with a reason.',
     )
     secrets: tuple[Pattern, ...] = Field(
-        default=SECRETS,
-        description="Names of secrets: told when one differs between the colours, or is still the example's.",
+        default=(),
+        description="Names of secrets, beside those that say so themselves (*SECRET*, *PASSWORD*, *TOKEN*, *_KEY, *DSN "
+        "and the like): told when one differs between the colours, or is still the example's.",
+        examples=[["SMTP_CONNECTION_URI"]],
     )
     same: tuple[Pattern, ...] = Field(
-        default=SAME,
-        description="Names of secrets that sessions hang on. What the live colour signs with must be accepted by the "
-        "idle one, else everyone would be logged out: refused, but for --force with a reason. A list of secrets (by "
-        "commas, or NAME_0, NAME_1) signs with its first and accepts all: docs/guides/secret-rotation.md.",
+        default=(),
+        description="Names of secrets that sessions hang on, beside SECRETS_COOKIE, SECRETS_SYSTEM, SECRETS_CIPHER, "
+        "*SESSION*SECRET*, *COOKIE*SECRET*, *JWT*KEY*, SECRET_KEY and the like. What the live colour signs with must be "
+        "accepted by the idle one, else everyone would be logged out: refused, but for --force with a reason. A list "
+        "of secrets (by commas, or NAME_0, NAME_1) signs with its first and accepts all: "
+        "docs/guides/secret-rotation.md.",
+        examples=[["HERA_SEAL"]],
     )
     differ: tuple[Pattern, ...] = Field(
-        default=DIFFER,
-        description="Names that may differ between the colours without a word, also where they are secrets. One "
-        "without * and ? must differ: where it does not, it is said.",
+        default=(),
+        description="Names that may differ between the colours without a word, whatever else they are, beside *PORT, "
+        "*LISTEN*, *COLOUR*, *APPLICATION_NAME*, *INSTANCE*, *HOSTNAME and the like. One without * and ? must differ: "
+        "where it does not, it is said.",
+        examples=[["SERVE_PUBLIC_BASE_URL"]],
     )
     ignore: tuple[Pattern, ...] = Field(
         default=(), description="Names that are not looked at at all.", examples=[["COMPOSE_*"]]

@@ -43,6 +43,20 @@ def _version_place(value: str) -> str:
     )
 
 
+def _capture_place(value: str) -> str:
+    kind, colon, where = value.partition(":")
+    if value in ("redirect", "form-action") or (kind in ("form", "form-action") and where):
+        return value
+    if kind == "cookie" and colon and HEADER.fullmatch(where):
+        return value
+    if kind in ("json", "header", "body"):
+        return _version_place(value)
+    raise ValueError(
+        f'{quoted(value)} is no place in an answer: write "json:/POINTER", "header:NAME", "cookie:NAME", "form:FIELD", '
+        '"form-action", "redirect" or "body:REGEX"'
+    )
+
+
 def _with_regex(value: str, regex: str) -> str:
     try:
         re.compile(regex)
@@ -55,3 +69,6 @@ JsonPointer = Annotated[str, AfterValidator(_pointer), Shape("JSON pointer", "/s
 JsonValue = Annotated[Any, AfterValidator(_json_value), Shape("JSON value", "ok")]
 VersionPlace = Annotated[str, AfterValidator(_version_place), Shape("place", "json:/version")]
 """Where something stands in an answer, a version above all."""
+
+CapturePlace = Annotated[str, AfterValidator(_capture_place), Shape("place", "form:csrf_token")]
+"""Where a value stands that later steps of a flow need."""

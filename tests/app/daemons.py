@@ -82,6 +82,8 @@ async def running(outside: Outside) -> AsyncIterator[Daemon]:
         ("schema", daemon.service.schema_watch.run()),
         ("history", daemon.history.run()),
         ("aftermath", daemon.service.after_cutback.run()),
+        ("running", daemon.service.running_watch.run()),
+        ("live-only", daemon.service.parts_keeper.run()),
         ("observing", daemon.service.observing.run()),
     )
     async with side_by_side(*jobs):

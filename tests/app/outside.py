@@ -15,6 +15,7 @@ from bluegreen.adapters.database.memory import MemoryDatabase
 from bluegreen.adapters.front_doors.memory import MemoryFrontDoor
 from bluegreen.adapters.journals.memory import MemoryJournal
 from bluegreen.adapters.notifiers.memory import MemoryNotifier
+from bluegreen.adapters.papers.memory import MemoryPapers
 from bluegreen.adapters.runners.memory import MemoryRunner
 from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
@@ -24,10 +25,12 @@ from bluegreen.app.world import World
 from bluegreen.domain.arming import Armed
 from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.errors import JournalUnwritable, ReleaseInvalid
+from bluegreen.domain.pins import ReleaseRules
 from bluegreen.domain.plans import Release, Terms
 from bluegreen.domain.records import Json
 from bluegreen.domain.signals import Batch, Counted
 from bluegreen.domain.traffic import Card, Colour, Split
+from bluegreen.domain.versions import VersionRules
 from bluegreen.ports_traffic import InFlight
 from tests.domain.examples import BLUE, GREEN, SERVICES, terms
 from tests.virtual_time import VirtualClock
@@ -260,6 +263,10 @@ class Outside:
         self.connection_budgets: dict[str, int] = {}
         self.releases: dict[Colour, str] = {BLUE: "1.0.0"}
         self.at_boundary: AtBoundary = pass_on
+        self.rules = ReleaseRules(VersionRules(skip_minor=True, skip_major=True, downgrade="any"))
+        self.papers = MemoryPapers()
+        self.described: dict[str, Release] = {}
+        """Releases with more than a version, by their name."""
         self.restores_drift = False
         self.with_databases = True
         self.with_smoke = True
@@ -306,7 +313,9 @@ class Outside:
             contracts_after_standby=self.contracts_after_standby,
             connection_budgets=self.connection_budgets,
             releases=self.releases,
-            read_release=read_release,
+            read_release=self.read_release,
+            rules=self.rules,
+            papers=self.papers,
             balancer=self.balancer,
             front_door=self.front_door,
             runners=self.runners,
@@ -329,6 +338,10 @@ class Outside:
             sites=self.sites,
             after_switch=self.after_switch,
         )
+
+    async def read_release(self, name: str) -> Release:
+        """One that was described, else a bare version, or ReleaseInvalid."""
+        return self.described.get(name) or await read_release(name)
 
     def at(self, what: str, action: Callable[[], object]) -> None:
         """When the story comes to `what` ("before journal BACKING_UP"), do this, once. What can be awaited is."""

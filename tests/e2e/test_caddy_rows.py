@@ -119,7 +119,7 @@ async def test_c04_arms_that_a_reload_takes_away_are_told_or_restored(on_drift: 
     (told,) = [message for message in yard.messages() if message["event"] == "traffic.drifted"]
     assert "green" in told["text"], told
     if on_drift == "restore":
-        await yard.reached(await yard.deploy("1.2.0"), "WATCHING")
+        await yard.reached(await yard.deploy("1.1.2"), "WATCHING")
         assert await yard.colours() == {"green"}, "after it a switch works as ever"
 
 

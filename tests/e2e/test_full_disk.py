@@ -120,7 +120,7 @@ async def test_with_the_disk_full_an_operator_is_obeyed_and_nothing_new_begins(
     assert (back.phase, back.cause) == ("REVERTED", "operator"), back.reason
     assert await colours_served(stage) == {"blue"}
     with pytest.raises(ClientError) as refused:
-        await deploy(stage, "1.2.0")
+        await deploy(stage, "1.1.2")
     assert (refused.value.status, refused.value.code) == (503, "state-unwritable")
     free(disk)
     await written_down(stage, id)
@@ -181,14 +181,14 @@ async def test_on_a_read_only_disk_people_may_look_and_cut_back_and_nothing_new_
         async with stage.client as client:
             assert (await client.deployments(5)).value.items[0].id == id
             with pytest.raises(ClientError) as refused:
-                await deploy(stage, "1.2.0")
+                await deploy(stage, "1.1.2")
             assert refused.value.status in (409, 503)
             await client.cutback("looks odd")
         back = await ended(stage, id)
         assert (back.phase, back.cause) == ("REVERTED", "operator"), back.reason
         assert await colours_served(stage) == {"blue"}
         with pytest.raises(ClientError) as refused:
-            await deploy(stage, "1.2.0")
+            await deploy(stage, "1.1.2")
         assert (refused.value.status, refused.value.code) == (503, "state-unwritable")
     finally:
         await remount(disk, "rw")
@@ -210,7 +210,7 @@ async def test_a_damaged_journal_is_set_aside_deploys_are_refused_and_the_card_l
     code, said = await ready(stage)
     assert (code, str(copy) in said) == (503, True), said
     with pytest.raises(ClientError) as refused:
-        await deploy(stage, "1.2.0")
+        await deploy(stage, "1.1.2")
     assert refused.value.code == "gate-refused"
     async with stage.client as client:
         with pytest.raises(ClientError) as told:

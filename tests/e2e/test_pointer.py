@@ -220,7 +220,7 @@ async def test_a_directory_that_is_closed_to_caddy_is_named_by_the_doctor_and_re
         assert f"does not follow {yard.pointer}" in refused.reason
         assert await yard.colours() == {"blue"}
         yard.pointer.parent.chmod(0o755)
-        await yard.reached(await yard.deploy("1.2.0"), "WATCHING")
+        await yard.reached(await yard.deploy("1.1.2"), "WATCHING")
         assert await yard.colours() == {"green"}
 
 
@@ -238,7 +238,7 @@ async def test_disarmed_it_is_the_operators_own_configuration_again(make_yard: M
     assert refused.code != 0
     assert "bluegreen caddy arm" in refused.output
     await yard.arm()
-    await yard.reached(await yard.deploy("1.2.0"), "WATCHING")
+    await yard.reached(await yard.deploy("1.1.2"), "WATCHING")
     assert await yard.colours() == {"green"}
 
 
@@ -258,7 +258,7 @@ async def test_arms_that_know_nothing_of_a_new_wish_are_refused_armed_again_and_
         await yard.arm()
         await yard.asked(20)
     assert {each.colour for each in got if each.good} == {"blue"}, "arming is a reload: it may cost, and moves nobody"
-    id = await yard.deploy("1.2.0")
+    id = await yard.deploy("1.1.2")
     await until_async(lambda: _says(yard, "5 % of the users on green"), 20.0, "the step serves")
     await yard.order("abort", id, "seen")
     assert (await yard.ended(id)).phase == "REVERTED"

@@ -129,7 +129,7 @@ async def test_c19_streams_and_an_upload_end_where_they_began_and_retiring_waits
         sse = await stack.enter_async_context(server_sent(yard))
         uploading = group.create_task(upload.run(yard), name="upload")
         await until(lambda: upload.sent > 0, 10.0, "the upload began")
-        id = await yard.deploy("1.2.0")
+        id = await yard.deploy("1.1.2")
         await yard.reached(id, "WATCHING")
         assert await yard.colours() == {"green"}
         await ws.lives()

@@ -7,14 +7,16 @@ from time import monotonic
 from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from bluegreen.domain.checks import CheckResult
+from bluegreen.domain.flows import StepTaken
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one try found: whether it passed, and what was expected and came."""
+    """What one try found: whether it passed, what was expected and came, and the requests that were made."""
 
     passed: bool
     detail: str
+    steps: tuple[StepTaken, ...] = ()
 
 
 async def until_passed(name: str, ask: Callable[[], Awaitable[Finding]], retries: int, delay: float) -> CheckResult:
@@ -31,4 +33,4 @@ async def until_passed(name: str, ask: Callable[[], Awaitable[Finding]], retries
         return await ask()
 
     finding: Finding = await tries(once)
-    return CheckResult(name, finding.passed, finding.detail, monotonic() - began)
+    return CheckResult(name, finding.passed, finding.detail, monotonic() - began, finding.steps)

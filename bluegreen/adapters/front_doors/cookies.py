@@ -5,6 +5,9 @@ aiohttp's own jar goes by the address that is dialled; here that is the balancer
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Self
+
+from bluegreen.domain.records import Json
 
 MOST = 50
 """Cookies that are kept; what is set beyond that is dropped."""
@@ -56,6 +59,18 @@ class Cookies:
         path = path.partition("?")[0]
         sent = sorted((each for each in self._kept.values() if each.is_for(host, path)), key=lambda c: -len(c.path))
         return "; ".join(f"{each.name}={each.value}" for each in sent)
+
+    def kept(self) -> list[list[str]]:
+        """All of them, to be handed on."""
+        return [[c.name, c.value, c.host, c.path, "domain" if c.for_domain else ""] for c in self._kept.values()]
+
+    @classmethod
+    def handed_on(cls, kept: Json) -> Self:
+        """What `kept` gave."""
+        made = cls()
+        for name, value, host, path, for_domain in kept or ():
+            made._kept[host, path, name] = _Cookie(name, value, host, path, bool(for_domain))
+        return made
 
     def values(self) -> set[str]:
         """All that they hold."""

@@ -1,33 +1,27 @@
 """Walks a flow: its steps in order, each with the cookies and the captured values of those before.
 
-What an answer says is never shown: it may hold the session of a user. A failure names the step as it is configured,
-what was expected of it, and the status that came.
+At the front door what an answer says is never shown: it may hold the session of a user. A failure names the step as it
+is configured, what was expected of it, and the status that came. Past it, where our own users ask one colour, the
+answer is quoted with everything masked that is known to be secret, or looks so.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Protocol
 
+from bluegreen.adapters.front_doors.asking import Unfit, captured, in_every_spelling, needs_release, request, secret_in
 from bluegreen.adapters.front_doors.cookies import Cookies
 from bluegreen.adapters.front_doors.exchange import Asked, Got
+from bluegreen.adapters.front_doors.telling import got_in_words, sent_in_words
 from bluegreen.domain.answers import Reply
-from bluegreen.domain.flows import Flow, FlowAnswer, Step
+from bluegreen.domain.flows import Flow, FlowAnswer, Step, StepTaken
+from bluegreen.domain.quoting import Quotes
 from bluegreen.domain.traffic import Colour, Service
-
-LONGEST_PAGE = 1024 * 1024
-"""Bytes of an answer in which values are looked for: a login page with its styles inside is long."""
+from bluegreen.domain.words import COLOUR, GIVEN, RELEASE
 
 LONGEST_VALUE = 16 * 1024
 """Characters of a captured value."""
-
-WORD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-"""A value by its name."""
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Sends(Protocol):
@@ -40,128 +34,126 @@ class Sends(Protocol):
         """One request, as Exchange.send makes it."""
 
 
-class Unfit(ValueError):
-    """A value that cannot be sent where it is to stand; the message does not show it."""
+@dataclass
+class Baggage:
+    """What a run takes along from step to step, and may hand on to a run elsewhere: secret, for memory alone. `hidden`
+    is what must not be shown of what was captured, and every cookie there ever was."""
+
+    values: dict[str, str] = field(default_factory=dict, repr=False)
+    cookies: Cookies = field(default_factory=Cookies, repr=False)
+    hidden: set[str] = field(default_factory=set, repr=False)
 
 
-async def walk(flow: Flow, exchange: Sends) -> FlowAnswer:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Which colour is asked: its name, the release it should run ("" unknown), and its addresses by service."""
+
+    colour: Colour
+    release: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+async def walk(
+    flow: Flow, exchange: Sends, *, baggage: Baggage | None = None, asking: Asking | None = None
+) -> FlowAnswer:
     """Make the requests of a flow within its timeout, up to the first that fails. Never raises for a bad answer, and
-    sends nothing twice."""
-    run, began = _Run(flow, exchange), monotonic()
-    failure = ""
+    sends nothing twice. `baggage` is what it begins with, and holds afterwards what it ended with; with `asking` it is
+    one colour that is asked, past the balancer: then the exchange is told, masked, and the release is held to."""
+    run, began = _Run(flow, exchange, baggage or Baggage(), asking), monotonic()
+    failure, taken = "", list[StepTaken]()
     for number, step in enumerate(flow.steps, 1):
-        failure = await run.make(step, flow.timeout - (monotonic() - began))
+        started = monotonic()
+        failure = await run.make(step, flow.timeout - (started - began))
+        spent = monotonic() - started
+        title = run.quotes().path(step.title)
+        taken.append(StepTaken(number, title, step.service, run.address, spent, failure, run.sent, run.got))
         if failure:
-            failure = f"step {number}, {step.title}: {failure}"
+            failure = f"step {number}, {title}: {failure}"
             break
-    return FlowAnswer(flow.name, failure, frozenset(run.colours), monotonic() - began, run.reached)
+    return FlowAnswer(flow.name, failure, frozenset(run.colours), monotonic() - began, run.reached, tuple(taken))
 
 
 @dataclass
 class _Run:
-    """One run, and what it has learned so far."""
+    """One run, and what it has learned so far; `sent`, `got` and `address` are of the step that was made last."""
 
     flow: Flow
     exchange: Sends
-    cookies: Cookies = field(default_factory=Cookies)
+    baggage: Baggage
+    asking: Asking | None
     colours: set[Colour] = field(default_factory=set)
     reached: bool = True
+    sent: str = ""
+    got: str = ""
+    address: str = ""
 
     def __post_init__(self) -> None:
-        self._values = dict(self.flow.values)
+        own = {COLOUR: str(self.asking.colour), RELEASE: self.asking.release} if self.asking else {}
+        kept = {name: value for name, value in self.baggage.values.items() if name not in GIVEN}
+        self._values = {name: value for name, value in own.items() if value} | dict(self.flow.values) | kept
+        self.baggage.values = self._values
 
     async def make(self, step: Step, seconds: float) -> str:
         """Make one step; returns what was wrong, "" where nothing was."""
+        self.sent = self.got = ""
+        self.address = self.asking.addresses.get(step.service, "") if self.asking else ""
         if seconds <= 0:
             return self._late
         service = self.exchange.service(step.service)
-        host = (service.host or service.name).rpartition(":")[0] or (service.host or service.name)
+        host = _without_port(service.host or service.name).lower()
+        if self.asking and RELEASE not in self._values and needs_release(step):
+            return "nobody knows which release runs there, and {release} stands in the request"
         try:
-            asked = request(step, self._values, self.cookies, host.lower())
+            asked = request(step, self._values, self.baggage.cookies, host)
         except Unfit as exc:
             return str(exc)
-        got = await self.exchange.send(step.service, asked, seconds)
+        budget = min(seconds, self.flow.step_timeout or seconds)
+        got = await self.exchange.send(step.service, asked, budget)
         self.reached = got.sent
         if got.colour is not None:
             self.colours.add(got.colour)
-        if got.status is None:
-            return self._late if got.error.startswith("no answer within") else "no answer: the connection was lost"
-        self.cookies.take(got.cookies, host.lower())
-        reply = Reply(got.status, got.headers, got.body, got.whole)
-        return step.expect.complaint(reply, "", quoting=False) or self._capture(step, reply)
+        failure = self._judge(step, got, host, asked, late=budget == seconds)
+        if self.asking:
+            quotes = self.quotes()
+            self.sent, self.got = sent_in_words(step, asked, quotes), got_in_words(step, got, quotes)
+        return failure
 
-    def _capture(self, step: Step, reply: Reply) -> str:
+    def _judge(self, step: Step, got: Got, host: str, asked: Asked, *, late: bool) -> str:
+        if got.status is None:
+            if got.error.startswith("no answer within"):
+                return self._late if late else got.error
+            return got.error if self.asking else "no answer: the connection was lost"
+        self.baggage.cookies.take(got.cookies, host)
+        self.baggage.hidden |= self.baggage.cookies.values()
+        reply = Reply(got.status, got.headers, got.body, got.whole, got.cookies)
+        release = self.asking.release if self.asking else ""
+        quoting = self.asking is not None
+        expect = step.expect.filled(self._values)
+        complaint = expect.complaint(reply, release, quoting=quoting, quotes=self.quotes())
+        return complaint or self._capture(step, reply, asked.path)
+
+    def _capture(self, step: Step, reply: Reply, path: str) -> str:
         for name, place in step.capture.items():
             try:
-                value = place.text(reply)
+                value = captured(place, place.text(reply), path)
             except LookupError:
-                return f"there is no {{{name}}} in the answer ({place.source} {place.where})"
+                where = f"{place.source} {place.where}".strip()
+                return f"there is no {{{name}}} in the answer ({where})"
             if len(value) > LONGEST_VALUE:
                 return f"{{{name}}} is longer than {LONGEST_VALUE} characters"
             self._values[name] = value
+            self.baggage.hidden |= secret_in(value)
         return ""
+
+    def quotes(self) -> Quotes:
+        """Knows all that is secret by now: what is configured as values, what was captured, every cookie."""
+        known = self.baggage.hidden | set(self.flow.values.values()) | self.flow.hidden
+        return Quotes(in_every_spelling(known), bodies=False)
 
     @property
     def _late(self) -> str:
         return f"not answered within the flow's {self.flow.timeout:g} s"
 
 
-def request(step: Step, values: Mapping[str, str], cookies: Cookies, host: str) -> Asked:
-    """A step as it is sent. Raises Unfit where a value cannot stand where it is to."""
-    path = _path(step.path, values)
-    headers = {name: _header(name, filled(text, values)) for name, text in step.headers.items()}
-    sent = cookies.header(host, path)
-    if sent:
-        headers["Cookie"] = _header("Cookie", sent)
-    body, kind = _body(step, values)
-    if kind and not any(name.lower() == "content-type" for name in headers):
-        headers["Content-Type"] = kind
-    return Asked(path, step.method, headers, body, LONGEST_PAGE)
-
-
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """A text with the values it names. Braces around anything else stay as they are."""
-    return WORD.sub(lambda found: values.get(found[1], found[0]), text)
-
-
-def _body(step: Step, values: Mapping[str, str]) -> tuple[bytes, str]:
-    if step.form:
-        form = {name: filled(text, values) for name, text in step.form.items()}
-        return urlencode(form).encode(), "application/x-www-form-urlencoded"
-    if step.json is not None:
-        return json.dumps(_leaves(step.json, values)).encode(), "application/json"
-    return filled(step.body, values).encode(), ""
-
-
-def _leaves(value: Any, values: Mapping[str, str]) -> Any:
-    """A JSON value whose texts are filled in; its names stay."""
-    if isinstance(value, str):
-        return filled(value, values)
-    if isinstance(value, Mapping):
-        return {name: _leaves(each, values) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_leaves(each, values) for each in value]
-    return value
-
-
-def _path(path: str, values: Mapping[str, str]) -> str:
-    """The path to ask for. A path that is one value as a whole may be a whole address, of which path and query count:
-    it is the front door that is asked, whatever an answer says; elsewhere in a path a value is percent-encoded."""
-    alone = WORD.fullmatch(path)
-    if alone is None:
-        return WORD.sub(lambda found: quote(values[found[1]], safe="") if found[1] in values else found[0], path)
-    value = values.get(alone[1], path)
-    try:
-        url = urlsplit(value)
-    except ValueError as exc:
-        raise Unfit(f"{path} is no address") from exc
-    place = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    if not place.startswith("/") or CONTROL.search(place) or not place.isascii() or " " in place:
-        raise Unfit(f"{path} is no path")
-    return place
-
-
-def _header(name: str, value: str) -> str:
-    if CONTROL.search(value):
-        raise Unfit(f"a value does not fit into the header {name}: it has control characters")
-    return value
+def _without_port(host: str) -> str:
+    return host.rpartition(":")[0] or host

@@ -5,14 +5,16 @@ All of it is read before anything runs, so that a mistake in the last file is fo
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bluegreen.adapters.postgres.scripts import Script, SqlRefused
 from bluegreen.adapters.postgres.sql_backfill import Backfill, backfill_of, refuse_directives
 from bluegreen.adapters.postgres.sql_text import read
-from bluegreen.domain.errors import MigrationFailed
+from bluegreen.domain.errors import MigrationFailed, ReleaseInvalid
 from bluegreen.domain.migrations import MigrationPhase
+from bluegreen.domain.plans import Release
 
 NAME = re.compile(
     r"(?P<version>(?P<number>\d{4,})_[A-Za-z0-9][A-Za-z0-9_-]*)\.(?P<phase>expand|backfill|contract)\.sql"
@@ -78,6 +80,23 @@ def list_directory(directory: Path) -> tuple[Listed, ...]:
     files = sorted((_listed(path) for path in paths), key=_order)
     _refuse_twins(files)
     return tuple(files)
+
+
+def up_to(files: Sequence[Listed], release: Release, source: str) -> tuple[Listed, ...]:
+    """Those that belong to a release: all, or those up to the last one that it names for their source. ReleaseInvalid
+    where that one does not exist."""
+    last = release.migrations.get(source)
+    if last is None:
+        return tuple(files)
+    if last not in {file.version for file in files}:
+        where = files[0].path.parent if files else "its directory"
+        raise ReleaseInvalid(
+            f"{release.file or release.version}: [migrations] {source} ends with {last}, and there is no such file in"
+            f" {where}; the last one is {files[-1].version if files else 'not there either: it is empty'}",
+            next=(f"$EDITOR {release.file}", "bluegreen migrate status"),
+            release=release.version,
+        )
+    return tuple(file for file in files if _number(file) <= number_of(last))
 
 
 def read_file(path: Path) -> SqlFile:

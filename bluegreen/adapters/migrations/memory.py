@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bluegreen.domain.errors import DatabaseUnreachable, LockBusy, MigrationFailed
+from bluegreen.domain.errors import DatabaseUnreachable, LockBusy, MigrationFailed, ReleaseInvalid
 from bluegreen.domain.findings import FileVerdict
 from bluegreen.domain.migrations import (
     PENDING,
@@ -93,7 +93,10 @@ class MemoryMigrations:
 
     async def pending(self, phase: MigrationPhase, release: Release) -> tuple[Migration, ...]:
         self._reach()
-        return tuple(m for m in self.migrations if m.phase is phase and not self._done(m))
+        if lost := set(release.migrations.items()) - {(m.source, m.version) for m in self.migrations}:
+            raise ReleaseInvalid(f"[migrations] ends with what does not exist: {sorted(lost)}")
+        here = [m for m in self.migrations if m.version <= release.migrations.get(m.source, m.version)]
+        return tuple(m for m in here if m.phase is phase and not self._done(m))
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:

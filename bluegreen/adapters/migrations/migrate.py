@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bluegreen.adapters.migrations import backfill_left, command
-from bluegreen.adapters.migrations.files import SqlFile, read_directory, read_file
+from bluegreen.adapters.migrations.files import SqlFile, list_directory, read_file, up_to
 from bluegreen.adapters.migrations.gentle import StrongTime, execute, patiently, settings
 from bluegreen.adapters.migrations.hashing import hash_before, write_after
 from bluegreen.adapters.migrations.jobs import Job
@@ -36,7 +36,7 @@ async def pending(
     found: list[Migration] = []
     for source in sources:
         if source.kind is MigrationKind.SQL:
-            files = await asyncio.to_thread(_read, source)
+            files = await asyncio.to_thread(_read, source, release)
             candidates = [migration_of(database, source, file) for file in files if file.phase is phase]
         else:
             candidates = [command.migration(database, source, release)] if phase is MigrationPhase.EXPAND else []
@@ -137,8 +137,12 @@ def _is_due(migration: Migration, rows: Mapping[Key, Row]) -> bool:
     return not row.done
 
 
-def _read(source: Source) -> tuple[SqlFile, ...]:
-    return read_directory(source.directory) if source.directory else ()
+def _read(source: Source, release: Release) -> tuple[SqlFile, ...]:
+    """The files of a source that belong to a release."""
+    if source.directory is None:
+        return ()
+    listed = up_to(list_directory(source.directory), release, source.name)
+    return tuple(each.read() for each in listed)
 
 
 def migration_of(database: str, source: Source, file: SqlFile) -> Migration:

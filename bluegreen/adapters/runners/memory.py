@@ -8,9 +8,13 @@ from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
 
 
+LOOKS = ("prepare", "parts")
+"""Verbs that start and stop nothing."""
+
+
 class MemoryRunner:
     """The Runner port. `running` is the release that is up, `alone` that of its live-only parts; `found` is what
-    `parts` tells; `calls` every call, as ("up", "1.2.0").
+    `parts` tells; `calls` every call that changes something, as ("up", "1.2.0"), and `looked` the others.
 
     `failing`: verb to reason; `hanging`: verbs that never return.
     """
@@ -23,6 +27,7 @@ class MemoryRunner:
         self._slices = slices
         self.running = running
         self.calls: list[tuple[str, str]] = []
+        self.looked: list[tuple[str, str]] = []
         self.failing: dict[str, str] = {}
         self.hanging: set[str] = set()
 
@@ -62,7 +67,7 @@ class MemoryRunner:
         return "\n".join([f"{verb} {version}".strip() for verb, version in self.calls][-lines:])
 
     async def _called(self, verb: str, version: str) -> None:
-        self.calls.append((verb, version))
+        (self.looked if verb in LOOKS else self.calls).append((verb, version))
         if verb in self.hanging:
             await asyncio.Event().wait()
         if verb in self.failing:

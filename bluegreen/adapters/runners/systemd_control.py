@@ -1,8 +1,9 @@
 """Speaks to systemd by `systemctl` and `journalctl`, on the colour's host: the system's, or that of the user.
 
-Outside facts: `systemctl` waits for the job that it asked for, and its exit code is the job's; a job goes on when the one
-who waited for it is gone. With --no-ask-password a refusal of polkit is told at once, as "Interactive authentication
-required". The user's systemd is found by XDG_RUNTIME_DIR, which a service and ssh's command often have not.
+Outside facts: `systemctl` waits for the job that it asked for, and its exit code is the job's; a job goes on when the
+one who waited for it is gone. With --no-ask-password a refusal of polkit is told at once, as "Interactive
+authentication required". The user's systemd is found by XDG_RUNTIME_DIR, which a service and ssh's command often have
+not.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ class Systemctl:
                 return units_of(names, ran.output)
         except ValueError as exc:
             raise UnitsUnknown(f"systemctl show told nonsense: {exc}") from exc
-        raise UnitsUnknown(f"systemctl show ended with exit code {ran.code}: {ran.last_line}")
+        steps = ("loginctl enable-linger", "loginctl user-status") if self._user else ("systemctl is-system-running",)
+        raise UnitsUnknown(f"systemctl show ended with exit code {ran.code}: {ran.last_line}", next=steps)
 
     async def ask(self, verb: str, names: Sequence[str], timeout: float, *options: str) -> Ran:
         """Ask for a job and wait for its end. Raises CommandFailed where it does not end in `timeout` seconds."""
@@ -62,15 +64,18 @@ class Systemctl:
         ran = await self._host.run(["sh", "-c", NEAREST_WRITABLE, "sh", file.rpartition("/")[0] or "/"], timeout=LOOK)
         return ran.code == 0
 
-    async def last_words(self, name: str, lines: int) -> str:
-        """What a unit said last, for a failure's text; why it cannot be read where that is so."""
+    async def last_words(self, unit: Unit, lines: int) -> tuple[str, str]:
+        """What a unit said last in the start that `unit` tells of, a few lines (what systemd says of it, where it said
+        nothing), and more of its journal; why it cannot be read where that is so."""
         try:
-            ran = await self.journal([name], lines)
+            ran = await self.journal([unit.name], lines)
+            own = await self._run(*own_words_argv(unit.invocation), timeout=LOOK) if unit.invocation else ran
         except OutsideError as exc:
-            return f"(its journal cannot be read: {exc.detail})"
+            return f"(its journal cannot be read: {exc.detail})", ""
         if ran.code != 0 or not ran.output.strip():
-            return f"(its journal is empty, or not readable for us: {READABLE})"
-        return ran.output
+            return f"(its journal is empty, or not readable for us: {READABLE})", ""
+        said = own if own.code == 0 and own.output.strip() else ran
+        return " | ".join(line.strip() for line in said.output.splitlines()[-FEW:] if line.strip()), ran.output
 
     async def _run(self, program: str, *words: str, timeout: float) -> Ran:
         argv: tuple[str, ...] = (program, *words)
@@ -81,6 +86,15 @@ class Systemctl:
 
 
 READABLE = "put its user into the group systemd-journal"
+
+FEW = 3
+"""Lines that are quoted in a failure."""
+
+
+def own_words_argv(invocation: str) -> tuple[str, ...]:
+    """The command that prints what the processes of one start said."""
+    flags = ("--no-pager", "--quiet", "--output=cat", f"--lines={FEW}")
+    return ("journalctl", *flags, f"_SYSTEMD_INVOCATION_ID={invocation}")
 
 
 def journal_argv(names: Sequence[str], lines: int, output: str, *options: str, user: bool) -> tuple[str, ...]:
@@ -105,3 +119,8 @@ class Allowance:
     def left(self) -> float:
         """Seconds, above zero: what hangs is told by its own step."""
         return max(0.1, self._end - asyncio.get_running_loop().time())
+
+    @property
+    def grace(self) -> float:
+        """Seconds for putting right what took too long."""
+        return LOOK

@@ -1,9 +1,9 @@
 """The file from which a colour's units take their release: what stands in it, and what is remembered in it.
 
-Outside facts (systemd.exec(5), EnvironmentFile=): lines of NAME="value", in which \\ escapes \\ " $ and `; a value may hold
-newlines, and no other control character; lines that begin with # are ignored. There it is remembered as which invocation
-each unit was started with these very variables: systemd gives every start another id, so that a unit runs this release
-exactly where its id is still that one, whatever happened to us or to the clock meanwhile.
+Outside facts (systemd.exec(5), EnvironmentFile=): lines of NAME="value", in which \\ escapes \\ " $ and `; a value may
+hold newlines, and no other control character; lines that begin with # are ignored. There it is remembered as which
+invocation each unit was started with these very variables: systemd gives every start another id, so that a unit runs
+this release exactly where its id is still that one, whatever happened to us or to the clock meanwhile.
 """
 
 import re
@@ -22,8 +22,8 @@ RUNS = re.compile(r"^# runs (\S+) ([0-9a-f]{32})$", re.MULTILINE)
 
 
 def text_of(colour: Colour, release: Release, own: Mapping[str, str]) -> str:
-    """The file's text for a release: RELEASE, the colour's `own` variables, the images and the release's variables, later
-    ones over earlier ones. Raises RunnerFailed for what systemd would not take in."""
+    """The file's text for a release: RELEASE, the colour's `own` variables, the images and the release's variables,
+    later ones over earlier ones. Raises RunnerFailed for what systemd would not take in."""
     if not VALUE.fullmatch(release.version):
         raise _refused(colour, release, "its version must be 1 to 64 of A-Z a-z 0-9 . _ - (no . or - first)")
     images = {image_variable(part): image for part, image in release.images.items()}

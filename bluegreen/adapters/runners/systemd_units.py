@@ -1,9 +1,9 @@
 """What systemd says of a unit, and what that means.
 
-Outside facts: `systemctl show` prints NAME=VALUE lines, a block for each unit in the order of the question, with an empty
-line between two; its names are stable (org.freedesktop.systemd1(5)), what `status` prints is not. Times are those of TZ,
-so that it is asked with TZ=UTC. A unit that rests is forgotten, with its times and its condition; `start` of a unit whose
-Condition...= does not hold succeeds, and starts nothing.
+Outside facts: `systemctl show` prints NAME=VALUE lines, a block for each unit in the order of the question, with an
+empty line between two; its names are stable (org.freedesktop.systemd1(5)), what `status` prints is not. Times are those
+of TZ, so that it is asked with TZ=UTC. A unit that rests is forgotten, with its times and its condition; `start` of a
+unit whose Condition...= does not hold succeeds, and starts nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -66,6 +66,15 @@ class Unit:
     def rests(self) -> bool:
         """Whether nothing of it runs, and nothing will by itself."""
         return self.get("ActiveState") in ("inactive", "failed")
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it rests, and nothing has to be forgotten before it is started."""
+        return self.get("ActiveState") == "inactive"
+
+    def runs_as(self, invocation: str) -> bool:
+        """Whether it runs still as it was started then."""
+        return self.is_active and self.invocation == invocation != ""
 
     @property
     def has_done(self) -> bool:

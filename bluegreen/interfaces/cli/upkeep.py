@@ -10,6 +10,7 @@ from bluegreen.interfaces.cli.deploying import optional_release, reason_option
 from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import group, word_of
 from bluegreen.interfaces.cli.shell import Shell, pages, verb
+from bluegreen.interfaces.cli.variables import env_check
 
 if TYPE_CHECKING:
     from bluegreen.interfaces.client import Client
@@ -34,6 +35,15 @@ def env_down(shell: Shell, colour: str, reason: str) -> None:
     """Stop the idle colour."""
     shell.left = (f"{colour} is being stopped without you.", ("bluegreen status",))
     shell.show(shell.ask(lambda client: client.stop_colour(colour, reason)), upkeep_lines.by_hand_lines)
+
+
+@verb("takeover")
+@click.argument("colour", type=COLOURS)
+@click.option("--reason", required=True, help="How you know that those of the other colour do not run.")
+def env_takeover(shell: Shell, colour: str, reason: str) -> None:
+    """Start the live-only services of the colour that serves, though those of the other one cannot be stopped."""
+    shell.left = (f"The live-only services of {colour} are being started without you.", ("bluegreen status",))
+    shell.show(shell.ask(lambda client: client.take_over(colour, reason)), upkeep_lines.taken_over_lines)
 
 
 @verb("logs")
@@ -107,6 +117,10 @@ def audit(shell: Shell, number: int) -> None:
         shell.say(upkeep_lines.audit_lines(rows))
 
 
-env = group("env", "A colour by hand: start, stop, look, check.", env_up, env_down, env_logs, env_smoke)
+env = group(
+    "env",
+    "A colour by hand: start, stop, look, check.",
+    *(env_up, env_down, env_logs, env_smoke, env_check, env_takeover),
+)
 notify = group("notify", "Those who are told what happens.", notify_test)
 hook = group("hook", "The senders of alerts.", hook_test)

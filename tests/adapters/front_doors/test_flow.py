@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from bluegreen.adapters.front_doors.asking import Unfit, request
 from bluegreen.adapters.front_doors.cookies import Cookies
 from bluegreen.adapters.front_doors.exchange import PROBE_HEADER
-from bluegreen.adapters.front_doors.flow import Unfit, request
 from bluegreen.adapters.front_doors.http import HttpFrontDoor
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.domain.answers import Expectations, Place
