@@ -113,6 +113,53 @@ def doctor(shell: Shell, file: Path, unit_only: bool) -> None:
         sys.exit(Exit.ERROR)
 
 
+@verb("init")
+@click.option(
+    "--to",
+    "target",
+    default="/etc/bluegreen/bluegreen.toml",
+    show_default=True,
+    metavar="FILE",
+    help='Where to write it; "-" to stdout.',
+)
+@click.option("--caddy", "admin", default="", metavar="URL", help="Caddy's admin endpoint, where it is no usual one.")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Look for compose files and the like here alone, and not in the usual places.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+def init(shell: Shell, target: str, admin: str, directory: Path | None, force: bool) -> None:
+    """Look at what is there, and write a configuration that only observes. Changes nothing else."""
+    import asyncio
+
+    from bluegreen.domain.errors import BluegreenError
+    from bluegreen.init import Wish, as_toml, keep, next_steps, survey
+    from bluegreen.interfaces import text
+    from bluegreen.settings.sections import check_endpoint
+
+    admin = admin.partition("|")[0]  # the rights of a socket, as they stand in a Caddyfile
+    try:
+        admin = check_endpoint(admin) if admin else ""
+    except ValueError as exc:
+        shell.fail(f"--caddy: {exc}", ("bluegreen init --help",), Exit.USAGE)
+    file = None if target == "-" else Path(target)
+    drafted = as_toml(asyncio.run(survey(Wish(admin=admin, directory=directory))))
+    if file is None:
+        click.echo(drafted, nl=False)
+        return
+    try:
+        written = keep(drafted, file, force=force)
+    except BluegreenError as exc:
+        shell.fail(exc.detail, exc.next, of_error(exc))
+    steps = next_steps(written.file)
+    if shell.json:
+        shell.say_json({"file": str(written.file), "warnings": list(written.warnings), "next": list(steps)})
+        return
+    warned = [f"! {warning}" for warning in written.warnings]
+    shell.say([*warned, f'✔ {written.file} is written; automation = "observe": nothing is done', *text.commands(steps)])
+
+
 @click.group("config")
 def config() -> None:
     """The configuration: is it right, what is in force, what does a key mean."""
@@ -222,7 +269,7 @@ def _entry_lines(entry: "Entry") -> Iterable[str]:
 for part in (check, show, docs, schema):
     config.add_command(part)
 bluegreen.add_command(config)
-for part in (replaying(_terms), serve, demo, doctor):
+for part in (replaying(_terms), init, serve, demo, doctor):
     bluegreen.add_command(part)
 
 if __name__ == "__main__":

@@ -134,6 +134,7 @@ async def _run_side_by_side(settings: Settings, parts: Parts, ending: Ending, ha
             group.create_task(parts.engine.end_inspections(), name="inspections")
             group.create_task(parts.outbox.run(), name="outbox")
             group.create_task(parts.service.schema_watch.run(), name="schema")
+            group.create_task(parts.service.budget_watch.run(), name="connections")
             group.create_task(parts.service.after_cutback.run(), name="aftermath")
             group.create_task(parts.service.running_watch.run(), name="running")
             group.create_task(parts.service.parts_keeper.run(), name="live-only")

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from bluegreen.domain.backfills import BackfillState, Progress
+from bluegreen.domain.budget import Connections
 from bluegreen.domain.findings import FileVerdict, Rehearsal
 from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, SchemaState
 from bluegreen.domain.plans import Release
@@ -203,3 +204,7 @@ class Database(Migrations, Backfills, Rehearsals, Backups, Protocol):
 
     async def facts(self) -> DatabaseFacts:
         """Ask how it is. Raises DatabaseUnreachable."""
+
+    async def connections(self) -> Connections:
+        """Count the connections of its server, each colour's where the settings say how its sessions are known.
+        Read-only. Raises DatabaseUnreachable."""

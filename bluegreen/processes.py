@@ -170,22 +170,29 @@ async def beside(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A command of ours that runs while this lasts; then its process group is ended as in `run_command`.
 
-    Its input holds `order` (ORDER_LIMIT bytes at most) and ends when we do, in whatever way. `hears` gets its output,
-    also what comes on stderr. Raises CommandFailed when it cannot be started.
+    Its input holds `order` and ends when we do, in whatever way. `hears` gets its output, also what comes on stderr.
+    Raises CommandFailed when it cannot be started.
     """
-    if len(order) > ORDER_LIMIT:
-        raise CommandFailed(f"{argv[0]}: an order of {len(order)} bytes is too long", argv=list(argv))
     transport, writer = await _pipe_into(hears)
     source, ours = os.pipe()
+    leash = os.fdopen(ours, "wb", buffering=0)
+    feeding: asyncio.WriteTransport | None = None
     try:
-        os.write(ours, order)  # into the empty pipe: nobody has to wait until it is read
+        leash.write(order[:ORDER_LIMIT])  # into the empty pipe: nobody has to wait until it is read
         process = await _start(argv, env, cwd, source, writer)
         try:
+            if len(order) > ORDER_LIMIT:
+                loop = asyncio.get_running_loop()
+                feeding, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, leash)
+                feeding.write(order[ORDER_LIMIT:])
             yield process
         finally:
             await _end_group(process)
     finally:
-        os.close(ours)
+        if feeding is None:
+            leash.close()
+        elif not feeding.is_closing():  # it closes by itself once nobody reads any more
+            feeding.abort()
         transport.close()
 
 

@@ -80,14 +80,21 @@ bg_run() {
   ( while read -r bg_x; do :; done; bg_end "$bg_p" even ) <&4 4<&- 9>&- >/dev/null 2>&1 &
   bg_w=$!
   [ -z "$bg_limit" ] || {
-    ( trap 'kill "$bg_x"; exit' TERM; sleep "$bg_limit" & bg_x=$!; wait "$bg_x"; bg_end "$bg_p" even ) \\
+    ( bg_q= bg_x=
+      trap 'bg_q=1; [ -z "$bg_x" ] || kill "$bg_x"' TERM
+      sleep "$bg_limit" &
+      bg_x=$!
+      [ -z "$bg_q" ] || kill "$bg_x"
+      wait "$bg_x"
+      [ -z "$bg_q" ] || { wait "$bg_x"; exit; }
+      bg_end "$bg_p" even ) \\
       </dev/null >/dev/null 2>&1 4<&- 9>&- &
     bg_w="$bg_w $!"
   }
-  wait "$bg_p"
+  wait "$bg_p" 2>/dev/null
   bg_c=$?
   [ -n "$bg_keep" ] && [ "$bg_c" -eq 0 ] || bg_end "$bg_p"
-  kill $bg_w 2>/dev/null
+  kill $bg_w 2>/dev/null; wait $bg_w 2>/dev/null
   [ -z "$bg_f" ] || : >"$bg_f"
   bg_tell "$bg_c"
 }

@@ -40,7 +40,7 @@ from bluegreen.settings.sections_outside import Notify as NotifySettings
 from bluegreen.wiring_after import after_switch
 from bluegreen.wiring_balancer import believe, lines_for_caddyfile, opened, sites
 from bluegreen.wiring_balancer import way_back as way_back
-from bluegreen.wiring_checks import readiness, revealed_values, smoke
+from bluegreen.wiring_checks import continuity, readiness, revealed_values, smoke
 from bluegreen.wiring_front_door import versions
 from bluegreen.wiring_runners import runner
 from bluegreen.wiring_signals import sources, terms
@@ -95,6 +95,7 @@ async def open_world(
             runners={colour: runner(settings, colour, _begins_again(heard)) for colour in Colour},
             readiness=readiness(settings),
             smoke=smoke(settings),
+            continuity=continuity(settings),
             after_switch=after_switch(settings),
             sources=heard,
             databases={database.name: database for database in databases(settings)},

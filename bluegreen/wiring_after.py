@@ -4,15 +4,17 @@ from bluegreen.adapters.checks.command import CommandCheck
 from bluegreen.adapters.checks.http import HttpCheck, HttpSpec
 from bluegreen.domain.answers import Expectations
 from bluegreen.ports import Checker
-from bluegreen.settings import Settings
+from bluegreen.settings import Settings, revealed
 from bluegreen.settings.sections_after import AfterSwitch, Call
 from bluegreen.wiring_checks import revealed_values
 
 
 def after_switch(settings: Settings) -> tuple[Checker, ...]:
     """What is done, in its order."""
+    hidden = revealed(settings)
     return tuple(
-        _call(each, each.http) if each.http is not None else _command(each, settings) for each in settings.after_switch
+        _call(each, each.http, hidden) if each.http is not None else _command(each, settings)
+        for each in settings.after_switch
     )
 
 
@@ -27,7 +29,7 @@ def _command(each: AfterSwitch, settings: Settings) -> Checker:
     )
 
 
-def _call(each: AfterSwitch, call: Call) -> Checker:
+def _call(each: AfterSwitch, call: Call, hidden: frozenset[str]) -> Checker:
     return HttpCheck(
         HttpSpec(
             name=each.name,
@@ -40,5 +42,6 @@ def _call(each: AfterSwitch, call: Call) -> Checker:
             timeout=each.timeout,
             retries=each.retries,
             retry_delay=each.retry_delay,
+            hidden=hidden,
         )
     )

@@ -7,14 +7,13 @@ from bluegreen.adapters.balancers.caddy_upstreams import CaddyUpstreams
 from bluegreen.adapters.front_doors.http import HttpFrontDoor
 from bluegreen.adapters.signals.flows import Flows, Repeated
 from bluegreen.adapters.signals.in_flight import Answered, InFlightSource
-from bluegreen.domain.answers import Expectations, Place
-from bluegreen.domain.flows import Flow, Step
+from bluegreen.domain.answers import Place
+from bluegreen.domain.flows import Flow
 from bluegreen.domain.traffic import Service
 from bluegreen.ports import Clock, SignalSource
 from bluegreen.settings import Settings
 from bluegreen.settings.sections_flows import Flow as FlowSettings
-from bluegreen.settings.sections_flows import Step as StepSettings
-from bluegreen.wiring_checks import revealed_values
+from bluegreen.wiring_checks import flow_steps, revealed_values
 
 LONGEST_QUESTION = 1.0
 """Seconds for one question after requests in flight: they are asked for twice a second."""
@@ -48,26 +47,7 @@ def in_flight_source(
 def _flow(flow: FlowSettings) -> Flow:
     return Flow(
         name=flow.name,
-        steps=tuple(_step(step, flow.service) for step in flow.steps),
+        steps=flow_steps(flow.steps, flow.service),
         timeout=flow.timeout,
         values=revealed_values(flow.values),
-    )
-
-
-def _step(step: StepSettings, service: str) -> Step:
-    return Step(
-        service=step.service or service,
-        path=step.path,
-        method=step.method,
-        headers=revealed_values(step.headers),
-        form=revealed_values(step.form),
-        json=step.json_ or None,
-        body=step.body,
-        expect=Expectations(
-            status=step.expect.status,
-            header=step.expect.header,
-            body=step.expect.body or None,
-            json=step.expect.json_,
-        ),
-        capture={name: Place.written(place) for name, place in step.capture.items()},
     )

@@ -8,9 +8,9 @@ from bluegreen.domain.pins import ReleaseRules
 from bluegreen.domain.traffic import Colour
 from bluegreen.domain.variable_names import DIFFER, SAME, SECRETS, Rules
 from bluegreen.domain.versions import VersionRules
-from bluegreen.hosts import Here
 from bluegreen.ports_stack import ReleasePapers, Variables
 from bluegreen.settings import Settings
+from bluegreen.wiring_hosts import host, workplace
 
 
 def papers(settings: Settings) -> ReleasePapers:
@@ -40,9 +40,16 @@ def variables(settings: Settings, state: Path) -> Variables:
         said.ignore,
         refuse_missing=said.missing == "refuse",
     )
-    places = {
-        colour: Place(Here(), settings.environments.of(colour).env_files)
-        for colour in Colour
-        if settings.environments.of(colour).env_files
-    }
+    places = {colour: place for colour in Colour if (place := _place(settings, colour)) is not None}
     return FileVariables(places, rules, state / "variables.key")
+
+
+def _place(settings: Settings, colour: Colour) -> Place | None:
+    """Where the variables of a colour lie. Compose reads the `.env` of its directory where no other file is named."""
+    environment, here = settings.environments.of(colour), host(settings, colour)
+    if environment.env_files:
+        return Place(here, environment.env_files)
+    directory = workplace(settings, colour)
+    if environment.runner != "compose" or directory is None:
+        return None
+    return Place(here, (directory / ".env",), optional=True)

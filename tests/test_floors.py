@@ -46,6 +46,8 @@ top of them."""
 BASE, DOMAIN, PORTS = "bluegreen", "bluegreen.domain", "bluegreen.ports"
 PORTS_DATABASE, PORTS_TRAFFIC = "bluegreen.ports_database", "bluegreen.ports_traffic"
 PORTS_STACK, HOSTS, SSH = "bluegreen.ports_stack", "bluegreen.hosts", "bluegreen.ssh"
+SSH_SCRIPT, SSH_WORDS = "bluegreen.ssh_script", "bluegreen.ssh_words"
+ON_HOSTS = "bluegreen.wiring_hosts"
 RUNNERS, STACK = "bluegreen.wiring_runners", "bluegreen.wiring_stack"
 APP, INTERFACES, SETTINGS = "bluegreen.app", "bluegreen.interfaces", "bluegreen.settings"
 PROCESSES, FINISHING, LOGS = "bluegreen.processes", "bluegreen.finishing", "bluegreen.logs"
@@ -57,6 +59,7 @@ AFTER = "bluegreen.wiring_after"
 CLOUDFLARE, TRAEFIK = "bluegreen.wiring_cloudflare", "bluegreen.wiring_traefik"
 CHECKS, SIGNALS, DOCTOR = "bluegreen.wiring_checks", "bluegreen.wiring_signals", "bluegreen.doctor"
 ADAPTERS, DEMO = "bluegreen.adapters", "bluegreen.demo"
+INIT = "bluegreen.init"
 
 EVERY_PORT = (PORTS, PORTS_DATABASE, PORTS_TRAFFIC, PORTS_STACK)
 
@@ -69,7 +72,9 @@ FLOORS = {
     PORTS_STACK: Floor((DOMAIN,), PURE),
     PROCESSES: Floor((DOMAIN,), STDLIB),
     HOSTS: Floor((DOMAIN, PROCESSES), STDLIB),
-    SSH: Floor((DOMAIN, PROCESSES, HOSTS), STDLIB),
+    SSH: Floor((DOMAIN, PROCESSES, HOSTS, SSH_SCRIPT, SSH_WORDS), STDLIB),
+    SSH_SCRIPT: Floor((), STDLIB),
+    SSH_WORDS: Floor((PROCESSES,), STDLIB),
     FINISHING: Floor((DOMAIN,), STDLIB),
     LOGS: Floor((), STDLIB | {"structlog"}),
     SYSTEMD: Floor((DOMAIN,), STDLIB),
@@ -86,8 +91,9 @@ FLOORS = {
     CLOUDFLARE: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     TRAEFIK: Floor((ADAPTERS, DOMAIN, PORTS, SETTINGS), never=FOR_PEOPLE),
     BALANCER: Floor((CLOUDFLARE, TRAEFIK, ADAPTERS, DOMAIN, PORTS, PORTS_TRAFFIC, SETTINGS), never=FOR_PEOPLE),
-    RUNNERS: Floor((CHECKS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS, SSH), never=FOR_PEOPLE),
-    STACK: Floor((RUNNERS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS), never=FOR_PEOPLE),
+    ON_HOSTS: Floor((DOMAIN, SETTINGS, HOSTS, SSH), never=FOR_PEOPLE),
+    RUNNERS: Floor((ON_HOSTS, CHECKS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS), never=FOR_PEOPLE),
+    STACK: Floor((ON_HOSTS, RUNNERS, ADAPTERS, DOMAIN, PORTS, PORTS_STACK, SETTINGS, HOSTS), never=FOR_PEOPLE),
     WIRING: Floor(
         (
             *(BALANCER, RUNNERS, STACK, AFTER, CHECKS, AT_THE_DOOR, POLLED, LOG_LINES, SIGNALS, ADAPTERS),
@@ -101,6 +107,7 @@ FLOORS = {
         (
             DOCTOR,
             WIRING,
+            RUNNERS,
             APP,
             DOMAIN,
             PORTS,
@@ -114,9 +121,10 @@ FLOORS = {
         ),
         never=FOR_PEOPLE,
     ),
+    INIT: Floor((INIT, DOMAIN, SETTINGS), never=FOR_PEOPLE),
     OFFLINE: Floor((WIRING, APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS), never=FOR_PEOPLE),
     "bluegreen.__main__": Floor(
-        (DEMO, DAEMON, OFFLINE, DOCTOR, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
+        (DEMO, DAEMON, OFFLINE, DOCTOR, INIT, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
     ),
 }
 """Everyone may import `bluegreen` itself: it holds nothing but the version."""
@@ -240,6 +248,7 @@ def test_every_package_has_its_floor_and_no_file_stands_beside_them() -> None:
 def test_only_wiring_may_import_adapters() -> None:
     assert [name for name, floor in FLOORS.items() if ADAPTERS in floor.ours] == [
         CHECKS,
+        AFTER,
         POLLED,
         LOG_LINES,
         AT_THE_DOOR,

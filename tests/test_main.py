@@ -141,7 +141,7 @@ def test_every_verb_has_its_help_and_the_global_options() -> None:
         assert "--socket" in told.stdout
 
 
-@pytest.mark.parametrize("verb", ["init", "caddy reload", "site change", "migrate down", "hook show"])
+@pytest.mark.parametrize("verb", ["setup", "caddy reload", "site change", "migrate down", "hook show"])
 def test_a_verb_of_later_is_unknown(verb: str) -> None:
     result = invoke(*verb.split())
     assert result.exit_code == 2

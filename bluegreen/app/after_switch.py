@@ -29,7 +29,9 @@ log = structlog.get_logger("bluegreen")
 def planned(world: World) -> str:
     """What a deployment will do, as a part of its plan; empty where nothing is configured."""
     names = ", ".join(check.name for check in world.after_switch)
-    return f"; beside it {names}, and again after a cutback (what they cannot flush needs a bounded TTL)" if names else ""
+    return (
+        f"; beside it {names}, and again after a cutback (what they cannot flush needs a bounded TTL)" if names else ""
+    )
 
 
 def begin(run: Run, target: Target) -> None:
@@ -73,7 +75,7 @@ async def _do(run: Run, target: Target, check: Checker) -> None:
     except JournalFailed as exc:  # it is done all the same: it would otherwise be missing where the disk is full
         run.news.failed(exc)
     result = await _asked(target, check)
-    facts = {"name": check.name, "colour": target.colour, "detail": result.detail, "seconds": round(result.seconds, 3)}
+    facts = {"what": check.name, "colour": target.colour, "detail": result.detail, "seconds": round(result.seconds, 3)}
     if result.passed:
         await run.tell("after_switch.done", **facts)
     else:

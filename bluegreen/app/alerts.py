@@ -97,6 +97,8 @@ def _why_not_meant(alert: Alert) -> str:
         return "it is resolved"
     if not alert.matches:
         return "its labels do not match the hook's"
+    if alert.blind:
+        return "its rule got no data: that says nothing of users"
     return "" if alert.effect == "cutback" else "this hook only records"
 
 

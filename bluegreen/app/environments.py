@@ -133,7 +133,8 @@ async def _traffic(world: World, refused: str) -> Traffic:
         return await world.balancer.observe()
     except BalancerError as exc:
         raise LiveColourProtected(
-            f"{refused}: where the traffic is cannot be read ({exc.detail})", next=exc.next
+            f"{refused}: where the traffic is cannot be read ({exc.detail})",
+            next=exc.next or ("bluegreen status", world.by_hand),
         ) from exc
 
 

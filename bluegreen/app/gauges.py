@@ -9,6 +9,7 @@ from datetime import datetime
 from bluegreen.app.engine import Engine
 from bluegreen.app.picture import troubles
 from bluegreen.app.reconcile import Reconciler
+from bluegreen.domain.budget import Connections
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import JournalFailed, RouteAmbiguous, RouteNotFound
 from bluegreen.domain.evidence import Judgement
@@ -31,7 +32,7 @@ class Gauges:
     the first) and whether it can be heard; `log_lines`: lines read of each colour's own log, those that matched, and
     those that warn of what is deprecated; `undelivered`, `undeliverable` by receiver; `journal_read`: whether
     `wanted` and `stranded` could be had; `standby`: whether the old colour could take users back, "" where there is no
-    way back to keep; `open_requests` as in `requests.Status`;
+    way back to keep; `open_requests` and `connections` as in `requests.Status`;
     `running`: what really runs of the colours, as of the last looks."""
 
     started_at: datetime
@@ -55,6 +56,7 @@ class Gauges:
     log_lines: Mapping[Colour, tuple[int, int, int]] = field(default_factory=dict)
     standby: str = ""
     open_requests: Mapping[Colour, int] = field(default_factory=dict)
+    connections: Mapping[str, Connections | None] = field(default_factory=dict)
     running: Mapping[Colour, Running] = field(default_factory=dict)
 
 
@@ -87,6 +89,7 @@ async def measure(engine: Engine, reconciler: Reconciler, started_at: datetime) 
         undeliverable=engine.outbox.undeliverable,
         log_lines=engine.world.overhearing.lines,
         open_requests=run.open_requests if run is not None else {},
+        connections=engine.world.room.look(engine.world.clock.monotonic()).by_database,
         running=dict(engine.world.what_runs),
         standby=str(engine.watch.standby) if deployment is not None and deployment.phase in WATCHED else "",
     )

@@ -17,7 +17,8 @@ from bluegreen.app.engine import Engine
 from bluegreen.app.keeping import RESTORATION
 from bluegreen.app.live_only import Missed, Where
 from bluegreen.app.reconcile import Reconciler
-from bluegreen.domain.errors import JournalFailed
+from bluegreen.domain.errors import BluegreenError, JournalFailed
+from bluegreen.domain.parts import PartState
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Notice
 from bluegreen.domain.traffic import Colour
@@ -27,6 +28,9 @@ TURN = 1.0
 
 FIRST, LONGEST = 5.0, 300.0
 """Seconds after which what failed is tried again: doubled each time."""
+
+TWINS_EVERY, TO_LOOK = 60.0, 10.0
+"""Seconds between two looks at whether some run beside the live colour, and for one look."""
 
 log = structlog.get_logger("bluegreen")
 
@@ -38,6 +42,7 @@ class LiveOnlyKeeper:
         self._engine, self._world, self._reconciler = engine, engine.world, reconciler
         self._delay, self._again_at = FIRST, float("-inf")
         self._told = ""
+        self._look_at = float("-inf")
 
     async def run(self) -> None:
         """Until cancelled; ends at once where there are none."""
@@ -57,9 +62,11 @@ class LiveOnlyKeeper:
             return
         async with self._engine.lock:
             due = await self._due()
-            if due is None:
-                return
-            self._engine.by_hand = f"{live_only.in_words(self._world)} are being brought to {due.colour}"
+            if due is not None:
+                self._engine.by_hand = f"{live_only.in_words(self._world)} are being brought to {due.colour}"
+        if due is None:
+            await self._look_for_twins()
+            return
         try:
             await self._bring(due)
         finally:
@@ -77,6 +84,40 @@ class LiveOnlyKeeper:
         if (latest and latest[0].blocks_others) or await world.journal.facts(RESTORATION):
             return None
         return replace(kept, colour=serving, sure=False)
+
+    async def _look_for_twins(self) -> None:
+        """A unit that is enabled starts at boot, whoever is live: what runs beside the live colour is to be stopped."""
+        now = self._world.clock.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + TWINS_EVERY
+        kept = await self._settled()
+        twins = await self._running_beside(kept.colour.other) if kept is not None else ()
+        if kept is None or not twins or await self._settled() != kept:
+            return
+        await live_only.keep(self._world, replace(kept, sure=False))
+        names, other = ", ".join(twins), kept.colour.other
+        await self._engine.news.tell("live_only.twins", parts=list(twins), colour=other, severity="critical")
+        text = f"{names} run on {other} beside {kept.colour}, and are stopped: look what was done twice, and why"
+        await self._post("critical", text, f"bluegreen env logs {other}")
+
+    async def _settled(self) -> Where | None:
+        """Where they are for certain, while nothing moves; None in any other case."""
+        kept = await live_only.where(self._world)
+        if kept is None or not kept.sure or self._engine.run is not None or self._engine.by_hand:
+            return None
+        return kept if await wanted_and_served(self._reconciler, self._engine) is kept.colour else None
+
+    async def _running_beside(self, colour: Colour) -> tuple[str, ...]:
+        """The live-only parts that run in a colour, as far as its runner can tell."""
+        known = self._world.runners[colour].live_only
+        try:
+            async with asyncio.timeout(TO_LOOK):
+                parts = await self._world.runners[colour].parts()
+        except (TimeoutError, BluegreenError):
+            return ()  # a host that is away is others' news
+        up = [part.name for part in parts if part.state in (PartState.RUNNING, PartState.STARTING)]
+        return tuple(name for name in up if any(_is(name, one) for one in known))
 
     async def _bring(self, due: Where) -> None:
         to, world = due.colour, self._world
@@ -116,6 +157,11 @@ class LiveOnlyKeeper:
         await self._engine.outbox.post(notice)
         if severity == "critical":
             await self._engine.news.tell("human.paged", text=said, severity="critical")
+
+
+def _is(part: str, name: str) -> bool:
+    """Whether a part is the one of this name, or a further replica of it (worker-2)."""
+    return part == name or (part.startswith(f"{name}-") and part.removeprefix(f"{name}-").isdigit())
 
 
 async def wanted_and_served(reconciler: Reconciler, engine: Engine) -> Colour | None:

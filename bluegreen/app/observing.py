@@ -192,7 +192,7 @@ class Observing:
         await self._engine.news.tell(
             event, colour=now.colour, old=now.old, verdict=now.verdict, said=said, next=list(next), severity=severity
         )
-        lead = f"{self._world.project}: users were moved to {now.colour} by hand; automation is \"observe\""
+        lead = f'{self._world.project}: users were moved to {now.colour} by hand; automation is "observe"'
         steps = f"\nNext: {next[0]}" if next else ""
         at = self._world.clock.now()
         words = self._world.redact(f"{lead}: {said}{steps}")

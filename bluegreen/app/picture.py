@@ -37,6 +37,7 @@ async def status(engine: Engine, reconciler: Reconciler, started_at: datetime) -
         backfill=world.filling.now,
         open_requests=run.open_requests if run else {},
         balancer=world.balancer_name,
+        connections=world.room.look(world.clock.monotonic()),
         running=await _running(engine),
         observing=reconciler.observed,
         live_only=await live_only_picture.look(engine, reconciler),

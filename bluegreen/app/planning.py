@@ -7,7 +7,17 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 from uuid import uuid4
 
-from bluegreen.app import after_switch, damage, environments, fitness, live_only, release_gate, variables
+from bluegreen.app import (
+    after_switch,
+    budget,
+    continuity,
+    damage,
+    environments,
+    fitness,
+    live_only,
+    release_gate,
+    variables,
+)
 from bluegreen.app.forecast import Forecast, forecast
 from bluegreen.app.pointer import forgets
 from bluegreen.app.requests import PlanRequest
@@ -44,16 +54,19 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
     await _refuse_quarantined(world, release, request, kind)
     brief = await release_gate.examine(world, release, live, live_release, request, kind)
     given = await variables.for_plan(world, release, live, request, kind)
+    connections, tight = await budget.for_plan(world, live.other)
     terms = _terms(world, request, kind)
     doubts = await fitness.require(world, release.version, live_release)
     schemas = await forecast(world, release, kind, terms)
-    steps = tuple(_steps(world, release, live, live_release, terms, kind, schemas))
+    keeps = continuity.planned(world, live, trusted=kind is Kind.DEPLOY and not request.live_is_down)
+    steps = tuple(_steps(world, release, live, live_release, terms, kind, schemas, keeps))
     warnings = (
         *brief.warnings,
         *schemas.warnings,
         *doubts,
         *_doubts(live, live_release, release, request, given.alone),
         *given.warnings,
+        *tight,
         *await forgets(world),
     )
     now = world.clock.now()
@@ -82,6 +95,7 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         changelog_undone=brief.changelog_undone,
         components=brief.components,
         variables=given.findings,
+        connections=connections,
     )
 
 
@@ -168,7 +182,14 @@ def _terms(world: World, request: PlanRequest, kind: Kind) -> Terms:
 
 
 def _steps(
-    world: World, release: Release, live: Colour, live_release: str, terms: Terms, kind: Kind, schemas: Forecast
+    world: World,
+    release: Release,
+    live: Colour,
+    live_release: str,
+    terms: Terms,
+    kind: Kind,
+    schemas: Forecast,
+    keeps: continuity.Planned,
 ) -> list[PlanStep]:
     new, services = live.other, ", ".join(world.services)
     forward = kind is Kind.DEPLOY
@@ -193,9 +214,14 @@ def _steps(
             "no migration is pending",
         ),
         _step(Phase.EXPANDING, bool(pending), f"apply {', '.join(pending)}", "no migration is pending"),
-        _step(Phase.PROVING, bool(pending), f"check {live} on the changed schema{fare}", "the schema does not change"),
+        _step(
+            Phase.PROVING,
+            bool(pending),
+            f"check {live} on the changed schema{fare}{keeps.proving}",
+            "the schema does not change",
+        ),
         PlanStep(Phase.STARTING, f"start {release.version} on {new} and wait until it is ready"),
-        _step(Phase.TESTING, bool(world.smoke), f"run {len(world.smoke)} smoke checks on {new}", "no smoke checks"),
+        PlanStep(Phase.TESTING, _testing(world, new, keeps), bool(world.smoke) or keeps.does),
         _step(Phase.AWAITING, not terms.auto_promote, _gate(world, new), "promotion is automatic"),
         _step(Phase.CANARYING, bool(terms.canary), _canary(terms, new, worse), "nothing configured"),
         PlanStep(Phase.SWITCHING, f"send all traffic of {services} from {live} to {new}, in one change"),
@@ -208,6 +234,11 @@ def _steps(
         PlanStep(Phase.RETIRING, f"{_retiring(world, live, terms)}: then the way back is a rollback"),
         PlanStep(Phase.CONTRACTING, contracting or "nothing is pending", schemas.does_contract),
     ]
+
+
+def _testing(world: World, new: Colour, keeps: continuity.Planned) -> str:
+    checks = f"run {len(world.smoke)} smoke checks on {new}" if world.smoke else "no smoke checks"
+    return "; ".join(filter(None, [checks, keeps.testing]))
 
 
 def _gate(world: World, new: Colour) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from bluegreen.app import environments, live_only, planning, schema, variables
 from bluegreen.app.arrival import describe
+from bluegreen.app.budget import require_room
 from bluegreen.app.pointer import verify_pointer
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_ready, require_smoke
@@ -13,9 +14,6 @@ from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BluegreenError, StepFailed
 from bluegreen.domain.migrations import MigrationPhase
 from bluegreen.domain.plans import Kind
-
-RESERVED_CONNECTIONS = 3
-"""Postgres keeps these for superusers by default (superuser_reserved_connections)."""
 
 MIB = 1 << 20
 
@@ -99,15 +97,8 @@ async def _state(run: Run) -> None:
 
 async def _databases(run: Run) -> None:
     for name, database in run.world.databases.items():
-        facts = await database.facts()
-        budget = run.world.connection_budgets.get(name, 0)
-        free = facts.max_connections - RESERVED_CONNECTIONS - facts.connections
-        if budget > free:
-            raise StepFailed(
-                f"{name}: {run.deployment.new} may open {budget} connections, but only {free} of"
-                f" {facts.max_connections} are free",
-                next=("raise max_connections, or lower [[databases]] connections and the pools",),
-            )
+        await database.facts()
+        await require_room(run, name)
         if run.deployment.plan.kind is Kind.DEPLOY:
             for warning in await database.check_backup_possible():
                 await run.warn(f"{name}: {warning}")

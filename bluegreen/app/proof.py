@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bluegreen.app import schema
+from bluegreen.app import continuity, schema
 from bluegreen.app.run import Run
 from bluegreen.app.smoke import require_smoke
 from bluegreen.app.watch import Watch
@@ -49,6 +49,8 @@ async def prove(run: Run) -> Answer:
             await run.warn(exc.detail)
             return Answer(Outcome.DONE, named)
         return _hurt(run, named, exc.detail)
+    if lost := await continuity.still_holds(run):
+        return _hurt(run, named, lost)
     passes = f"{named}; {run.deployment.old} passes its checks on it"
     if not run.deployment.plan.trusts_live:
         return Answer(Outcome.DONE, passes)

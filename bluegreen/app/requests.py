@@ -10,6 +10,7 @@ from bluegreen.app.explanations import KeyLine as KeyLine
 from bluegreen.app.explanations import LimitLine as LimitLine
 from bluegreen.app.explanations import RouteLine as RouteLine
 from bluegreen.app.explanations import SignalLine as SignalLine
+from bluegreen.app.room import Counted
 from bluegreen.domain.backfills import Progress
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.records import Json
@@ -166,7 +167,8 @@ class Status:
     `backfill` is the one that runs, else one that was begun, is not done, and waits for somebody to go on with it.
     `aftermath`: how the comparison after a cutback stands, in words; empty where there is none. `open_requests`: what
     is still under way on the old colour after a switch; empty where nobody can tell, or nothing was switched.
-    `balancer` is how people call it; `running` is what really runs of a colour, where anybody can tell."""
+    `balancer` is how people call it; `running` is what really runs of a colour, where anybody can tell.
+    `connections` of the databases, as they were last counted."""
 
     project: str
     version: str
@@ -190,11 +192,13 @@ class Status:
     observing: Observation | None = None
     live_only: LiveOnly | None = None
     running: Mapping[Colour, Running] = field(default_factory=dict)
+    connections: Counted = field(default_factory=Counted)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert as a hook understood it. `fingerprint` and `starts_at` make it unique."""
+    """One alert as a hook understood it. `fingerprint` and `starts_at` make it unique; `blind`: its rule saw nothing,
+    which says nothing of users."""
 
     hook: str
     fingerprint: str
@@ -204,6 +208,7 @@ class Alert:
     matches: bool
     effect: str = "cutback"
     summary: str = ""
+    blind: bool = False
 
 
 class AlertEffect(StrEnum):

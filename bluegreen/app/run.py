@@ -17,7 +17,7 @@ from bluegreen.app.orders import Orders
 from bluegreen.app.pause import Pause
 from bluegreen.app.watch import Watch
 from bluegreen.app.world import World
-from bluegreen.domain.checks import Target
+from bluegreen.domain.checks import Minted, Target
 from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.errors import BluegreenError, JournalFailed
 from bluegreen.domain.evidence import Judgement
@@ -86,6 +86,8 @@ class Run:
         """What is done once users have arrived, beside everything else; None before that."""
         self.arrived_at: Colour | None = None
         """For which colour that is, or was, in this life of the daemon."""
+        self.minted: dict[str, tuple[Minted, float]] = {}
+        """What the live colour gave us before its schema changed, by the check's name, and when (monotonic)."""
         self.never = asyncio.Event()
         """Is never set: for waits that nothing may cut short."""
         self._entered = self._now

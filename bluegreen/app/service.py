@@ -9,6 +9,7 @@ from bluegreen.app.alerts import AlertIntake
 from bluegreen.app.arming import ArmingOrders
 from bluegreen.app.backfill_orders import BackfillOrders
 from bluegreen.app.backward import Backward
+from bluegreen.app.budget_watch import BudgetWatch
 from bluegreen.app.engine import Engine
 from bluegreen.app.explaining import Explaining
 from bluegreen.app.forward import Forward
@@ -60,6 +61,7 @@ class Service(
         self._renewal = renewal
         self._started_at = engine.world.clock.now()
         self.schema_watch = SchemaWatch(engine)
+        self.budget_watch = BudgetWatch(engine)
         self.after_cutback = AfterCutback(engine)
         self.running_watch = RunningWatch(engine)
         self.parts_keeper = LiveOnlyKeeper(engine, reconciler)

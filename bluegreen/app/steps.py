@@ -8,6 +8,7 @@ from typing import Any
 from bluegreen.app import (
     backfilling,
     canary,
+    continuity,
     contracts,
     environments,
     preflight,
@@ -70,6 +71,8 @@ async def expanding(run: Run) -> Answer:
     """Apply the expand migrations while the old version serves."""
     if rolls_back(run):
         return done("a rollback changes no schema")
+    if run.deployment.plan.migrations:
+        await continuity.mint_before(run)
     cleared = rehearsals.verdicts(await rehearsals.kept(run.world, run.purpose))
     labels: list[str] = []
     for database in run.world.databases.values():
@@ -100,9 +103,11 @@ async def starting(run: Run) -> Answer:
 
 
 async def testing(run: Run) -> Answer:
-    """Smoke-test the idle colour, without users."""
+    """Smoke-test the idle colour, and what users bring along, without users."""
     results = await require_smoke(run.world, run.new_target)
-    return done(f"{len(results)} smoke checks passed" if results else "no smoke check is configured")
+    crossed = continuity.told(await continuity.require_across(run))
+    passed = f"{len(results)} smoke checks passed" if results else "no smoke check is configured"
+    return done("; ".join(filter(None, [passed, crossed])))
 
 
 async def awaiting(run: Run) -> Answer:

@@ -35,12 +35,12 @@ class TakingOver(Upkeep):
         hand = NewsHand(self._engine)
         async with self._alone(row, f"{names} are being taken over by {colour} ({caller.who})"):
             release = await environments.release_of(world, colour)
-            said = await self._stop_other(colour, hand)
-            await self._start(colour, release, hand)
+            said = await self._stop_elsewhere(colour, hand)
+            await self._start_here(colour, release, hand)
         output = "\n".join((*hand.printed, said)) if said else "\n".join(hand.printed)
         return ByHand(colour, release.version, self._shown(output))
 
-    async def _stop_other(self, colour: Colour, hand: NewsHand) -> str:
+    async def _stop_elsewhere(self, colour: Colour, hand: NewsHand) -> str:
         """What is to be known about the other ones; "" where they are stopped."""
         hand.say(f"stopping {live_only.in_words(self._world)} on {colour.other}")
         try:
@@ -61,7 +61,7 @@ class TakingOver(Upkeep):
         await self._engine.news.tell("live_only.not_stopped", colour=colour.other, reason=why, severity="warning")
         return text
 
-    async def _start(self, colour: Colour, release: Release, hand: NewsHand) -> None:
+    async def _start_here(self, colour: Colour, release: Release, hand: NewsHand) -> None:
         async def known() -> Release:
             return release
 

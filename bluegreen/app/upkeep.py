@@ -12,10 +12,12 @@ from uuid import uuid4
 
 from bluegreen.app import environments, keeping, leftovers, release_gate, what_runs
 from bluegreen.app.alerts import why_not_back
+from bluegreen.app.continuity import across
 from bluegreen.app.desk import Desk
 from bluegreen.app.requests import Alert, AlertEffect, Caller
 from bluegreen.app.smoke import smoke
 from bluegreen.app.upkeep_answers import ByHand, Delivery, MigrationsOf, SmokeAnswer
+from bluegreen.domain.checks import CheckResult, Target
 from bluegreen.domain.errors import BluegreenError, NotFound, OutsideError, RequestRefused
 from bluegreen.domain.migrations import Backup
 from bluegreen.domain.plans import Release
@@ -117,15 +119,37 @@ class Upkeep(Desk):
             await self._world.journal.forget("release", colour)
         return ByHand(colour, "", self._shown(output))
 
-    async def smoke_colour(self, colour: Colour, caller: Caller) -> SmokeAnswer:
-        """Ask a colour everything that a deployment would ask of it: readiness, then the smoke checks. Always allowed;
-        what it should run is what the journal says, else the configuration."""
+    async def smoke_colour(self, colour: Colour, caller: Caller, *, with_continuity: bool = False) -> SmokeAnswer:
+        """Ask a colour everything that a deployment would ask of it: readiness, then the smoke checks; and whether what
+        either colour gives its users holds on the other. Always allowed; what they should run is what the journal says,
+        else the configuration. Raises RequestRefused where no continuity is configured."""
+        if with_continuity and not self._world.continuity:
+            raise RequestRefused("no [[continuity]] is configured", next=("bluegreen config docs continuity",))
         release = await environments.ran_last(self._world, colour)
         await self._world.journal.audit(self._hand_row(caller, "env smoke", "", after=f"{colour} {release}".strip()))
         target = self._world.target(colour, release)
         ready = [await readiness.check(target) for readiness in self._world.readiness]
-        checks = (*ready, *await smoke(self._world, target))
+        asked = (*ready, *await smoke(self._world, target))
+        crossed = await self._across(colour, target) if with_continuity else ()
+        checks = tuple(map(self._without_secrets, (*asked, *crossed)))
         return SmokeAnswer(colour, release, all(check.passed for check in checks), checks)
+
+    async def _across(self, colour: Colour, target: Target) -> tuple[CheckResult, ...]:
+        """Both ways between this colour and the other; users are taken to be on the one they are known to be on."""
+        release = await environments.ran_last(self._world, colour.other)
+        other = self._world.target(colour.other, release)
+        traffic = self._reconciler.traffic
+        is_live = traffic is not None and traffic.colour is colour
+        return await across(self._world, target, other) if is_live else await across(self._world, other, target)
+
+    def _without_secrets(self, check: CheckResult) -> CheckResult:
+        """What came from outside, without what the configuration knows to be secret."""
+        clean = self._world.redact
+        steps = tuple(
+            replace(step, failure=clean(step.failure), sent=clean(step.sent), got=clean(step.got))
+            for step in check.steps
+        )
+        return replace(check, detail=clean(check.detail), steps=steps)
 
     def receivers(self) -> tuple[str, ...]:
         """The names of those who are told, as configured."""

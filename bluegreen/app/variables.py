@@ -124,12 +124,12 @@ async def look(world: World, release: Release, live: Colour) -> Compared | None:
         live=await _tried(port.of(live, serving), f"{live} is not compared", doubts),
         example=await _example(port, papers, doubts),
         former=await _former(world, serving, release),
-        renames=await asyncio.to_thread(renames, papers.changelog or ""),
+        renames=renames(papers.changelog or ""),
         colour=live.other,
         release=release.version,
     )
-    findings = await asyncio.to_thread(compare, given, port.rules)
-    differ = await asyncio.to_thread(changed, given, port.rules) if given.live is not None else None
+    findings = compare(given, port.rules)
+    differ = changed(given, port.rules) if given.live is not None else None
     sides = {"example": given.example, str(live): given.live, str(live.other): given.idle}
     counts = {name: len(side) for name, side in sides.items() if side is not None}
     return Compared(release.version, findings, None, tuple(doubts), differ, _basis(idle), counts)

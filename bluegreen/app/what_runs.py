@@ -7,7 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from bluegreen.app.world import World
-from bluegreen.domain.errors import BluegreenError
+from bluegreen.domain.errors import BluegreenError, RunnerFailed
 from bluegreen.domain.parts import Part
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Json
@@ -28,8 +28,13 @@ Warn = Callable[[str], Awaitable[None]]
 
 async def parts_of(world: World, colour: Colour) -> tuple[Part, ...]:
     """What runs of a colour now. Raises RunnerFailed, TimeoutError."""
-    async with asyncio.timeout(BUDGET):
-        found = await world.runners[colour].parts()
+    try:
+        async with asyncio.timeout(BUDGET):
+            found = await world.runners[colour].parts()
+    except (BluegreenError, TimeoutError):
+        raise
+    except Exception as exc:  # whatever an engine prints: a look ends no deployment, and no daemon that watches users
+        raise RunnerFailed(f"what runs of {colour} was not understood: {type(exc).__name__}: {exc}") from exc
     return tuple(replace(part, detail=world.redact(part.detail)) for part in found)
 
 
@@ -79,8 +84,8 @@ async def _warn_of_moved_tags(world: World, parts: tuple[Part, ...], warn: Warn)
             known[part.image] = str(await world.journal.fact(DIGEST, part.image) or "")
     for image, was, now in moved_tags(parts, known):
         await warn(
-            f"{image} is another image than the last time it ran here ({brief(now)}, before {brief(was)}): somebody"
-            " pushed over it"
+            f"{image} is another image than the last time it ran here ({brief(now)}, before {brief(was)}): the tag"
+            " was pushed over, or built anew"
         )
 
 

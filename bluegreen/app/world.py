@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.filling import Filling
 from bluegreen.app.overhearing import Overhearing
+from bluegreen.app.room import Room
 from bluegreen.app.turns import Turn
 from bluegreen.domain.checks import Target
 from bluegreen.domain.pins import ReleaseRules
@@ -36,6 +37,7 @@ class World:
     `restores_drift`: traffic that others moved while nothing runs is moved back, and not only told;
     `at_boundary` is told of the moments between which a crash must be harmless (boundaries.py);
     `migrates` the database of each source of SQL files, by its name; `turn` is whose turn it is at the databases;
+    `room` the connections of the databases, as last counted;
     `filling` the backfill of now; `shares` splits users between the colours, None where nothing here can;
     `arming` sets the balancer up for `mode = "pointer"`, None in any other, and `pointer_door`
     asks what it sees of its file; `in_flight` counts what is under way there;
@@ -78,6 +80,7 @@ class World:
     migrates: Mapping[str, str] = field(default_factory=dict)
     turn: Turn = field(default_factory=Turn)
     filling: Filling = field(default_factory=Filling)
+    room: Room = field(default_factory=Room)
     shares: Shares | None = None
     arming: Arming | None = None
     pointer_door: PointerDoor | None = None

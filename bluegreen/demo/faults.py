@@ -36,6 +36,10 @@ class Faults:
     """Share of the requests of users that write an error to the log and are answered as if all was well."""
     deprecated: bool = False
     """It says at its start that it uses what is deprecated."""
+    forgetful: bool = False
+    """Sessions that the other colour made are not known to it: as if its cookie secret were another."""
+    mislabelled: bool = False
+    """Its pages name another version in their footer: as if half of it was not replaced."""
     crash_after: float | None = None
     """Seconds after the start at which the process dies; None: it does not."""
 
@@ -99,5 +103,7 @@ READERS: Mapping[str, Callable[[Faults, str], Faults]] = {
     "deprecated": lambda faults, _: replace(faults, deprecated=True),
     "never-ready": lambda faults, _: replace(faults, never_ready=True),
     "smoke-fails": lambda faults, _: replace(faults, smoke_fails=True),
+    "forgetful": lambda faults, _: replace(faults, forgetful=True),
+    "mislabelled": lambda faults, _: replace(faults, mislabelled=True),
     "crash-after": lambda faults, value: replace(faults, crash_after=float(value)),
 }

@@ -23,7 +23,7 @@ SHOWN_ORDERS = 10
 SIGN_UP = "INSERT INTO accounts (name, password) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 
 FIND_SESSION = """
-    SELECT a.id, a.name, {greeting} AS greeting FROM sessions s JOIN accounts a ON a.id = s.account_id
+    SELECT a.id, a.name, {greeting} AS greeting, s.colour FROM sessions s JOIN accounts a ON a.id = s.account_id
      WHERE s.token = $1
 """
 
@@ -34,11 +34,12 @@ class StoreFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose session it is; `greeting` is the name to show."""
+    """Whose session it is; `greeting` is the name to show, `colour` the one that made the session."""
 
     id: int
     name: str
     greeting: str
+    colour: str = ""
 
 
 class Store:
@@ -47,8 +48,19 @@ class Store:
     def __init__(self, dsn: str, colour: str, version: str) -> None:
         self._dsn = dsn
         self._colour = colour
+        self._version = version
         self._greets = _number(version) >= (1, 1)
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    @property
+    def colour(self) -> str:
+        """The colour whose store it is."""
+        return self._colour
+
+    @property
+    def version(self) -> str:
+        """The release that uses it."""
+        return self._version
 
     async def open(self) -> None:
         """Connect; StoreFailed when the database does not answer within CONNECT_TIMEOUT."""
@@ -96,7 +108,7 @@ class Store:
         greeting = "coalesce(a.display_name, a.name)" if self._greets else "a.name"
         async with self._connection() as db:
             row = await db.fetchrow(FIND_SESSION.format(greeting=greeting), _hashed(token))
-        return Account(row["id"], row["name"], row["greeting"]) if row is not None else None
+        return Account(row["id"], row["name"], row["greeting"], row["colour"]) if row is not None else None
 
     async def order(self, account: Account, item: str) -> int:
         """Write an order; its number."""

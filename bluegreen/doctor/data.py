@@ -6,9 +6,6 @@ from bluegreen.domain.migrations import PENDING, DatabaseFacts, SchemaState
 from bluegreen.ports_database import Database
 from bluegreen.settings import Settings
 
-RESERVED = 3
-"""Connections that Postgres keeps for superusers (superuser_reserved_connections)."""
-
 
 async def database(settings: Settings, each: Database, report: Report) -> Findings:
     """One database. Nothing is written: also the directory of the backups is looked at elsewhere."""
@@ -28,7 +25,7 @@ def _connections(facts: DatabaseFacts) -> str:
 
 def _room(settings: Settings, each: Database, facts: DatabaseFacts, report: Report) -> list[Finding]:
     budget = next((db.connections for db in settings.databases if db.name == each.name), None)
-    free = facts.max_connections - RESERVED - facts.connections
+    free = facts.max_connections - facts.reserved - facts.connections
     if budget is None or budget <= free:
         return []
     detail = f"a second colour may open {budget} connections, and {free} of {facts.max_connections} are free"

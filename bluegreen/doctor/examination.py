@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from bluegreen.doctor import clients, cloudflare, daemon, data, front, place, pointer, signals, traefik, unit
+from bluegreen.doctor import clients, cloudflare, colours, daemon, data, front, place, pointer, signals, traefik, unit
 from bluegreen.doctor.findings import Check, Finding, Findings, Report, looked_at
 from bluegreen.doctor.unit import Unit
 from bluegreen.domain.errors import ConfigurationError
@@ -49,6 +49,7 @@ OTHERWISE = {
     "clients": ("bluegreen config docs caddy.access_log",),
     "db": ("systemctl status postgresql", "bluegreen config docs databases"),
     "backups": ("bluegreen config docs backup",),
+    "colours": ("bluegreen config docs environments",),
     "commands": ("bluegreen config docs environments",),
     "hooks": ("bluegreen config docs hooks",),
     "notify": ("bluegreen config docs notify",),
@@ -95,6 +96,7 @@ class Examination:
         await self.look("state", functools.partial(place.state, settings))
         await self._outside(settings)
         await self.look("backups", functools.partial(place.backups, settings))
+        await self.look("colours", functools.partial(colours.colours, settings), SLOW)
         await self.look("commands", functools.partial(place.commands, settings))
         await self.look("hooks", functools.partial(daemon.hooks, settings))
         await self.look("notify", functools.partial(daemon.notify, settings))

@@ -139,7 +139,8 @@ def _plain(text: str) -> Iterator[Text]:
         opened = FENCE.match(line)
         under = UNDERLINE.fullmatch(line) if held and not fence else None
         if held:
-            yield Text(f"{'#' if under and under[1][0] == '=' else '##'} {held}" if under else held)
+            level = "" if under is None else "# " if under[1].startswith("=") else "## "
+            yield Text(f"{level}{held}")
             held = ""
         if under is not None or (not fence and TARGET.match(line)):
             continue

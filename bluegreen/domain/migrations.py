@@ -140,13 +140,15 @@ class SchemaState:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """What a database answers when asked how it is. Sizes in bytes; connections are counts of the server."""
+    """What a database answers when asked how it is. Sizes in bytes; connections are counts of the server, `reserved` of
+    them kept for superusers and the like."""
 
     server_version: int
     size: int
     max_connections: int
     connections: int
     may_create_database: bool
+    reserved: int = 3
 
     @property
     def major(self) -> int:

@@ -4,7 +4,7 @@ A list of secrets is read as Ory, Keycloak-likes and most session libraries read
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,10 +64,14 @@ def judge(live: Print, idle: Print) -> Judged:
 def lists(prints: Mapping[str, Print], names: frozenset[str]) -> dict[str, Print]:
     """The secrets of `names`, each as the list that it makes with its numbered and its former ones, by the name of the
     first of them."""
-    return {name: _list(prints, name) for name in sorted({base(name, names) for name in names})}
+    members: dict[str, list[str]] = {}
+    for name in names:
+        if name in prints:
+            members.setdefault(base(name, names), []).append(name)
+    return {name: _list(prints, name, each) for name, each in sorted(members.items())}
 
 
-def base(name: str, known: frozenset[str]) -> str:
+def base(name: str, known: Collection[str]) -> str:
     """The name of the list that a variable belongs to; its own where it is alone."""
     for suffix in FORMER:
         if name.endswith(suffix) and name.removesuffix(suffix) in known:
@@ -76,11 +80,14 @@ def base(name: str, known: frozenset[str]) -> str:
     return numbered[1] if numbered else name
 
 
-def _list(prints: Mapping[str, Print], name: str) -> Print:
-    numbered = sorted(
-        (int(found[2]), each) for each in prints if (found := NUMBERED.fullmatch(each)) and found[1] == name
-    )
-    own = [name] if name in prints else []
-    former = [name + suffix for suffix in FORMER if name + suffix in prints]
-    members = [*own, *(each for _, each in numbered), *former]
-    return prints[members[0]] if members == own and own else joined(prints[each] for each in members)
+def _list(prints: Mapping[str, Print], name: str, members: Iterable[str]) -> Print:
+    ordered = sorted(members, key=lambda each: _place(each, name))
+    return prints[name] if ordered == [name] else joined(prints[each] for each in ordered)
+
+
+def _place(member: str, name: str) -> tuple[int, int, str]:
+    """The variable itself, then its numbered ones, then the former ones."""
+    if member == name:
+        return 0, 0, member
+    numbered = NUMBERED.fullmatch(member)
+    return (1, int(numbered[2]), member) if numbered and numbered[1] == name else (2, 0, member)

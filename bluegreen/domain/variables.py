@@ -72,7 +72,8 @@ def changed(given: Given, rules: Rules) -> tuple[str, ...]:
     """The names that the idle colour has with another value than the live one, or that only one of them has, but those
     that differ between the colours anyway."""
     live = given.live or {}
-    names = [name for name in live.keys() | given.idle.keys() if not fits(name, (*rules.ignore, *rules.differ))]
+    anyway = (*rules.ignore, *rules.differ)
+    names = [name for name in live.keys() | given.idle.keys() if not fits(name, anyway)]
     return tuple(sorted(name for name in names if not _alike(live.get(name), given.idle.get(name))))
 
 
@@ -85,6 +86,7 @@ class _Comparison:
         self._live = self._looked_at(given.live)
         self._example = self._looked_at(given.example)
         self._former = self._looked_at(given.former)
+        self._known = self._idle.keys() | (self._live or {}).keys()
         self._new, self._old = given.colour, given.colour.other
         self._of = f"the example of {given.release}" if given.release else "the example"
         example = self._example or {}
@@ -147,7 +149,7 @@ class _Comparison:
 
     def _unknown(self, example: Prints) -> Iterator[Finding]:
         strange = [name for name in self._idle if name not in example and name not in self._renamed]
-        strange = [name for name in strange if base(name, frozenset(example)) not in example]
+        strange = [name for name in strange if base(name, example) not in example]
         alone = [name for name in strange if self._live is not None and name not in self._live]
         if alone:
             text = f"not in {self._of}, and not on {self._old}: set on {self._new} alone"
@@ -214,8 +216,8 @@ class _Comparison:
         """Whether sessions hang on it; who names it among those that differ, knows that they do not."""
         if self._may_differ(name):
             return False
-        known = frozenset(self._idle) | frozenset(self._live or {})
-        return fits(name, self._rules.same) or fits(base(name, known), self._rules.same)
+        first = base(name, self._known)
+        return fits(name, self._rules.same) or (first != name and fits(first, self._rules.same))
 
     def _is_secret(self, name: str) -> bool:
         return fits(name, self._rules.secrets) or self._hangs(name)

@@ -23,9 +23,6 @@ TCP = "http://127.0.0.1:2019"
 TIMEOUT = 3.0
 """Seconds for one endpoint."""
 
-LARGEST = 32 * 1024 * 1024
-"""Bytes of a configuration that are read."""
-
 DEEPEST = 40
 """Handlers within handlers; Caddy itself makes a few."""
 
@@ -171,11 +168,14 @@ async def _read(place: str) -> Any:
     connector = aiohttp.UnixConnector(path=_path(socket)) if socket else aiohttp.TCPConnector()
     url = "http://127.0.0.1/config/" if socket else f"{place.rstrip('/')}/config/"
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
-    async with asyncio.timeout(TIMEOUT), aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        async with session.get(url, allow_redirects=False) as answer:
-            if answer.status != 200:
-                raise ValueError(f"it answers {answer.status}")
-            body = await answer.content.read(LARGEST)
+    async with (
+        asyncio.timeout(TIMEOUT),
+        aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+        session.get(url, allow_redirects=False) as answer,
+    ):
+        if answer.status != 200:
+            raise ValueError(f"it answers {answer.status}")
+        body = b"".join([chunk async for chunk in answer.content.iter_chunked(1 << 16)])
     try:
         document = json.loads(body)
     except RecursionError as exc:

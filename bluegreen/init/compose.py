@@ -19,6 +19,11 @@ MAIN = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.ym
 """What compose takes by itself, in its order, and one that people name."""
 
 PORT = re.compile(r"(?:(?P<host>\[[^\]]+\]|[0-9.]+):)?(?P<port>[0-9]{1,5})(?:-[0-9]+)?:(?P<target>[0-9]{1,5})")
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+"""What is raised for a file that is no YAML, or holds what Python cannot hold (a date in the year 0)."""
+
+EVERYWHERE = frozenset({"", "0.0.0.0", "[::]"})  # noqa: S104 # what is published on every address is reached on loopback
+
 URL_PATH = re.compile(r"https?://[^/\s\"']+(/[\x21\x23-\x26\x28-\x7e]*)")
 
 
@@ -27,7 +32,8 @@ def stacks(directory: Path) -> Iterator[Stack]:
     main = next((name for name in MAIN if (directory / name).is_file()), "")
     extra = {colour: _overlays(directory, colour) for colour in Colour}
     own = [c for c in Colour if extra[c] or set(env.files_of(directory, c)) - set(env.files_of(directory, None))]
-    for colour in own or [colour_in(directory.name)]:
+    colours: list[Colour | None] = [*own] or [colour_in(directory.name)]
+    for colour in colours:
         files = (*([main] if main else []), *(extra[colour] if colour in own and colour is not None else ()))
         if files:
             yield _stack(directory, files, colour)
@@ -60,12 +66,12 @@ def _services(path: Path) -> dict[str, dict[str, Any]]:
         document = msgspec.yaml.decode(env.text_of(path).encode())
     except ImportError:
         raise ValueError("no YAML library is installed") from None
-    except Exception as exc:  # the library's errors have no common base, and a file of somebody's may hold anything
+    except UNREADABLE as exc:
         raise ValueError(f"it is no YAML that can be read ({type(exc).__name__})") from None
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict):
-        raise ValueError("it has no services")
-    return {str(name): said for name, said in services.items() if isinstance(said, dict)}
+        raise ValueError("it has no services")  # noqa: TRY004 # a file's fault, told as the others are
+    return {_scalar(name): said for name, said in services.items() if isinstance(said, dict)}
 
 
 def _member(name: str, said: Mapping[str, Any], values: Mapping[str, str], directory: Path) -> Member:
@@ -85,15 +91,15 @@ def _member(name: str, said: Mapping[str, Any], values: Mapping[str, str], direc
 
 def _port(said: Any, values: Mapping[str, str]) -> Published | None:
     if isinstance(said, dict):
-        host, port, target = (env.filled(str(said.get(key) or ""), values) for key in ("host_ip", "published", "target"))
-        text = f"{host + ':' if host else ''}{port}:{target}"
+        parts = [env.filled(_scalar(said.get(key)), values) for key in ("host_ip", "published", "target")]
+        text = f"{parts[0] + ':' if parts[0] else ''}{parts[1]}:{parts[2]}"
     else:
-        text = env.filled(str(said), values).removesuffix("/tcp")
+        text = env.filled(_scalar(said), values).removesuffix("/tcp")
     match = PORT.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 65_536:
         return None
     host = match["host"] or ""
-    return Published("127.0.0.1" if host in ("", "0.0.0.0", "[::]") else host, int(match["port"]), int(match["target"]))
+    return Published("127.0.0.1" if host in EVERYWHERE else host, int(match["port"]), int(match["target"]))
 
 
 def _health(said: Any) -> str:
@@ -109,10 +115,10 @@ def _dsn_names(said: Mapping[str, Any], values: Mapping[str, str], directory: Pa
     given = said.get("environment")
     pairs: dict[str, str] = {}
     if isinstance(given, dict):
-        pairs = {str(key): env.filled(str(value), values) for key, value in given.items() if value is not None}
+        pairs = {_scalar(key): env.filled(_scalar(value), values) for key, value in given.items()}
     elif isinstance(given, list):
         for entry in given:
-            key, _, value = str(entry).partition("=")
+            key, _, value = _scalar(entry).partition("=")
             pairs[key] = env.filled(value, values) if value else values.get(key, "")
     listed = said.get("env_file")
     for name in listed if isinstance(listed, list) else [listed]:
@@ -129,3 +135,8 @@ def _untagged(image: str) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _scalar(value: Any) -> str:
+    """A text or a number as text. Of what is nested nothing: a few aliases can make it larger than any memory."""
+    return str(value) if isinstance(value, str | int | float) else ""

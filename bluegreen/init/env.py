@@ -10,14 +10,14 @@ from bluegreen.domain.traffic import Colour
 LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::?[-?+]([^}]*))?\}|\$([A-Za-z_][A-Za-z0-9_]*)")
 POSTGRES = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://|host=\S+.*dbname=")
-NAMES = {None: (".env",), **{c: (f".env.{c}", f"{c}.env", f".env.{c}.local") for c in Colour}}
 LARGEST = 256 * 1024
 """Bytes of a file that are read."""
 
 
 def files_of(directory: Path, colour: Colour | None) -> tuple[Path, ...]:
     """The files with the variables of a colour (None: of nobody), in the order in which later ones win."""
-    names = (*NAMES[None], *(NAMES[colour] if colour is not None else ()))
+    own = (f".env.{colour}", f"{colour}.env", f".env.{colour}.local") if colour is not None else ()
+    names = (".env", *own)
     return tuple(path for name in names if (path := directory / name).is_file())
 
 

@@ -97,7 +97,7 @@ ROUTES = (
     Route("POST", f"{BACKUP}/restore", restoring.restore, OPERATE, mr.Restored, r.RestoreRequest),
     Route("POST", f"{COLOUR}/up", upkeep.start_colour, OPERATE, mu.ByHand, r.UpRequest),
     Route("POST", f"{COLOUR}/down", upkeep.stop_colour, OPERATE, mu.ByHand, r.ReasonRequest),
-    Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.EmptyRequest),
+    Route("POST", f"{COLOUR}/smoke", upkeep.smoke_colour, OPERATE, mu.SmokeAnswer, r.SmokeRequest),
     Route("POST", f"{COLOUR}/takeover", upkeep.take_over, OPERATE, mu.ByHand, r.TakeoverRequest),
     Route("POST", "/v1/variables/check", variables.check, OPERATE, mv.VariableCheck, r.VariablesRequest),
     Route("GET", "/v1/caddy", arming.setup, READ, ma.BalancerSetup),

@@ -101,6 +101,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "lock-busy": ("A lock could not be had in its time.", "The holder is named; wait for it or end it."),
     "backup-failed": ("The backup could not be taken or verified.", "The text says which step; nothing was changed."),
+    "variables-unreadable": (
+        "A file of variables ([environments.<colour>] env_files) is not there, or is none; no value was told.",
+        "The text says which, and the line. bluegreen env check looks again.",
+    ),
     "notifier-failed": ("A message could not be delivered.", "bluegreen notify test NAME"),
     "hook-failed": ("The hook listener did not take the test.", "Check [hooks] listen and the token."),
     "state-failed": ("The journal failed. Traffic does not depend on it.", "Check the state directory."),

@@ -53,6 +53,14 @@ PAGES: dict[str, tuple[str, str]] = {
         "The new release is worse, and only a person may go back: a rollback, or an old colour that is down.",
         "Decide: bluegreen cutback, or keep it.",
     ),
+    "live-only": (
+        "Workers are not where users are: those of the other colour cannot be stopped, or these do not start.",
+        "bluegreen status; where the other host is dead: bluegreen env takeover COLOUR --reason.",
+    ),
+    "live-only-held": (
+        "Workers do not come along to the new colour, and only a person may send users back.",
+        "bluegreen status, then decide: bluegreen cutback, or mend what is in the way.",
+    ),
     "shared-cause": (
         "Users of both colours fare badly during a canary: the release is not to blame, and gets no more users.",
         "Find what both share. Then wait, or decide: bluegreen promote, or bluegreen cutback.",

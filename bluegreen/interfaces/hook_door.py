@@ -5,6 +5,7 @@ for. So it shows that the listener, the token, the format and the match work; wh
 worked out beside it.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ import msgspec
 from bluegreen.app.requests import Alert, AlertEffect, Caller
 from bluegreen.app.upkeep_answers import HookTest
 from bluegreen.domain.errors import HookFailed, NotFound, RequestRefused
-from bluegreen.interfaces.hooks import HookRules
+from bluegreen.interfaces.hook_proofs import HookRules, proof_of
 
 BUDGET = 10.0
 """Seconds for the listener to answer."""
@@ -75,18 +76,19 @@ class HookDoor:
         )
 
     async def _knock(self, name: str, hook: HookRules, message: dict[str, Any]) -> dict[str, Any]:
-        url = f"http://{door_of(self.listen)}/v1/hooks/{name}"
+        url, body = f"http://{door_of(self.listen)}/v1/hooks/{name}", msgspec.json.encode(message)
+        headers = {"Content-Type": "application/json", **proof_of(hook, body, time.time())}
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=BUDGET)) as session,
-                session.post(url, json=message, headers={"Authorization": f"Bearer {hook.token}"}) as response,
+                session.post(url, data=body, headers=headers) as response,
             ):
-                status, body = response.status, await response.read()
+                status, said = response.status, await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as exc:
             raise self._failed(name, f"{self.listen} does not answer ({str(exc) or type(exc).__name__})") from exc
         if status != 202:
-            raise self._failed(name, f"{self.listen} answered HTTP {status}: {_detail(body)}")
-        return dict(msgspec.json.decode(body))
+            raise self._failed(name, f"{self.listen} answered HTTP {status}: {_detail(said)}")
+        return dict(msgspec.json.decode(said))
 
     def _failed(self, name: str, why: str) -> HookFailed:
         return HookFailed(f"the test of hook {name} did not come in: {why}", next=("ss -ltnp", "bluegreen doctor"))
@@ -95,7 +97,7 @@ class HookDoor:
 def _message(hook: HookRules, summary: str, now: datetime) -> dict[str, Any]:
     """A resolved alert as this kind of sender posts it; new each time, so that it is never taken for a copy."""
     labels = {"alertname": "bluegreen-test", **hook.match}
-    if hook.kind != "alertmanager":
+    if hook.kind == "generic":
         return {
             "id": f"test-{uuid4().hex}",
             "status": "resolved",

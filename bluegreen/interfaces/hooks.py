@@ -1,21 +1,20 @@
 """Alert webhooks: another listener, another application, one route; it can never move traffic forward.
 
-Outside facts: Alertmanager sends `Authorization: Bearer` or Basic, cannot sign, and posts version 4: a list
-of alerts, each with status, labels, startsAt and fingerprint, again and again while they fire
-(prometheus.io/docs/alerting/latest/configuration, webhook_config). `hmac.compare_digest` raises TypeError
-for a non-ASCII str, so only bytes are compared. Who cannot prove the token is told nothing, not even whether
-the name exists, and no body of theirs is read. Alertmanager drops a message that is answered with a 4xx
-(notify/webhook retries 5xx alone), so that no limit may stand before an alert that cuts back.
+Outside facts: Alertmanager posts version 4: a list of alerts, each with status, labels, startsAt and fingerprint, again
+and again while they fire (prometheus.io/docs/alerting/latest/configuration, webhook_config); Grafana posts the same,
+and further fields. Who cannot prove the token (hook_proofs.py) is told nothing, not even whether the name exists; a
+body of theirs is read where it is said to be signed, and never understood. Alertmanager drops a message that is
+answered with a 4xx (notify/webhook retries 5xx alone), so that no limit may stand before an alert that cuts back. Where
+a rule of Grafana finds no data, or its source fails, it posts an alert named DatasourceNoData or DatasourceError with
+the labels of the rule: that says nothing of users.
 """
 
-import base64
-import binascii
 import hashlib
-import hmac
 import json
 import secrets
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeVar
 
@@ -29,6 +28,8 @@ from bluegreen.interfaces import models
 from bluegreen.interfaces.bodies import Redact, read
 from bluegreen.interfaces.buckets import Buckets
 from bluegreen.interfaces.budgets import BODY_LIMIT, BUDGETS, Budgets, send_in_time
+from bluegreen.interfaces.hook_proofs import HookRules as HookRules
+from bluegreen.interfaces.hook_proofs import bears_token, claim_of
 from bluegreen.interfaces.problems import Problem, answer_problems
 
 DEFAULT = Budgets()
@@ -45,18 +46,11 @@ TEXT, LABELS = 200, 32
 REMEMBERED = 4096
 """Ids of generic messages without a time, whose first arrival is remembered as their time."""
 
+BLIND = ("DatasourceNoData", "DatasourceError")
+"""What Grafana calls the alerts of a rule that sees nothing."""
+
 STRENGTH = (AlertEffect.CUTBACK, AlertEffect.RECORDED, AlertEffect.DUPLICATE)
 """Which effect speaks for several alerts."""
-
-
-@dataclass(frozen=True, slots=True)
-class HookRules:
-    """One hook: who may post (`token`), and which alerts count (every label of `match` equal)."""
-
-    kind: Literal["alertmanager", "generic"]
-    token: str = field(repr=False)
-    match: Mapping[str, str] = field(default_factory=dict)
-    effect: Literal["cutback", "record"] = "cutback"
 
 
 Message = TypeVar("Message")
@@ -110,8 +104,8 @@ class Hooks:
     async def receive(self, request: web.Request) -> web.Response:
         """Take one message; 202 once what it says is recorded."""
         name = request.match_info["name"]
-        hook = self._authenticate(request, name)
-        alerts = self._understand(name, hook, await read(request))
+        hook, body = await self._authenticated(request, name)
+        alerts = self._understand(name, hook, body)
         urgent = [alert for alert in alerts if self._counts(alert)]
         others = [alert for alert in alerts if not self._counts(alert)]
         wait = self._records.take((request.remote, name), cost=len(others))
@@ -124,18 +118,27 @@ class Hooks:
         """Whether it would send the traffic back now."""
         return self._service.foresee(alert)[0] is AlertEffect.CUTBACK
 
-    def _authenticate(self, request: web.Request, name: str) -> HookRules:
-        """The hook whose token the caller has; else Problem 401, or 429 for one who knocks too often."""
+    async def _authenticated(self, request: web.Request, name: str) -> tuple[HookRules, bytes]:
+        """The hook whose token the caller has, and what it posts; else Problem 401, or 429 for one who knocks too
+        often.
+
+        What is said to be signed is read before it can be refused, whatever its name: else one could tell the names."""
         hook = self._rules.get(name, self._nobody)
-        if _proves(hook, request):
-            return hook
+        if bears_token(hook, request):
+            return hook, await read(request)
+        if claim := claim_of(request):
+            body = await read(request)
+            if claim.holds(hook, body):
+                if stale := claim.stale(time.time()):
+                    raise Problem(401, "unauthorized", stale, close=True)
+                return hook, body
         wait = self._knocks.take(request.remote)
         if wait:
             raise TooMany(wait)
         raise Problem(401, "unauthorized", "The token is missing or wrong.", close=True)
 
     def _understand(self, name: str, hook: HookRules, body: bytes) -> list[Alert]:
-        if hook.kind == "alertmanager":
+        if hook.kind != "generic":
             message = _decode(body, AlertmanagerMessage)
             return [self._of_alertmanager(name, hook, alert) for alert in message.alerts]
         return [self._of_generic(name, hook, _decode(body, GenericMessage))]
@@ -143,7 +146,9 @@ class Hooks:
     def _of_alertmanager(self, name: str, hook: HookRules, alert: AlertmanagerAlert) -> Alert:
         fingerprint = self._id(alert.fingerprint) or _fingerprint(alert.labels)
         firing, summary = alert.status == "firing", alert.annotations.get("summary", "")
-        return self._alert(name, hook, fingerprint, alert.starts_at, alert.labels, summary, firing=firing)
+        taken = self._alert(name, hook, fingerprint, alert.starts_at, alert.labels, summary, firing=firing)
+        blind = hook.kind == "grafana" and "alertname" not in hook.match and alert.labels.get("alertname") in BLIND
+        return replace(taken, blind=blind)
 
     def _of_generic(self, name: str, hook: HookRules, message: GenericMessage) -> Alert:
         fingerprint = self._id(message.id) or _fingerprint(message.labels, message.summary)
@@ -220,27 +225,6 @@ def make_hooks(
     app[BUDGETS] = budgets
     app.router.add_post("/v1/hooks/{name}", Hooks(service, hooks, redact).receive)
     return app
-
-
-def _proves(hook: HookRules, request: web.Request) -> bool:
-    """Whether exactly one Authorization header carries the hook's token; compared as raw bytes."""
-    headers = [value for key, value in request.raw_headers if key.lower() == b"authorization"]
-    if len(headers) != 1:
-        return False
-    scheme, _, credentials = headers[0].partition(b" ")
-    return hmac.compare_digest(_presented(hook, scheme.lower(), credentials.strip()), hook.token.encode())
-
-
-def _presented(hook: HookRules, scheme: bytes, credentials: bytes) -> bytes:
-    """The token that the header carries; nothing where it carries none."""
-    if scheme == b"bearer":
-        return credentials
-    if scheme == b"basic" and hook.kind == "alertmanager":
-        try:
-            return base64.b64decode(credentials, validate=True).partition(b":")[2]
-        except binascii.Error:
-            return b""
-    return b""
 
 
 def _decode(body: bytes, kind: type[Message]) -> Message:

@@ -38,6 +38,7 @@ def families(sums: Sums, now: Gauges) -> Iterator[Metric]:
     yield from _running(now)
     yield from _sources(now)
     yield from _logs(now)
+    yield from _connections(now)
     yield from _notices(now)
     yield from _judged(now.judgement)
 
@@ -74,6 +75,19 @@ def _daemon(now: Gauges) -> Iterator[Metric]:
     yield _gauge("paused", "1 while automatic action is paused.", now.paused)
     yield _gauge("journal_readable", "1 where the journal could be read just now.", now.journal_read)
     yield _gauge("journal_writable", "0 from a refused write to the next one that succeeds.", now.journal_writable)
+
+
+def _connections(now: Gauges) -> Iterator[Metric]:
+    known = {name: found for name, found in now.connections.items() if found is not None}
+    opened: Values = {
+        (name, whose): float(n)
+        for name, found in known.items()
+        for whose, n in ({str(colour): n for colour, n in found.open.items()} | {"others": found.others}).items()
+    }
+    text = "Connections open on the database's server, a colour's by its application_name; nothing where unknown."
+    yield _gauges("database_connections", text, ["database", "colour"], opened)
+    text = "Connections that a colour could still open: without those that the server reserves."
+    yield _gauges("database_connections_free", text, ["database"], {(n,): float(f.free) for n, f in known.items()})
 
 
 def _deployment(now: Gauges) -> Iterator[Metric]:

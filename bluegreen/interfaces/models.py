@@ -15,6 +15,7 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces.models_backfill import Backfill
 from bluegreen.interfaces.models_base import Answer, Number, Time
+from bluegreen.interfaces.models_connections import Counted
 from bluegreen.interfaces.models_live_only import LiveOnly
 from bluegreen.interfaces.models_plans import CanaryStep as CanaryStep
 from bluegreen.interfaces.models_plans import ChangelogLine as ChangelogLine
@@ -182,6 +183,7 @@ class Status(Answer):
     observing: Observation | None = None
     live_only: LiveOnly | None = None
     running: Mapping[Colour, Running] = {}
+    connections: Counted = Counted()
 
 
 class Event(Answer):

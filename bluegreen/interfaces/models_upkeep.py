@@ -105,13 +105,28 @@ class ByHand(Answer):
     output: str
 
 
+class StepTaken(Answer):
+    """One request of a check at one address, and its answer, with secrets masked. `failure` says what was expected and
+    what came, empty where all was well."""
+
+    number: int
+    title: str
+    service: str
+    address: str
+    seconds: Number
+    failure: str
+    sent: str
+    got: str
+
+
 class CheckResult(Answer):
-    """One check's answer."""
+    """One check's answer, and the requests of its last try; none where it asks in another way."""
 
     name: str
     passed: bool
     detail: str
     seconds: Number
+    steps: tuple[StepTaken, ...]
 
 
 class SmokeAnswer(Answer):

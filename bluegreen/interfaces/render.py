@@ -12,6 +12,7 @@ from bluegreen.domain.plans import Plan
 from bluegreen.domain.traffic import Colour, Traffic
 from bluegreen.interfaces import text
 from bluegreen.interfaces.backfill_lines import progress_line, todo
+from bluegreen.interfaces.connection_lines import connection_lines
 from bluegreen.interfaces.live_only_lines import live_only_lines
 from bluegreen.interfaces.release_lines import release_lines
 from bluegreen.interfaces.reports import doing, next_of, version, warnings, what, why
@@ -37,6 +38,7 @@ def status_lines(status: Status, *, verbose: bool = False) -> list[str]:
     lines += [paragraph("streams", _still_open(n, colour)) for colour, n in status.open_requests.items()]
     lines += live_only_lines(status.live_only)
     lines += running_lines(status.running, status.now, verbose=verbose)
+    lines += connection_lines(status.connections)
     if status.watch is not None:
         lines += watch_lines(status.watch)
     if status.aftermath:

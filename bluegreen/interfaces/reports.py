@@ -9,6 +9,7 @@ from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.phases import BEFORE_SWITCH, Phase
 from bluegreen.domain.plans import Kind, Plan
 from bluegreen.interfaces import text
+from bluegreen.interfaces.running_lines import ran_lines
 from bluegreen.interfaces.text import cleaned, commands, duration, mark, paragraph, remark, strong
 
 OUTCOMES = {
@@ -147,6 +148,7 @@ def deployment_lines(deployment: Deployment, phases: Sequence[str]) -> list[str]
         paragraph("asked for", f"{asked}{f', because: {plan.reason}' if plan.reason else ''}"),
         paragraph("from", old(shown)),
         *phases,
+        *ran_lines(shown),
     ]
     if shown.phase.final:
         return lines + warnings(shown.warnings) + outcome_lines(shown)

@@ -167,6 +167,13 @@ class EmptyRequest(Request):
     """Nothing to say."""
 
 
+class SmokeRequest(Request):
+    """What to ask of a colour beside readiness and the smoke checks. `continuity`: whether what either colour gives its
+    users holds on the other; both must run."""
+
+    continuity: bool = False
+
+
 class BackfillRequest(ReasonRequest):
     """Run the backfill of this label, also without its source or its phase; absent: all that have rows to do."""
 

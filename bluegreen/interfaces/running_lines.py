@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
+from bluegreen.domain.deployments import Deployment
 from bluegreen.domain.parts import Part, PartState
 from bluegreen.domain.running import Running, brief
 from bluegreen.domain.traffic import Colour
 from bluegreen.interfaces import text
-from bluegreen.interfaces.text import faint, paragraph, remark
+from bluegreen.interfaces.text import cleaned, faint, paragraph, remark
 
 GLYPHS = {PartState.FAILED: text.FAILED, PartState.STOPPED: text.STOPPED, PartState.STARTING: text.RUNNING}
 
@@ -28,6 +31,18 @@ def running_lines(running: Mapping[Colour, Running], now: datetime, *, verbose: 
 def part_lines(parts: Sequence[Part], now: datetime) -> list[str]:
     """A line for each part: how it fares, since when, which image."""
     return [f"    {GLYPHS.get(part.state, text.DONE)} {part.name}  {_told(part, now)}" for part in parts]
+
+
+def ran_lines(deployment: Deployment) -> list[str]:
+    """What really ran of a deployment's new colour, as it was written down when that was ready."""
+    try:
+        parts = msgspec.convert(deployment.facts.get("runs", []), list[Part])
+    except msgspec.ValidationError:  # written by a program that knows more
+        return []
+    if not parts:
+        return []
+    began = deployment.created_at if deployment.ended_at is None else deployment.ended_at
+    return [paragraph("ran", f"on {deployment.new}, when it was ready"), *part_lines(cleaned(parts), began)]
 
 
 def _summary(seen: Running, now: datetime) -> str:

@@ -79,9 +79,10 @@ async def take_over(request: web.Request) -> web.Response:
 
 
 async def smoke_colour(request: web.Request) -> web.Response:
-    """Ask a colour what a deployment would ask of it: readiness, then the smoke checks."""
-    requests.EmptyRequest.model_validate(await read_json(request))
-    found = await request.app[SERVICE].smoke_colour(_colour(request), request[CALLER])
+    """Ask a colour what a deployment would ask of it: readiness, the smoke checks, perhaps continuity."""
+    body = requests.SmokeRequest.model_validate(await read_json(request))
+    service, colour = request.app[SERVICE], _colour(request)
+    found = await service.smoke_colour(colour, request[CALLER], with_continuity=body.continuity)
     return shown(models.SmokeAnswer.model_validate(found))
 
 

@@ -99,9 +99,10 @@ class UpkeepCalls(Connection):
         body = {"reason": reason}
         return await self._post(f"/v1/environments/{colour}/takeover", ByHand, body, budget=AS_LONG_AS_IT_TAKES)
 
-    async def smoke_colour(self, colour: str) -> Reply[SmokeAnswer]:
-        """Ask a colour its checks."""
-        return await self._post(f"/v1/environments/{colour}/smoke", SmokeAnswer, {}, budget=AS_LONG_AS_IT_TAKES)
+    async def smoke_colour(self, colour: str, *, continuity: bool = False) -> Reply[SmokeAnswer]:
+        """Ask a colour its checks, and with `continuity` what holds of what either colour gives its users."""
+        body = {"continuity": True} if continuity else {}
+        return await self._post(f"/v1/environments/{colour}/smoke", SmokeAnswer, body, budget=AS_LONG_AS_IT_TAKES)
 
     async def environment_logs(self, colour: str, lines: int) -> Reply[Output]:
         """The end of a colour's own log."""

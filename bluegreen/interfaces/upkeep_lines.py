@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bluegreen.app.requests import AlertEffect
-from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest, SmokeAnswer
+from bluegreen.app.upkeep_answers import ByHand, Delivery, HookTest
 from bluegreen.domain.migrations import Backup
 from bluegreen.domain.records import AuditRow
 from bluegreen.interfaces import text
@@ -86,22 +86,6 @@ def taken_over_lines(done: ByHand) -> list[str]:
 
 def _printed(output: str) -> list[str]:
     return [text.faint(f"  | {line}") for line in text.block(output)]
-
-
-def smoke_lines(answer: SmokeAnswer) -> list[str]:
-    """Every check, passed or not."""
-    answer = cleaned(answer)
-    failed = sum(not check.passed for check in answer.checks)
-    runs = f" ({answer.release})" if answer.release else ""
-    if failed:
-        first = f"{mark(text.FAILED)} {answer.colour}{runs} fails {failed} of {len(answer.checks)} checks"
-    else:
-        first = f"{mark(text.DONE)} {answer.colour}{runs} passes all {len(answer.checks)} checks"
-    rows = [
-        f"  {mark(text.DONE if c.passed else text.FAILED)} {c.name}: {c.detail} ({duration(c.seconds)})"
-        for c in answer.checks
-    ]
-    return [first, *rows, *(commands((f"bluegreen env logs {answer.colour}",)) if failed else [])]
 
 
 def delivered_line(delivery: Delivery) -> str:

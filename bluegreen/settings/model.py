@@ -17,6 +17,7 @@ from bluegreen.settings.sections import Access, Caddy, Daemon
 from bluegreen.settings.sections_after import AfterSwitch
 from bluegreen.settings.sections_canary import Canary
 from bluegreen.settings.sections_cloudflare import Cloudflare
+from bluegreen.settings.sections_continuity import Continuity
 from bluegreen.settings.sections_data import Backup, Database, Migration
 from bluegreen.settings.sections_outside import Hooks, Metrics, Notify
 from bluegreen.settings.sections_rehearsal import Rehearsal
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     environments: Environments
     services: tuple[Service, ...] = Field(min_length=1)
     smoke: tuple[Smoke, ...] = ()
+    continuity: tuple[Continuity, ...] = ()
     after_switch: tuple[AfterSwitch, ...] = ()
     promotion: Promotion = Promotion()
     canary: Canary = Canary()

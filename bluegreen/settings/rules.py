@@ -12,14 +12,15 @@ from bluegreen.domain.traffic import Colour
 from bluegreen.settings.entrance import Balancer
 from bluegreen.settings.rule import Broken, Rule, unique, unknown
 from bluegreen.settings.rules_cloudflare import CLOUDFLARE_RULES
-from bluegreen.settings.rules_systemd import SYSTEMD_RULES
+from bluegreen.settings.rules_compose import COMPOSE_RULES
+from bluegreen.settings.rules_smoke import SMOKE_RULES
 from bluegreen.settings.rules_stack import STACK_RULES
+from bluegreen.settings.rules_systemd import SYSTEMD_RULES
 from bluegreen.settings.rules_watch import WATCH_RULES
 from bluegreen.settings.sections import Caddy
 from bluegreen.settings.sections_canary import Canary
 from bluegreen.settings.sections_data import Database, Migration
 from bluegreen.settings.sections_outside import Hooks, Notify
-from bluegreen.settings.sections_smoke import Smoke
 from bluegreen.settings.sections_stack import Environments, Service
 from bluegreen.settings.sections_story import Deadlines, Retire
 from bluegreen.settings.sections_watch import Watch
@@ -39,10 +40,6 @@ def service_names_are_unique(services: Sequence[Service]) -> Iterator[Broken]:
     yield from unique("services", services)
 
 
-def smoke_names_are_unique(smoke: Sequence[Smoke]) -> Iterator[Broken]:
-    yield from unique("smoke", smoke)
-
-
 def receiver_names_are_unique(notify: Sequence[Notify]) -> Iterator[Broken]:
     yield from unique("notify", notify)
 
@@ -52,13 +49,6 @@ def migrations_name_a_database(migrations: Sequence[Migration], databases: Seque
     for index, migration in enumerate(migrations):
         if migration.database not in known:
             yield Broken(("migrations", index, "database"), unknown(migration.database, "[[databases]]", known))
-
-
-def smoke_checks_name_a_service(smoke: Sequence[Smoke], services: Sequence[Service]) -> Iterator[Broken]:
-    known = [service.name for service in services if service.role == "both"]
-    for index, check in enumerate(smoke):
-        if check.service is not None and check.service not in known:
-            yield Broken(("smoke", index, "service"), unknown(check.service, "[[services]]", known))
 
 
 def each_address_is_of_one_colour(services: Sequence[Service]) -> Iterator[Broken]:
@@ -165,10 +155,8 @@ RULES: tuple[Rule, ...] = (
     database_names_are_unique,
     migration_names_are_unique,
     service_names_are_unique,
-    smoke_names_are_unique,
     receiver_names_are_unique,
     migrations_name_a_database,
-    smoke_checks_name_a_service,
     each_address_is_of_one_colour,
     deadlines_leave_time_for_the_watch,
     deadlines_leave_time_for_the_drain,
@@ -177,8 +165,10 @@ RULES: tuple[Rule, ...] = (
     traefik_can_do_what_is_asked,
     hooks_have_a_listener,
     *CLOUDFLARE_RULES,
+    *COMPOSE_RULES,
     *SYSTEMD_RULES,
     *STACK_RULES,
+    *SMOKE_RULES,
     *WATCH_RULES,
 )
 NEEDED = {rule: tuple(signature(rule).parameters) for rule in RULES}

@@ -135,7 +135,8 @@ def log_line_names_are_unique(watch: Watch) -> Iterator[Broken]:
 
 def log_lines_have_a_log(watch: Watch, environments: Environments) -> Iterator[Broken]:
     for colour in Colour:
-        if watch.log_lines and environments.of(colour).follow is None:
+        environment = environments.of(colour)  # units have their journal, containers their engine's log
+        if watch.log_lines and environment.runner == "command" and environment.follow is None:
             yield Broken(
                 ("environments", colour.value, "follow"),
                 f"is not set, but [[watch.log_lines]] {watch.log_lines[0].name} needs the log of both colours: write "

@@ -1,12 +1,25 @@
 """A colour that is a compose project: podman-compose or docker compose."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bluegreen.settings.argv import Argv
 from bluegreen.settings.section import Section, as_written
-from bluegreen.settings.values import Name, Period
+from bluegreen.settings.values import FilePath, Name, Period
+
+PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""What compose takes as the name of a project."""
+
+
+def _project(value: str) -> str:
+    if not PROJECT.fullmatch(value):
+        raise ValueError("must be 1 to 63 of a-z 0-9 _ - (no _ or - first), as compose wants it")
+    return value
+
+
+ProjectName = Annotated[str, AfterValidator(_project)]
 
 
 class Compose(Section):
@@ -18,9 +31,9 @@ class Compose(Section):
         "`podman-compose`; where both are there it must be named.",
         examples=[["podman-compose"]],
     )
-    project: Name | None = Field(
+    project: ProjectName | None = Field(
         default=None,
-        description="The project's name, one for each colour. Not set: <project>-<colour>.",
+        description="The project's name, one for each colour. Not set: <project>-<colour>, in small letters.",
         examples=["olympus-blue"],
     )
     files: tuple[str, ...] = Field(
@@ -37,4 +50,12 @@ class Compose(Section):
     )
     stop_timeout: Period = Field(
         default=as_written("30s"), description="How long a container may take to end before it is killed."
+    )
+    written: FilePath | None = Field(
+        default=None,
+        description="Directory on the colour's host in which two files are written for compose before anything starts, "
+        "readable for its user alone: NAME.env with the variables (env_files, the images as KRATOS_IMAGE, the "
+        "release's, RELEASE), given as --env-file, and NAME.release.json with the release's images, given as the last "
+        "-f. Not set: `compose` in the state directory, or ~/.local/state/bluegreen of the user on another machine.",
+        examples=["/var/lib/bluegreen/compose"],
     )

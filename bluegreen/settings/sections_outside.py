@@ -33,14 +33,15 @@ Listener = Annotated[str, AfterValidator(_listener), Shape('address, or "" for o
 class Hook(Section):
     """One sender of alerts, at POST /v1/hooks/<name>. It can send traffic back, never forward."""
 
-    kind: Literal["alertmanager", "generic"] = Field(
-        description='What it sends. "alertmanager": Prometheus Alertmanager\'s webhook. "generic": one JSON object '
-        "per alert, with status, labels, startsAt, id and summary, all optional.",
+    kind: Literal["alertmanager", "grafana", "generic"] = Field(
+        description='What it sends. "alertmanager": Prometheus Alertmanager\'s webhook. "grafana": that of a contact '
+        'point of Grafana with an HMAC signature. "generic": one JSON object per alert, with status, labels, startsAt, '
+        "id and summary, all optional.",
         examples=["alertmanager"],
     )
     token: Token = Field(
         description='What it must send as "Authorization: Bearer TOKEN"; an Alertmanager may also send it as the '
-        "password of Basic.",
+        "password of Basic. A Grafana sends it never: it is the secret with which it signs.",
         examples=[{"credential": "alertmanager-token"}],
     )
     match: dict[str, str] = Field(

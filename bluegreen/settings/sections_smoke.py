@@ -58,8 +58,8 @@ class Smoke(Section):
     name: Name = Field(description="What it is called in reports.", examples=["front-page"])
     service: Name | None = Field(
         default=None,
-        description="http: the name of the service that is asked, at each of its addresses. flow: that of the steps that "
-        "name none.",
+        description="http: the name of the service that is asked, at each of its addresses. flow: the one that steps "
+        "without a service ask.",
         examples=["web"],
     )
     http: Request | None = Field(default=None, description="A request to the colour, past Caddy.")

@@ -10,6 +10,7 @@ from bluegreen.settings.argv import ColourArgv, ReleaseArgv
 from bluegreen.settings.credentials import SecretText
 from bluegreen.settings.section import Section, as_written
 from bluegreen.settings.sections_compose import Compose
+from bluegreen.settings.sections_ssh import Login
 from bluegreen.settings.sections_systemd import Systemd
 from bluegreen.settings.values import (
     Address,
@@ -41,6 +42,7 @@ class Environment(Section):
         "(BatchMode). All that is said here then holds on that machine: commands, files, units. Not set: this one.",
         examples=["ssh://deploy@blue-host"],
     )
+    ssh: Login = Field(default=Login(), description="How that machine is logged in to.")
     release: Name | None = Field(
         default=None,
         description="The release that runs here before the daemon's first deployment. Not set: unknown, and the "
@@ -126,7 +128,8 @@ class Environment(Section):
     )
     directory: FilePath = Field(
         default=as_written("."),
-        description="Working directory of the commands. The default is the directory of the configuration file.",
+        description="Working directory of the commands. The default is the directory of the configuration file; on "
+        "another machine, where one is after logging in.",
     )
 
     @model_validator(mode="after")

@@ -128,7 +128,7 @@ def check_names(values: Mapping[str, object], *steps: Sequence[Step]) -> None:
     """ValueError where a value takes the name of one that is there anyway."""
     taken = {*values, *(name for some in steps for step in some for name in step.capture)} & set(GIVEN)
     if taken:
-        name = sorted(taken)[0]
+        name = min(taken)
         raise ValueError(f"{{{name}}} is known by itself here: give the value another name")
 
 

@@ -42,9 +42,9 @@ class Variables(Section):
     same: tuple[Pattern, ...] = Field(
         default=(),
         description="Names of secrets that sessions hang on, beside SECRETS_COOKIE, SECRETS_SYSTEM, SECRETS_CIPHER, "
-        "*SESSION*SECRET*, *COOKIE*SECRET*, *JWT*KEY*, SECRET_KEY and the like. What the live colour signs with must be "
-        "accepted by the idle one, else everyone would be logged out: refused, but for --force with a reason. A list "
-        "of secrets (by commas, or NAME_0, NAME_1) signs with its first and accepts all: "
+        "*SESSION*SECRET*, *COOKIE*SECRET*, *JWT*KEY*, SECRET_KEY and the like. What the live colour signs with must "
+        "be accepted by the idle one, else everyone would be logged out: refused, but for --force with a reason. A "
+        "list of secrets (by commas, or NAME_0, NAME_1) signs with its first and accepts all: "
         "docs/guides/secret-rotation.md.",
         examples=[["HERA_SEAL"]],
     )

@@ -80,6 +80,7 @@ async def running(outside: Outside) -> AsyncIterator[Daemon]:
         ("inspections", daemon.engine.end_inspections()),
         ("outbox", daemon.outbox.run()),
         ("schema", daemon.service.schema_watch.run()),
+        ("connections", daemon.service.budget_watch.run()),
         ("history", daemon.history.run()),
         ("aftermath", daemon.service.after_cutback.run()),
         ("running", daemon.service.running_watch.run()),

@@ -10,7 +10,7 @@ from typing import Any
 from bluegreen.adapters.balancers.memory import MemoryBalancer, Route
 from bluegreen.adapters.balancers.memory_arming import MemoryArming
 from bluegreen.adapters.cards.memory import MemoryCards
-from bluegreen.adapters.checks.memory import MemoryCheck, MemoryReadiness
+from bluegreen.adapters.checks.memory import MemoryCheck, MemoryContinuity, MemoryReadiness
 from bluegreen.adapters.database.memory import MemoryDatabase
 from bluegreen.adapters.front_doors.memory import MemoryFrontDoor
 from bluegreen.adapters.journals.memory import MemoryJournal
@@ -20,6 +20,7 @@ from bluegreen.adapters.runners.memory import MemoryRunner
 from bluegreen.adapters.signals.memory import MemorySignals
 from bluegreen.adapters.signals.probes import Probes
 from bluegreen.adapters.sites.memory import MemorySites
+from bluegreen.adapters.variables.memory import MemoryVariables
 from bluegreen.app.boundaries import AtBoundary, pass_on
 from bluegreen.app.world import World
 from bluegreen.domain.arming import Armed
@@ -265,6 +266,8 @@ class Outside:
         self.at_boundary: AtBoundary = pass_on
         self.rules = ReleaseRules(VersionRules(skip_minor=True, skip_major=True, downgrade="any"))
         self.papers = MemoryPapers()
+        self.variables: MemoryVariables | None = None
+        self.migrates: dict[str, str] = {}
         self.described: dict[str, Release] = {}
         """Releases with more than a version, by their name."""
         self.restores_drift = False
@@ -275,6 +278,7 @@ class Outside:
         self.preview = False
         self.arming: MemoryArming | None = None
         self.sites: MemorySites | None = None
+        self.continuity: tuple[MemoryContinuity, ...] = ()
         self.after_switch: tuple[MemoryCheck, ...] = ()
         self._asked = 0
 
@@ -314,8 +318,10 @@ class Outside:
             connection_budgets=self.connection_budgets,
             releases=self.releases,
             read_release=self.read_release,
+            migrates=self.migrates,
             rules=self.rules,
             papers=self.papers,
+            variables=self.variables,
             balancer=self.balancer,
             front_door=self.front_door,
             runners=self.runners,
@@ -336,6 +342,7 @@ class Outside:
             arming=self.arming,
             pointer_door=self.front_door,
             sites=self.sites,
+            continuity=self.continuity,
             after_switch=self.after_switch,
         )
 

@@ -39,6 +39,7 @@ async def test_an_alert_about_the_new_release_takes_it_back(labels: dict[str, st
     [
         ({"firing": False}, "it is resolved"),
         ({"matches": False}, "its labels do not match the hook's"),
+        ({"blind": True}, "its rule got no data: that says nothing of users"),
         ({"effect": "record"}, "this hook only records"),
         ({"labels": {"colour": "blue"}}, "it is about blue, and users are moving to green"),
     ],

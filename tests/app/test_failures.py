@@ -88,7 +88,7 @@ FAILURES = [
         "does not answer",
     ),
     Failure(
-        "PREPARING: there are too few connections", crowded, (Phase.PREPARING, ABANDONED), "only 7 of 100 are free"
+        "PREPARING: there are too few connections", crowded, (Phase.PREPARING, ABANDONED), "only 7 of 97 are free"
     ),
     Failure("PREPARING: no backup could be taken", no_backup, (Phase.PREPARING, ABANDONED), "no space left"),
     Failure("PREPARING: the live colour is not ready", unready(BLUE), (Phase.PREPARING, ABANDONED), "blue is not"),
@@ -279,7 +279,7 @@ async def test_all_that_speaks_against_it_is_named_at_once(outside: Outside) -> 
     async with running(outside) as daemon:
         await daemon.deploy()
         ended = await daemon.end()
-    assert "only 7 of 100 are free" in ended.reason
+    assert "only 7 of 97 are free" in ended.reason
     assert "blue is not ready" in ended.reason
     assert "no access-log line" in ended.reason
     assert len(ended.next) == 2

@@ -20,10 +20,6 @@ from tests.app.outside import Outside
 from tests.app.test_drift import live_on_green, move, named
 from tests.domain.examples import BLUE, GREEN
 
-OURS = ("balancer", "runner", "up ", "down ", "card", "database", "arm")
-"""How a line in `Outside.told` begins that tells of a change outside."""
-
-
 class Observed(Outside):
     """Everything outside a daemon that only looks; `observes` may be changed between two of its lives."""
 
@@ -48,6 +44,11 @@ async def said(daemon: Daemon) -> str:
     await asyncio.sleep(0.5)
     assert daemon.reconciler.observed is not None
     return daemon.reconciler.observed.said
+
+
+def watched(daemon: Daemon) -> bool:
+    """Whether a move by hand is on trial."""
+    return daemon.watch.trial is not None
 
 
 async def history(outside: Outside) -> None:
@@ -125,10 +126,10 @@ async def test_a_good_release_moved_by_hand_would_have_been_called_healthy(outsi
         await history(outside)
         move(outside, GREEN)
         await until(lambda: daemon.reconciler.observed and daemon.reconciler.observed.since)
-        assert daemon.watch.trial is not None
+        assert watched(daemon)
         assert (await said(daemon)).startswith("would have called it healthy")
         assert "observe.passed" in await named(daemon)
-        assert daemon.watch.trial is None
+        assert not watched(daemon)
     assert changes(outside) == []
     assert pages(outside) == []
 
@@ -318,7 +319,7 @@ async def test_told_to_act_it_leaves_users_where_people_moved_them(outside: Obse
         assert (await named(daemon)).count("observe.ended") == 1
         assert outside.serving() == {BLUE}
         outside.users.failing.clear()
-        await daemon.deploy("1.2.0")
+        await daemon.deploy("1.1.0")
         assert (await daemon.end()).phase is Phase.LIVE
     assert outside.serving() == {GREEN}
 
@@ -335,7 +336,7 @@ async def test_what_was_begun_before_goes_to_its_end_and_users_it_moved_were_not
     async with running(outside) as daemon:
         assert (await daemon.end()).phase is Phase.LIVE
         await asyncio.sleep(30)
-        assert daemon.watch.trial is None
+        assert not watched(daemon)
         assert "observe.opened" not in await named(daemon)
     assert outside.serving() == {GREEN}
 

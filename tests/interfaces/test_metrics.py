@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bluegreen.app.chronicle import Sums
 from bluegreen.app.gauges import Gauges
 from bluegreen.domain.account import Account, WatchRules
+from bluegreen.domain.budget import Connections
 from bluegreen.domain.evidence import judge
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
@@ -110,6 +111,17 @@ async def test_what_is_still_open_on_the_old_colour_is_shown_while_somebody_can_
     families = await shown(replace(IDLE, open_requests={Colour.BLUE: 3}))
     assert values(families["bluegreen_open_requests"]) == {("blue",): 3}
     assert values((await shown(IDLE))["bluegreen_open_requests"]) == {}
+
+
+async def test_connections_are_shown_by_colour_and_nothing_where_they_are_unknown() -> None:
+    counted = {"main": Connections(100, 3, 2, {Colour.BLUE: 7, Colour.GREEN: 5}), "other": None}
+    families = await shown(replace(IDLE, connections=counted))
+    assert values(families["bluegreen_database_connections"]) == {
+        ("blue", "main"): 7.0,
+        ("green", "main"): 5.0,
+        ("others", "main"): 2.0,
+    }
+    assert values(families["bluegreen_database_connections_free"]) == {("main",): 83.0}
 
 
 async def test_a_release_on_trial_shows_its_evidence_and_nothing_of_it_stays_when_it_is_over() -> None:

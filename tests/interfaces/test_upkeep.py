@@ -85,7 +85,8 @@ class Tended(ScriptedService):
         self._called("stop_colour", colour, caller, reason)
         return ByHand(colour, "", "")
 
-    async def smoke_colour(self, colour: Colour, caller: Caller) -> SmokeAnswer:
+    async def smoke_colour(self, colour: Colour, caller: Caller, *, with_continuity: bool = False) -> SmokeAnswer:
+        self._called("smoke_colour", colour, caller, with_continuity)
         return SmokeAnswer(colour, "1.0.0", all(check.passed for check in self.checks), self.checks)
 
     def receivers(self) -> tuple[str, ...]:

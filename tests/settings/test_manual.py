@@ -46,7 +46,7 @@ def test_every_key_is_listed_once_with_type_default_and_meaning() -> None:
         ("environments.<colour>.pass", "[variable name, ...]", "[]"),
         ("environments.<colour>.environment", "{ variable name = text or credential }", "{}"),
         ("hooks.<name>", "section", "optional"),
-        ("hooks.<name>.kind", '"alertmanager" or "generic"', "required"),
+        ("hooks.<name>.kind", '"alertmanager", "grafana" or "generic"', "required"),
         ("promotion.auto", "true or false", "false"),
         ("smoke.expect.json", "{ JSON pointer = JSON value }", "{}"),
     ],

@@ -127,3 +127,54 @@ def test_a_release_that_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_release_larger_than_a_megabyte_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1.2.0.toml").write_text("#" * 2_000_000)
     assert str(refusal(tmp_path, "1.2.0")).endswith("is larger than 1048576 bytes")
+
+
+# --- what belongs to a release
+
+DIGEST = f"sha256:{'0' * 64}"
+WHOLE = f"""
+version = "1.2.0"
+changelog = "../CHANGELOG.md"
+env_example = "1.2.0.env.example"
+[images]
+web = "registry.example.org:5000/app:1.2.0"
+db = "pg@{DIGEST}"
+[components]
+identity = "26.2.0"
+[migrations]
+app = "0007_email.expand.sql"
+other = "0003_x"
+"""
+
+
+def test_a_release_file_says_what_runs_what_was_tested_and_what_belongs_to_it(tmp_path: Path) -> None:
+    directory = tmp_path / "releases"
+    directory.mkdir()
+    (directory / "1.2.0.toml").write_text(WHOLE)
+    release = read_release(directory, "1.2.0")
+    assert release.images == {"web": "registry.example.org:5000/app:1.2.0", "db": f"pg@{DIGEST}"}
+    assert release.components == {"identity": "26.2.0"}
+    assert release.migrations == {"app": "0007_email", "other": "0003_x"}
+    assert release.changelog == str(tmp_path / "CHANGELOG.md")  # relative to the release file
+    assert release.env_example == str(directory / "1.2.0.env.example")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('images = { web = "app" }', '2: images.web: "app" names no tag, and so whatever was pushed last'),
+        ('images = { web = "reg:5000/app" }', '2: images.web: "reg:5000/app" names no tag'),
+        ('images = { web = "app:latest" }', '2: images.web: "app:latest" is whatever was pushed last: write the tag'),
+        ('images = { web = "app:1@sha256:00" }', '2: images.web: "app:1@sha256:00" is not an image: write NAME:TAG'),
+        ('images = { web = "https://x/app:1" }', "2: images.web: "),
+        ('images = { "-x" = "app:1" }', "2: images.-x: "),
+        ('migrations = { app = "7_email" }', '2: migrations.app: "7_email" is not a migration: write its number'),
+        ('components = { web = "a\\nb" }', "2: components.web: "),
+        ('changelog = ""', "2: changelog: "),
+    ],
+)
+def test_what_is_never_right_in_a_release_is_refused_with_its_line(tmp_path: Path, line: str, expected: str) -> None:
+    (tmp_path / "1.2.0.toml").write_text(f'version = "1.2.0"\n{line}\n')
+    error = refusal(tmp_path, "1.2.0")
+    assert f"{tmp_path}/1.2.0.toml:{expected}" in str(error)
+    assert str(error).isprintable()

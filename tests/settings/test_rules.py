@@ -115,11 +115,11 @@ SMOKE = '[[smoke]]\nname = "s"\n'
             "migrations",
             "lock_budget is shorter than one lock_timeout: no statement would get a single try",
         ),
-        (SMOKE, "smoke", 'needs one of `http` and `command`, for example http = { path = "/healthz" }'),
+        (SMOKE, "smoke", 'needs one of `http`, `flow` and `command`, for example http = { path = "/healthz" }'),
         (
             SMOKE + 'service = "web"\nhttp = {}\ncommand = ["x"]',
             "smoke",
-            'needs one of `http` and `command`, for example http = { path = "/healthz" }',
+            'needs one of `http`, `flow` and `command`, for example http = { path = "/healthz" }',
         ),
         (SMOKE + "http = {}", "smoke", "`http` needs `service`: the name of the service to ask"),
         (

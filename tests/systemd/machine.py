@@ -27,7 +27,17 @@ from tests.distributions import closure
 ROOT = Path(__file__).parent.parent.parent
 LOCK = ROOT / "requirements.lock"
 
-PACKAGES = ("adduser", "dbus", "polkitd", "procps", "python3", "python3-venv", "systemd", "systemd-sysv")
+PACKAGES = (
+    "adduser",
+    "dbus",
+    "openssh-server",
+    "polkitd",
+    "procps",
+    "python3",
+    "python3-venv",
+    "systemd",
+    "systemd-sysv",
+)
 """What the machine has beside Debian's essential packages: a small server, and what the README says to install."""
 
 NEEDED = ("mmdebstrap", "systemd-nspawn", "nsenter", "systemd-analyze")

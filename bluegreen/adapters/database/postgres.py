@@ -8,7 +8,7 @@ from bluegreen.adapters.backups.backup import Backups
 from bluegreen.adapters.backups.restorations import Restorations
 from bluegreen.adapters.migrations import filling, migrate, repair, settling, states
 from bluegreen.adapters.migrations.jobs import Job, nobody
-from bluegreen.adapters.postgres import facts, ledger, sessions
+from bluegreen.adapters.postgres import facts, ledger, load, sessions
 from bluegreen.adapters.postgres.connections import Access
 from bluegreen.adapters.postgres.dsn import Dsn
 from bluegreen.adapters.postgres.locks import migration_lock
@@ -16,6 +16,7 @@ from bluegreen.adapters.postgres.rules import BackupRules, Source
 from bluegreen.adapters.rehearsal.rehearse import Rehearsals
 from bluegreen.adapters.rehearsal.rules import RehearsalRules
 from bluegreen.domain.backfills import Progress
+from bluegreen.domain.budget import Connections
 from bluegreen.domain.errors import MigrationFailed
 from bluegreen.domain.findings import FileVerdict, Rehearsal
 from bluegreen.domain.migrations import Applied, Backup, DatabaseFacts, Migration, MigrationPhase, SchemaState
@@ -62,6 +63,9 @@ class PostgresDatabase:
 
     async def facts(self) -> DatabaseFacts:
         return await facts.ask(self._access)
+
+    async def connections(self) -> Connections:
+        return await load.ask(self._access, self._sessions)
 
     async def check_backup_possible(self) -> tuple[str, ...]:
         return await self._backups.check_possible()

@@ -6,8 +6,10 @@ SELECT
     current_setting('server_version_num')::integer AS server_version,
     pg_database_size(current_database()) AS size,
     current_setting('max_connections')::integer AS max_connections,
+    current_setting('superuser_reserved_connections')::integer
+        + coalesce(current_setting('reserved_connections', true), '0')::integer AS reserved,
     (SELECT count(*) FROM pg_stat_activity
-        WHERE backend_type = 'client backend' OR backend_type IS NULL)::integer AS connections,
+        WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')::integer AS connections,
     (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user) AS may_create_database;
 
 -- name: settings
@@ -52,6 +54,21 @@ SELECT pid, coalesce(application_name, '') AS application_name, coalesce(usename
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name NOT LIKE 'bluegreen%'
 ORDER BY backend_start;
+
+-- name: connection_limits
+-- How many connections the server takes, and how many of them an ordinary role never gets (reserved_connections is
+-- new in 16).
+SELECT current_setting('max_connections')::integer AS max_connections,
+    current_setting('superuser_reserved_connections')::integer
+        + coalesce(current_setting('reserved_connections', true), '0')::integer AS reserved;
+
+-- name: connections
+-- The sessions of clients of the whole server but this one, by their name. Of other users' sessions an ordinary role
+-- sees no backend_type, but the name, and that they have a database: what works for the server itself has none.
+SELECT coalesce(application_name, '') AS application_name, count(*)::integer AS n
+FROM pg_stat_activity
+WHERE datid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend' AND pid <> pg_backend_pid()
+GROUP BY 1;
 
 -- name: ledger_rows
 -- The whole ledger in the order applied. What version 1 of it does not have is read by way of jsonb.

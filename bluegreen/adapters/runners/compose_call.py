@@ -22,8 +22,10 @@ STDOUT_ALONE = 'exec "$@" 2>/dev/null'
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
 
-NOISE = re.compile(r"level=(warning|info|debug) |unable to get systemd connection", re.IGNORECASE)
-"""What podman says without a systemd, at every start and stop, and is never the reason for anything."""
+NOISE = re.compile(
+    r"level=(warning|info|debug) |unable to get systemd connection|failed to start containers: [0-9a-f]+$", re.IGNORECASE
+)
+"""What podman says without a systemd at every start and stop, and docker after its reasons: never the reason itself."""
 
 FEWEST = 0.1
 
@@ -102,7 +104,9 @@ class Call:
                 return None
             raise
 
-    async def _run(self, argv: Sequence[str], *, limit: int = 64 * 1024, leave: bool = False, changes: bool = False) -> Ran:
+    async def _run(
+        self, argv: Sequence[str], *, limit: int = 64 * 1024, leave: bool = False, changes: bool = False
+    ) -> Ran:
         place = self.place
         try:
             return await place.host.run(

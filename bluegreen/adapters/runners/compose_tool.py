@@ -69,18 +69,21 @@ async def tool_of(call: Call, named: Sequence[str]) -> Tool:
 def _tool(argv: tuple[str, ...], text: str) -> Tool | None:
     for name, pattern in (("podman-compose", PODMAN_COMPOSE), ("docker compose", DOCKER_COMPOSE)):
         if found := pattern.search(text):
-            return Tool(argv, _engine(argv, name), name, f"{found[1]}.{found[2]}{found[3].rstrip(',')}")
+            return Tool(argv, engine_of(argv), name, f"{found[1]}.{found[2]}{found[3].rstrip(',')}")
     return None
 
 
-def _engine(argv: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """`docker` of `docker compose`; podman-compose and docker-compose stand in for an engine of their own."""
-    if name == "podman-compose" and "--podman-path" in argv[:-1]:
+def engine_of(argv: Sequence[str]) -> tuple[str, ...]:
+    """The engine's command: `docker` of `docker compose`, `sudo podman` of `sudo podman-compose`; () of ()."""
+    if "--podman-path" in argv[:-1]:
         return (argv[argv.index("--podman-path") + 1],)
-    if argv[-1] == "compose":
-        return argv[:-1]
-    before = next((number for number, word in enumerate(argv) if PurePath(word).name.endswith("-compose")), len(argv))
-    return (*argv[:before], "podman" if name == "podman-compose" else "docker")
+    for number, word in enumerate(argv):
+        name = PurePath(word).name
+        if name == "compose" and number:
+            return tuple(argv[:number])
+        if name.endswith("-compose"):
+            return (*argv[:number], name.removesuffix("-compose"))
+    return tuple(argv)
 
 
 async def _version(call: Call, argv: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import structlog
 
 from bluegreen.adapters.signals.log_book import quoted
 from bluegreen.domain.traffic import Colour
-from bluegreen.processes import CommandFailed, beside, environment, fill
+from bluegreen.hosts import Here, Host
+from bluegreen.processes import ORDER_LIMIT, CommandFailed, beside, fill
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a `follow` that has ended is begun again: doubled each time."""
@@ -41,12 +42,14 @@ log = structlog.get_logger("bluegreen")
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """How the log of one colour is followed: the command, its variables, which of ours it sees, where it runs."""
+    """How the log of one colour is followed: the command, its variables, which of ours it sees, where it runs. A
+    machine that is lost ends it, as anything else that it follows may end."""
 
     argv: Sequence[str]
     variables: Mapping[str, str]
     passed: Sequence[str] = ()
     directory: Path | None = None
+    host: Host = field(default_factory=Here)
 
 
 class LogEnded(Exception):
@@ -101,10 +104,13 @@ class Following:
     async def once(self, patterns: Mapping[str, tuple[str, str | None]], take: Callable[[Message], None]) -> None:
         """Follow once. Raises LogEnded with its last words, or CommandFailed where nothing could be begun."""
         argv, follow = fill(self._follow.argv, colour=self.colour), self._follow
-        order = json.dumps({"argv": argv, "patterns": patterns}).encode() + b"\n"
+        run = follow.host.command(argv, variables=follow.variables, passed=follow.passed, cwd=follow.directory)
+        leash = run.stdin.decode("latin-1") if run.leash else None
+        order = json.dumps({"argv": run.argv, "patterns": patterns, "leash": leash}).encode() + b"\n"
+        if len(order) > ORDER_LIMIT:
+            raise CommandFailed(f"{argv[0]}: an order of {len(order)} bytes is too long", argv=argv)
         heard = _Messages()
-        env = environment(follow.variables, follow.passed)
-        async with beside(READER, heard, env=env, cwd=follow.directory, order=order):
+        async with beside(READER, heard, env=run.env, cwd=run.cwd, order=order):
             while True:
                 message = await heard.next()
                 if message is None:

@@ -4,7 +4,8 @@ A program of its own between the operator's `follow` and the daemon, of the stan
 backtracks without end, or ten thousand lines a second, cost the daemon's loop nothing. And its input ends when the
 daemon is gone, also by kill -9: then it ends what it follows.
 
-It reads one line from its input, the order: {"argv", "patterns": {name: [pattern, except or null]}}. It answers on
+It reads one line from its input, the order: {"argv", "patterns": {name: [pattern, except or null]}, "leash": what argv
+reads from an input that stays open, or null}. It answers on
 its output, one JSON object a line: {"began": pid}; at the end of each second, and at once where a pattern matched for
 the first time in its second, {"at", "lines", "matched", "counts": {name: [n, bad, line]}, "noted", "line"};
 {"slow": {name: length of the line}}; {"ended": exit code or null, "said"}.
@@ -40,13 +41,14 @@ PR_SET_PDEATHSIG = 1
 
 
 class Followed:
-    """The `follow` command, in a group of its own. It gets SIGTERM when we die in whatever way (prctl(2))."""
+    """The `follow` command, in a group of its own. It gets SIGTERM when we die in whatever way (prctl(2)). With `leash`
+    it reads that, and its input stays open for as long as we live: what runs on another machine ends with it."""
 
-    def __init__(self, argv: list[str]) -> None:
+    def __init__(self, argv: list[str], leash: str | None = None) -> None:
         self.output, writer = os.pipe()
         self._process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if leash is None else subprocess.PIPE,
             stdout=writer,
             stderr=writer,
             start_new_session=True,
@@ -54,6 +56,10 @@ class Followed:
         )
         os.close(writer)
         os.set_blocking(self.output, False)
+        if leash is not None and self._process.stdin is not None:
+            with suppress(BrokenPipeError):  # it has ended: its exit code says more
+                self._process.stdin.write(leash.encode("latin-1"))  # into the empty pipe, that takes an order at once
+                self._process.stdin.flush()
 
     @property
     def pid(self) -> int:
@@ -158,7 +164,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _leave)
     order = json.loads(_first_line())
     try:
-        followed = Followed(order["argv"])
+        followed = Followed(order["argv"], order.get("leash"))
     except OSError as exc:
         say({"ended": None, "said": f"it cannot be started: {exc}"})
         return

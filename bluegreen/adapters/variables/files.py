@@ -20,16 +20,18 @@ from bluegreen.hosts import FileUnreadable, Host, HostUnreachable
 LARGEST = 1024 * 1024
 """Bytes of a file of variables."""
 
-MOST = 5000
-"""Variables in one file."""
+MOST, LONGEST = 2000, 200
+"""Variables in one file, and characters of a name: beyond them it is no file of variables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the files of a colour lie, later ones over earlier ones."""
+    """Where the files of a colour lie, later ones over earlier ones. `optional`: nobody named them, and where they are
+    not there, nothing is configured."""
 
     host: Host
     files: tuple[Path, ...]
+    optional: bool = False
 
 
 class FileVariables:
@@ -49,7 +51,12 @@ class FileVariables:
         place = self._places.get(colour)
         if place is None or not place.files:
             return None
-        texts = await self._read(colour, place)
+        try:
+            texts = await self._read(colour, place)
+        except VariablesUnreadable as exc:
+            if place.optional and isinstance(exc.__cause__, FileNotFoundError):
+                return None
+            raise
         over = dict(release.variables) if release is not None else {}
         return await asyncio.to_thread(self._printed, texts, over)
 
@@ -100,9 +107,9 @@ def _parsed(name: str, data: bytes) -> EnvText:
     except EnvUnreadable as exc:
         problem = str(exc)
     else:
-        if len(found.names) <= MOST:
+        if len(found.names) <= MOST and max(map(len, found.names), default=0) <= LONGEST:
             return found
-        problem = f"it has more than {MOST} variables"
+        problem = f"it has more than {MOST} variables, or a name of more than {LONGEST} characters"
     raise VariablesUnreadable(f"{name}: {problem}", next=("bluegreen env check",))
 
 

@@ -55,7 +55,7 @@ def terms_options(function: Function) -> Function:
         click.option("--auto-promote/--manual-promote", default=None, help="Do not wait for `promote`, or do."),
         click.option("--contract", is_flag=True, help="Run the contract migrations that are due."),
         click.option("--live-is-down", is_flag=True, help="Nothing works now: do not insist on a healthy live colour."),
-        click.option("--force", is_flag=True, help="Also a release that was taken back before."),
+        click.option("--force", is_flag=True, help="Also what a gate refuses: taken back before, a skipped version."),
         click.option("--supersede", is_flag=True, help="End the deployment that runs first, where that harms nobody."),
         reason_option,
     ):

@@ -11,6 +11,7 @@ from bluegreen.interfaces.cli.exits import Exit
 from bluegreen.interfaces.cli.groups import group, word_of
 from bluegreen.interfaces.cli.shell import Shell, pages, verb
 from bluegreen.interfaces.cli.variables import env_check
+from bluegreen.interfaces.smoke_lines import smoke_lines
 
 if TYPE_CHECKING:
     from bluegreen.interfaces.client import Client
@@ -56,10 +57,11 @@ def env_logs(shell: Shell, colour: str, lines: int) -> None:
 
 @verb("smoke")
 @click.argument("colour", type=COLOURS)
-def env_smoke(shell: Shell, colour: str) -> None:
-    """Ask a colour everything that a deployment would ask of it, of the live one too."""
-    reply = shell.ask(lambda client: client.smoke_colour(colour))
-    shell.show(reply, upkeep_lines.smoke_lines)
+@click.option("--continuity", is_flag=True, help="And whether what either colour gives its users holds on the other.")
+def env_smoke(shell: Shell, colour: str, continuity: bool) -> None:
+    """Ask a colour everything that a deployment would ask of it, of the live one too. -v shows requests and answers."""
+    reply = shell.ask(lambda client: client.smoke_colour(colour, continuity=continuity))
+    shell.show(reply, lambda answer: smoke_lines(answer, verbose=shell.verbose))
     if not reply.value.passed:
         sys.exit(Exit.ERROR)
 

@@ -120,6 +120,14 @@ async def test_what_was_applied_is_pending_no_more_and_stands_in_the_ledger_of_i
     assert await bench.database.applied("d2") == ()
 
 
+async def test_it_counts_the_connections_of_its_server(bench: Bench) -> None:
+    found = await bench.database.connections()
+    assert found.limit > found.reserved > 0
+    assert found.free == found.limit - found.reserved - found.used
+    with pytest.raises(DatabaseUnreachable):
+        await bench.unreachable().connections()
+
+
 async def test_applying_again_does_nothing(bench: Bench) -> None:
     bench.add("0001_a", EXPAND)
     (migration,) = await bench.database.pending(EXPAND, RELEASE)

@@ -92,9 +92,11 @@ async def test_a_colour_at_rest_has_empty_files_so_that_a_boot_starts_nothing(ho
     runner = green(host)
     await runner.up(V1)
     await runner.up(V1, live_only=True)
-    assert host.files[FILE] and host.files[LIVE_ONLY]
+    assert host.files[FILE]
+    assert host.files[LIVE_ONLY]
     await runner.down(live_only=True)
-    assert host.files[FILE] and not host.files[LIVE_ONLY]
+    assert host.files[FILE]
+    assert not host.files[LIVE_ONLY]
     await runner.down()
     assert not host.files[FILE]
 
@@ -148,7 +150,7 @@ async def test_a_stop_tries_every_unit_and_tells_of_the_one_that_runs_on(host: U
     runner = green(host)
     await runner.up(V1)
     host.units[WEB].stays = "refused"
-    with pytest.raises(RunnerFailed, match="`down` of green failed: systemd does not let .* stop web@green"):
+    with pytest.raises(RunnerFailed, match=r"`down` of green failed: systemd does not let .* stop web@green"):
         await runner.down()
     assert host.units[KRATOS].state == "inactive"
     assert host.files[FILE], "its file goes only when all of it rests"
@@ -212,7 +214,7 @@ async def test_logs_are_the_journal_of_all_units_or_the_command_for_them(host: U
     assert (await green(host).logs(3)).splitlines() == ["497", "498", "499"]
     assert await green(host, logs=["tail", "{colour}.log"]).logs(3) == "tail green.log"
     host.journal_code = 1
-    with pytest.raises(RunnerFailed, match="the journal of its units cannot be read: .*systemd-journal"):
+    with pytest.raises(RunnerFailed, match=r"the journal of its units cannot be read: .*systemd-journal"):
         await green(host).logs(3)
 
 

@@ -163,6 +163,7 @@ async def test_later_files_count_over_earlier_ones(tmp_path: Path) -> None:
 ODD = {
     "no text": (b"A=\xff\xfehunter2", "byte 2 is not UTF-8"),
     "too long": (b"#" * (1 << 20) + b"\n", "is longer than"),
+    "a long name": (b"A" * 201 + b"=1", "a name of more than 200 characters"),
     "too many": (b"".join(b"A%d=1\n" % number for number in range(MOST + 1)), f"more than {MOST} variables"),
 }
 

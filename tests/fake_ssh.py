@@ -1,0 +1,31 @@
+"""A machine without ssh: the last word goes to a shell of this machine, as sshd hands it to a login shell."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bluegreen.ssh import Ssh
+
+SHELLS = ("dash", "bash", "busybox")
+
+FAKE = """\
+#!/bin/sh
+for word; do :; done
+cd {home} && HOME={home} exec {shell} -c "$word"
+"""
+
+
+def fake(directory: Path, shell: str = "dash") -> Ssh:
+    """A host whose login shell, and whose `sh`, is this one; it greets first, as a .bashrc may."""
+    where = shutil.which(shell)
+    if where is None:
+        pytest.skip(f"{shell} is not installed")
+    (directory / "bin").mkdir(parents=True, exist_ok=True)
+    sh = directory / "bin" / "sh"
+    sh.symlink_to(where)
+    program = directory / "ssh"
+    words = f"echo welcome; PATH={directory}/bin:$PATH exec {sh}"
+    program.write_text(FAKE.format(home=directory, shell=sh).replace(f"exec {sh}", words))
+    program.chmod(0o755)
+    return Ssh("fake-host", user="deploy", program=(str(program),))
