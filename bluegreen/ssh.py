@@ -175,12 +175,12 @@ class Ssh:
         try:
             async with (
                 asyncio.timeout(timeout),
-                beside(self._ssh(line), answer, env=environment(None, passed), order=order) as process,
+                beside(self._ssh(line), answer, env=environment(None, passed), order=order),
             ):
                 async with asyncio.timeout(REACHED):
                     await answer.begun.wait()
                 await answer.over.wait()
-                held = not await _ended(process)
+                held = not await _closed(answer)
         except TimeoutError as exc:
             raise self._late(answer, errand.argv[0], timeout) from exc
         if answer.code is None:
@@ -241,11 +241,11 @@ class Ssh:
         return shlex.join(["ssh", *port, *key, *known, self._at, "true"])
 
 
-async def _ended(process: asyncio.subprocess.Process) -> bool:
+async def _closed(answer: Answer) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER):
-            await process.wait()
-    return process.returncode is not None
+            await answer.closed.wait()
+    return answer.closed.is_set()
 
 
 def _quoted(path: Path) -> str:

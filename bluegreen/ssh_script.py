@@ -39,8 +39,8 @@ bg_end() {
     sleep 0.1 2>/dev/null || sleep 1
   done
 }
-bg_tell() { [ -z "$bg_word" ] || printf '%s %s\\n' "$bg_word" "$1"; exit "$1"; }
-bg_cannot() { printf '%s\\n' "$1"; bg_tell @cannot@; }
+bg_tell() { [ -z "$bg_word" ] || printf '%s %s\\n' "$bg_word" "$1"; }
+bg_cannot() { printf '%s\\n' "$1"; bg_tell @cannot@; exit @cannot@; }
 bg_hold() {
   for bg_d in "$HOME" "$XDG_RUNTIME_DIR" /tmp; do
     bg_d=$bg_d/.bluegreen-$(id -u)
@@ -78,25 +78,28 @@ bg_run() {
   exec 5<&-
   [ -z "$bg_f" ] || printf '%s\\n' "$bg_p" >"$bg_f"
   ( while read -r bg_x; do :; done; bg_end "$bg_p" even ) <&4 4<&- 9>&- >/dev/null 2>&1 &
-  bg_w=$!
+  bg_e=$! bg_w=
   [ -z "$bg_limit" ] || {
     ( bg_q= bg_x=
-      trap 'bg_q=1; [ -z "$bg_x" ] || kill "$bg_x"' TERM
+      trap 'bg_q=1; [ -z "$bg_x" ] || kill -s KILL "$bg_x"' TERM
       sleep "$bg_limit" &
       bg_x=$!
-      [ -z "$bg_q" ] || kill "$bg_x"
+      [ -z "$bg_q" ] || kill -s KILL "$bg_x"
       wait "$bg_x"
       [ -z "$bg_q" ] || { wait "$bg_x"; exit; }
       bg_end "$bg_p" even ) \\
       </dev/null >/dev/null 2>&1 4<&- 9>&- &
-    bg_w="$bg_w $!"
+    bg_w=$!
   }
   wait "$bg_p" 2>/dev/null
   bg_c=$?
   [ -n "$bg_keep" ] && [ "$bg_c" -eq 0 ] || bg_end "$bg_p"
-  kill $bg_w 2>/dev/null; wait $bg_w 2>/dev/null
+  kill -s KILL "$bg_e" 2>/dev/null
+  wait "$bg_e" 2>/dev/null
   [ -z "$bg_f" ] || : >"$bg_f"
   bg_tell "$bg_c"
+  [ -z "$bg_w" ] || { kill "$bg_w" 2>/dev/null; wait "$bg_w" 2>/dev/null; }
+  exit "$bg_c"
 }
 bg_s=$(command -v setsid) && bg_g=- || bg_g=
 bg_f= bg_t=

@@ -26,6 +26,8 @@ class Answer(asyncio.Protocol):
     def __init__(self, word: str, limit: int) -> None:
         self.begun, self.over = asyncio.Event(), asyncio.Event()
         """Whether the other side took the command; whether it has ended, or nothing more will come."""
+        self.closed = asyncio.Event()
+        """Whether nobody holds our end of the link any more."""
         self.code: int | None = None
         self.before = b""
         """What was said before it began: by the login shell, or by ssh."""
@@ -51,6 +53,7 @@ class Answer(asyncio.Protocol):
             self.before, self.data = bytes(self.data), bytearray()
         self.begun.set()
         self.over.set()
+        self.closed.set()
 
     @property
     def text(self) -> str:

@@ -9,10 +9,11 @@ from bluegreen.ssh import Ssh
 
 SHELLS = ("dash", "bash", "busybox")
 
+# As with ssh, what runs "there" is no child of what is ended here: it hears of that by its input alone.
 FAKE = """\
 #!/bin/sh
 for word; do :; done
-cd {home} && HOME={home} exec {shell} -c "$word"
+cd {home} && HOME={home} PATH={home}/bin:$PATH exec setsid --wait {shell} -c "echo welcome; $word"
 """
 
 
@@ -25,7 +26,6 @@ def fake(directory: Path, shell: str = "dash") -> Ssh:
     sh = directory / "bin" / "sh"
     sh.symlink_to(where)
     program = directory / "ssh"
-    words = f"echo welcome; PATH={directory}/bin:$PATH exec {sh}"
-    program.write_text(FAKE.format(home=directory, shell=sh).replace(f"exec {sh}", words))
+    program.write_text(FAKE.format(home=directory, shell=sh))
     program.chmod(0o755)
     return Ssh("fake-host", user="deploy", program=(str(program),))

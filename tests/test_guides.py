@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from bluegreen.demo.caddy import caddy_binary
-from bluegreen.demo.embedded import EmbeddedFailed
+from bluegreen.demo.children import EmbeddedFailed
 from bluegreen.domain.errors import BluegreenError
 from bluegreen.processes import environment, run_command
 from bluegreen.settings import Settings, load, read_release
@@ -61,7 +61,7 @@ def blocks(guide: Path) -> Iterator[Block]:
             yield Block(guide, text.count("\n", 0, match.start()) + 1, first[1], match[2])
 
 
-def those(*beginnings: str) -> Any:
+def those(*beginnings: str) -> pytest.MarkDecorator:
     """Parametrizes a test with the files whose names begin so."""
     found = [block for guide in GUIDES for block in blocks(guide) if block.file.startswith(beginnings)]
     return pytest.mark.parametrize("block", found, ids=[block.name for block in found])

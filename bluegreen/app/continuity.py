@@ -47,6 +47,16 @@ HINT = "compare the secrets of both colours: bluegreen env check"
 """The most frequent reason by far: a cookie secret or a signing key that is not the same."""
 
 
+async def require_live(run: Run) -> None:
+    """What the live colour gives holds there: else nothing could be tried with it. Raises StepFailed; nothing is tried
+    where it is known to be down, and for a rollback."""
+    if not run.deployment.plan.trusts_live:
+        return
+    lost = [text for check in run.world.continuity if (text := await _fresh(check, run.old_target))]
+    if lost:
+        raise StepFailed("; ".join(lost), next=(f"bluegreen env smoke {run.deployment.old} --continuity -v",))
+
+
 async def require_across(run: Run) -> tuple[CheckResult, ...]:
     """Try both ways between the live colour and the new one. Raises StepFailed naming all that does not hold; nothing
     is tried where the live colour is known to be down, and for a rollback."""
@@ -56,7 +66,7 @@ async def require_across(run: Run) -> tuple[CheckResult, ...]:
     results = await across(run.world, run.old_target, run.new_target)
     failed = [result for result in results if not result.passed]
     if failed:
-        by_hand = f"bluegreen -v env smoke {run.deployment.new} --continuity"
+        by_hand = f"bluegreen env smoke {run.deployment.new} --continuity -v"
         raise StepFailed(
             "; ".join(f"{result.name}: {result.detail}" for result in failed), next=("bluegreen env check", by_hand)
         )
@@ -164,12 +174,17 @@ async def _held(run: Run, check: Continuity) -> str:
         await check.end(before, target)
         gone = f"{words.given} that {target.colour} gave before is not valid there any more"
         return "" if result.passed else f"{check.name}: {gone}: {result.detail}"
-    fresh = await check.mint(target)
-    if isinstance(fresh, CheckResult):
-        return f"{check.name}: {_not_given(check, target.colour)}: {fresh.detail}"
-    result = await check.use(fresh, target)
-    await check.end(fresh, target)
-    gone = f"{words.given} of {target.colour} is not valid there"
+    return await _fresh(check, target)
+
+
+async def _fresh(check: Continuity, target: Target) -> str:
+    """Why what a colour gives now does not hold there; "" where it does."""
+    minted = await check.mint(target)
+    if isinstance(minted, CheckResult):
+        return f"{check.name}: {_not_given(check, target.colour)}: {minted.detail}"
+    result = await check.use(minted, target)
+    await check.end(minted, target)
+    gone = f"{WORDS[check.gives].given} of {target.colour} is not valid there"
     return "" if result.passed else f"{check.name}: {gone}: {result.detail}"
 
 

@@ -14,7 +14,7 @@ import structlog
 from bluegreen.app import environments, live_only
 from bluegreen.app.live_only import Missed, Stage, Where
 from bluegreen.app.run import Run
-from bluegreen.domain.errors import BluegreenError, JournalFailed
+from bluegreen.domain.errors import BluegreenError, JournalFailed, StepFailed
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
@@ -45,6 +45,28 @@ async def beside(run: Run) -> AsyncIterator[None]:
         yield
     finally:
         now.leave()
+
+
+async def require_at_home(run: Run) -> None:
+    """Before anything is begun the live-only parts run where users are, and what they would be started with again is
+    known. What an earlier way back left is done now: while a deployment runs, nobody else looks after them. Raises
+    StepFailed, or what the release's file raises."""
+    world, old = run.world, run.deployment.old
+    if not live_only.names(world):
+        return
+    home, kept = await environments.release_of(world, old), await live_only.where(world)
+    if kept is None or (kept.sure and kept.colour is old):
+        return
+
+    async def release() -> Release:
+        return home
+
+    missed = await live_only.move(world, old, release, _Anyhow(run))
+    run.handover.doing = ""
+    if missed is not None:
+        takeover = f"bluegreen env takeover {old} --reason '...'"
+        raise StepFailed(live_only.why(world, old, missed), next=(takeover, "bluegreen status"))
+    await run.tell("live_only.moved", to=old, parts=list(live_only.names(world)))
 
 
 async def bring_home(run: Run) -> None:

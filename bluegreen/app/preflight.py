@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bluegreen.app import environments, live_only, planning, schema, variables
+from bluegreen.app import continuity, environments, handover, planning, schema, variables
 from bluegreen.app.arrival import describe
 from bluegreen.app.budget import require_room
 from bluegreen.app.pointer import verify_pointer
@@ -34,7 +34,7 @@ async def preflight(run: Run) -> None:
     problems: list[BluegreenError] = []
     for check in (_traffic, _routes, require_witness, _state, variables.verify, _databases, _migrations, _schemas):
         await _collect(run, check, problems)
-    for check in (_live_smoke, _live_signals, require_heard, _way_back_of_parts):
+    for check in (_live_smoke, continuity.require_live, _live_signals, require_heard, handover.require_at_home):
         await _collect(run, _soft(run, check), problems)
     await _baseline(run)
     if not problems:
@@ -125,12 +125,6 @@ async def _schemas(run: Run) -> None:
                 f"{name}: somebody changed the schema past bluegreen since {drift.since}: {drift.things[0]}{more}"
                 " (bluegreen migrate status)"
             )
-
-
-async def _way_back_of_parts(run: Run) -> None:
-    """What the live-only parts of the live colour would be started with again is known before they are stopped."""
-    if live_only.names(run.world):
-        await environments.release_of(run.world, run.deployment.old)
 
 
 async def _parts(run: Run) -> None:

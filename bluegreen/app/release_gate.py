@@ -59,7 +59,7 @@ async def examine(
     warnings = [
         *loose,
         *(f"{objection}: {_why(request, kind)}" for objection in opinion.objections),
-        *opinion.remarks,
+        *(opinion.remarks if kind is Kind.DEPLOY else ()),  # a rollback goes back: nobody needs to be told
         *contradictions(release.version, release.images, release.components),
         *_doubts(papers, said),
     ]

@@ -11,6 +11,7 @@ from bluegreen.app import (
     continuity,
     contracts,
     environments,
+    given,
     preflight,
     proof,
     rehearsals,
@@ -89,11 +90,14 @@ async def proving(run: Run) -> Answer:
 async def starting(run: Run) -> Answer:
     """Bring the idle colour up with the release and wait until it is ready."""
     release, colour = run.deployment.plan.release, run.deployment.new
+    variables = await given.now(run.world, colour, release)
+    await given.stop_if_others(run, variables)
     run.note(f"starting {colour}")
     async with run.action("start", colour=colour, release=release.version):
         run.world.overhearing.begin(run.deployment)
         await run.keep_output(f"up {colour}", await environments.start(run.world, colour, release))
     await environments.keep_started(run.world, colour, release)
+    await given.remember(run.world, colour, variables)
     run.note(f"waiting for {colour} to be ready")
     await wait_until_ready(run.world, run.new_target, run.note)
     run.note(f"looking what runs on {colour}")

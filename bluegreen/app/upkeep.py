@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import uuid4
 
-from bluegreen.app import environments, keeping, leftovers, release_gate, what_runs
+from bluegreen.app import environments, given, keeping, leftovers, release_gate, what_runs
 from bluegreen.app.alerts import why_not_back
 from bluegreen.app.continuity import across
 from bluegreen.app.desk import Desk
@@ -100,8 +100,10 @@ class Upkeep(Desk):
             async with self._told_of(
                 "colour.started", "colour.not_started", colour=colour, release=release.version, by=caller.who
             ):
+                variables = await given.now(self._world, colour, release)
                 output = await environments.start(self._world, colour, release)
             await environments.keep_started(self._world, colour, release)
+            await given.remember(self._world, colour, variables)
             await what_runs.write_down(self._world, colour, release, "", self._warned_of(colour))
             await self._world.journal.forget("inspect", colour)
         return ByHand(colour, release.version, self._shown(output))

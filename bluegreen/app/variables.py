@@ -6,19 +6,17 @@ live colour that is down are the way to the safe side, and only warned. Only nam
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
-from bluegreen.app import environments
+from bluegreen.app import environments, given
 from bluegreen.app.requests import PlanRequest
 from bluegreen.app.run import Run
 from bluegreen.app.world import World
 from bluegreen.domain.errors import BluegreenError, GateRefused, StepFailed, VariablesUnreadable
 from bluegreen.domain.papers import Papers
 from bluegreen.domain.plans import Kind, Release
-from bluegreen.domain.prints import Print
+from bluegreen.domain.prints import Print, digest_of
 from bluegreen.domain.traffic import Colour
 from bluegreen.domain.variable_names import names_of, renames
 from bluegreen.domain.variables import Finding, Given, Level, changed, compare
@@ -119,7 +117,9 @@ async def look(world: World, release: Release, live: Colour) -> Compared | None:
     doubts: list[str] = []
     serving = await _serving(world, live)
     papers = await _papers(world, release, doubts)
-    given = Given(
+    if await given.edited(world, live, serving):
+        doubts.append(f"variables: the files of {live} were changed since it was started: it runs with others")
+    sides = Given(
         idle=idle,
         live=await _tried(port.of(live, serving), f"{live} is not compared", doubts),
         example=await _example(port, papers, doubts),
@@ -128,11 +128,11 @@ async def look(world: World, release: Release, live: Colour) -> Compared | None:
         colour=live.other,
         release=release.version,
     )
-    findings = compare(given, port.rules)
-    differ = changed(given, port.rules) if given.live is not None else None
-    sides = {"example": given.example, str(live): given.live, str(live.other): given.idle}
-    counts = {name: len(side) for name, side in sides.items() if side is not None}
-    return Compared(release.version, findings, None, tuple(doubts), differ, _basis(idle), counts)
+    findings = compare(sides, port.rules)
+    differ = changed(sides, port.rules) if sides.live is not None else None
+    named = {"example": sides.example, str(live): sides.live, str(live.other): sides.idle}
+    counts = {name: len(side) for name, side in named.items() if side is not None}
+    return Compared(release.version, findings, None, tuple(doubts), differ, digest_of(idle), counts)
 
 
 def ways_out(release: str) -> tuple[str, ...]:
@@ -192,8 +192,3 @@ async def _tried(
     except VariablesUnreadable as exc:
         doubts.append(f"variables: {without}: {exc.detail}")
         return None
-
-
-def _basis(prints: Mapping[str, Print]) -> str:
-    text = json.dumps(sorted((name, each.whole) for name, each in prints.items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

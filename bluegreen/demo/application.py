@@ -122,11 +122,12 @@ async def _misbehave(request: web.Request, handler: Handler) -> web.StreamRespon
 @click.option("--colour", required=True)
 @click.option("--service", required=True, type=click.Choice(sorted(ROUTES)))
 @click.option("--version", "release", required=True, help="the release's version; may name a fault")
+@click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", required=True, type=int)
 @click.option("--dsn-env", default="DATABASE_URL", help="the environment variable that holds the DSN")
 @click.option("--fault", default=None, envvar=FAULT_VARIABLE, help="over what the version says")
-def main(colour: str, service: str, release: str, port: int, dsn_env: str, fault: str | None) -> None:
-    """Serve one service of one colour on 127.0.0.1 until SIGTERM."""
+def main(colour: str, service: str, release: str, host: str, port: int, dsn_env: str, fault: str | None) -> None:
+    """Serve one service of one colour until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if dsn_env not in os.environ:
         raise click.UsageError(f"the environment variable {dsn_env} must hold the DSN")
@@ -137,7 +138,7 @@ def main(colour: str, service: str, release: str, port: int, dsn_env: str, fault
     app = application(Identity(release, colour, service), Store(os.environ[dsn_env], colour, release), faults)
     try:
         web.run_app(
-            app, host="127.0.0.1", port=port, print=None, access_log=None,
+            app, host=host, port=port, print=None, access_log=None,
             shutdown_timeout=SHUTDOWN, handler_cancellation=True,
         )  # fmt: skip
     except (StoreFailed, OSError) as exc:

@@ -96,6 +96,7 @@ class Place:
         argv = [sys.executable, "-m", "bluegreen.demo.application", "--colour", self.colour]
         argv += ["--service", self.service, "--version", version]
         argv += ["--port", str(stack.ports[self.colour][self.service])]
+        argv += ["--host", stack.host(self.colour)]
         env = environment({"DATABASE_URL": stack.dsn, **({FAULT_VARIABLE: fault} if fault is not None else {})})
         child = spawn(argv, env=env, log=self.log)
         new = self._file.with_suffix(".new")

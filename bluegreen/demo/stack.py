@@ -17,10 +17,11 @@ FILE = "stack.json"
 
 
 class Stack(msgspec.Struct, frozen=True):
-    """The DSN, and each colour's port per service on 127.0.0.1."""
+    """The DSN, each colour's port per service, and each colour's address where that is not 127.0.0.1."""
 
     dsn: str
     ports: Mapping[str, Mapping[str, int]]
+    hosts: Mapping[str, str] = {}
 
     @classmethod
     def on_free_ports(cls, dsn: str) -> Self:
@@ -46,4 +47,8 @@ class Stack(msgspec.Struct, frozen=True):
 
     def address(self, colour: str, service: str) -> str:
         """What Caddy dials."""
-        return f"127.0.0.1:{self.ports[colour][service]}"
+        return f"{self.host(colour)}:{self.ports[colour][service]}"
+
+    def host(self, colour: str) -> str:
+        """Where a colour listens."""
+        return self.hosts.get(colour, "127.0.0.1")

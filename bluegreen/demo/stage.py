@@ -70,10 +70,10 @@ class Stage:
     async def set_up(self) -> None:
         """Schema, files, Caddy, and the live release on blue: the world before the daemon's first start."""
         await _prepare_schema(self.dsn)
-        stack = Stack.on_free_ports(self.dsn)
+        stack = self._stack()
         stack.save(self.sample)
         self._write_files(stack)
-        await colours.up(self.sample, "blue", self.live)
+        await self._bring_up_live()
         await self.caddy.start(self.caddyfile)
 
     async def start_daemon(self) -> None:
@@ -99,6 +99,12 @@ class Stage:
         for colour in COLOURS:
             if self.sample.exists():
                 await colours.down(self.sample, colour)
+
+    def _stack(self) -> Stack:
+        return Stack.on_free_ports(self.dsn)
+
+    async def _bring_up_live(self) -> None:
+        await colours.up(self.sample, "blue", self.live)
 
     def _write_files(self, stack: Stack) -> None:
         self.snippets.mkdir(exist_ok=True)

@@ -1,6 +1,8 @@
 """The fingerprint of a variable's value: tells whether two values are the same, and nothing else of them."""
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -25,3 +27,9 @@ def joined(prints: Iterable[Print]) -> Print:
     """Secrets that several variables hold, in their order, as one list of them."""
     parts = tuple(part for each in prints for part in each.accepted)
     return Print("+".join(parts), parts, empty=not parts)
+
+
+def digest_of(prints: Mapping[str, Print]) -> str:
+    """Stands for all names and values at once, as keyed as they are."""
+    text = json.dumps(sorted((name, each.whole) for name, each in prints.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -26,7 +26,7 @@ SHOWN = 120
 EXCERPT = 400
 """Characters of a body that stand beside a step of a flow that failed."""
 
-SEARCHED = 64 * 1024
+SEARCHED = 16 * 1024
 """Characters in which values that are known are looked for, before a text is cut."""
 
 LONG_ENOUGH = 4
@@ -40,11 +40,18 @@ class Quotes:
     def __init__(self, hidden: Iterable[str] = (), *, bodies: bool = True) -> None:
         self.bodies = bodies
         known = sorted({value for value in hidden if value.strip()}, key=len, reverse=True)
+        self._longest = len(known[0]) if known else 0
         self._known = re.compile("|".join(map(_found, known)), re.IGNORECASE) if known else None
 
     def masked(self, text: str) -> str:
-        """A text as it is, without the values that are known."""
-        return self._known.sub(HIDDEN, text[:SEARCHED]) if self._known is not None else text
+        """The beginning of a text, without the values that are known."""
+        if self._known is None:
+            return text[:SEARCHED]
+        end = SEARCHED
+        if len(text) > SEARCHED:  # what a cut leaves of a value would not be known again
+            found = self._known.finditer(text[: SEARCHED + self._longest])
+            end = next((each.start() for each in found if each.end() > SEARCHED > each.start()), SEARCHED)
+        return self._known.sub(HIDDEN, text[:end])
 
     def text(self, text: str, name: str = "") -> str:
         """A text between quotation marks, without control characters; hidden where its `name` looks secret."""
@@ -63,7 +70,7 @@ class Quotes:
     def excerpt(self, text: str) -> str:
         """The beginning of a body, with its blanks run together."""
         text = text.strip()
-        return repr(self._short(" ".join(text[:SEARCHED].split()), EXCERPT)) if text else "an empty body"
+        return repr(self._short(" ".join(self.masked(text).split()), EXCERPT)) if text else "an empty body"
 
     def path(self, path: str) -> str:
         """A path with its query."""

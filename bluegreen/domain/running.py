@@ -72,7 +72,8 @@ def _of(was: Part, now: Part | None, *, live_only: bool) -> Iterator[Difference]
         yield Difference(name, f"{name} is gone", f"{name} is gone: nothing of this name is there any more")
         return
     ran = was.state in (PartState.RUNNING, PartState.STARTING)
-    if ran and now.state in (PartState.STOPPED, PartState.FAILED):
+    ill = now.health == "unhealthy"
+    if ran and now.state in (PartState.STOPPED, PartState.FAILED) and (now.detail or not ill):
         why = f": {now.detail}" if now.detail else ""
         yield Difference(name, f"{name} {now.state}", f"{name} is {now.state}{why}")
         return
@@ -80,7 +81,7 @@ def _of(was: Part, now: Part | None, *, live_only: bool) -> Iterator[Difference]
         began = f"{now.started_at:%Y-%m-%d %H:%M:%S} UTC"
         hour = f"{now.started_at:%Y%m%d%H}"  # one that begins again and again is told once an hour
         yield Difference(name, f"{name} began in {hour}", f"{name} was started again at {began}")
-    if now.health == "unhealthy" and was.health != "unhealthy":
+    if ill and was.health != "unhealthy":
         yield Difference(name, f"{name} unhealthy", f"{name} is unhealthy{f': {now.detail}' if now.detail else ''}")
     if was.digest and now.digest and was.digest != now.digest:
         yield Difference(

@@ -19,8 +19,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Plan again, read it, deploy that plan.",
     ),
     "gate-refused": (
-        "A gate refuses: a rehearsal, a schema that the release does not fit, or quarantine (it was cut back before).",
-        "The text says which and what to type. Only quarantine gives way, to --force --reason.",
+        "A gate refuses: a rehearsal, the schema, quarantine (it was cut back), version policy, pins, or secrets.",
+        "The text says which and what to type. What gives way to --force --reason names that command.",
     ),
     "observe-only": (
         "The daemon only watches (automation = \"observe\"): it changes nothing, and says what it would have done.",

@@ -12,7 +12,8 @@ from bluegreen.interfaces.models_variables import Finding
 
 class Release(Answer):
     """A version; `digest` and `file` are empty for a bare one. Variables, maybe secret, are not shown. `images` are by
-    part, `components` those that were tested together, `migrations` the last one of each source that belongs to it."""
+    part, `components` those that were tested together, `migrations` the last one of each source that belongs to it.
+    `changelog` and `env_example` are files that it names itself."""
 
     version: str
     digest: str
@@ -21,6 +22,8 @@ class Release(Answer):
     images: Mapping[str, str] = {}
     components: Mapping[str, str] = {}
     migrations: Mapping[str, str] = {}
+    changelog: str = ""
+    env_example: str = ""
 
 
 class ChangelogLine(Answer):

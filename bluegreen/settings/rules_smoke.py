@@ -24,9 +24,7 @@ def smoke_checks_name_a_service(smoke: Sequence[Smoke], services: Sequence[Servi
             yield from _steps(("smoke", index, "flow", "steps"), check.flow.steps, services)
 
 
-def continuity_checks_name_a_service(
-    continuity: Sequence[Continuity], services: Sequence[Service]
-) -> Iterator[Broken]:
+def continuity_checks_name_a_service(continuity: Sequence[Continuity], services: Sequence[Service]) -> Iterator[Broken]:
     for index, check in enumerate(continuity):
         yield from _named(("continuity", index), check.service, services)
         for key, steps in check.parts.items():

@@ -1,6 +1,7 @@
 """Continuity: what users hold is tried both ways before they are moved, and on the live colour after the migrations."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN
 
 P = Phase
+LIVE = ["mint blue", "use blue on blue", "end blue"]
+"""What PREPARING tries on the live colour alone."""
 
 
 @pytest.fixture
@@ -49,7 +52,8 @@ async def test_a_release_that_takes_what_users_hold_goes_live(outside: Outside, 
         why = await told(daemon, P.TESTING)
     assert ended.phase is P.LIVE
     assert why == "1 smoke checks passed; both ways hold: login"
-    assert login.said == ["mint blue", "use blue on green", "end blue", "mint green", "use green on blue", "end green"]
+    across = ["mint blue", "use blue on green", "end blue", "mint green", "use green on blue", "end green"]
+    assert login.said == [*LIVE, *across]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ async def test_a_release_that_would_log_everyone_out_is_given_up_before_users_me
     assert outside.serving() == {BLUE}
     assert login.said[-1] == "end green", "both ways are tried and given back, whatever failed"
     assert "bluegreen env check" in ended.next
-    assert "bluegreen -v env smoke green --continuity" in ended.next
+    assert "bluegreen env smoke green --continuity -v" in ended.next
 
 
 async def test_what_does_not_even_hold_where_it_was_made_is_not_blamed_on_the_other_colour(
@@ -126,7 +130,7 @@ async def test_what_cannot_be_given_back_is_told_and_no_more(outside: Outside, l
 async def test_nothing_is_tried_with_a_live_colour_that_is_down(outside: Outside, login: MemoryContinuity) -> None:
     outside.database.add("0001_a")
     outside.kill(BLUE)
-    wishes = {"live_is_down": True, "reason": "it burns"}
+    wishes: dict[str, Any] = {"live_is_down": True, "reason": "it burns"}
     async with running(outside) as daemon:
         assert "continuity is not tried (login), as blue is left behind" in await plan_text(daemon, P.TESTING, **wishes)
         await daemon.deploy(**wishes)
@@ -147,7 +151,7 @@ async def test_what_the_live_colour_gave_before_the_migrations_holds_after_them(
         await daemon.deploy()
         ended = await daemon.end()
     assert ended.phase is P.LIVE
-    assert said == [["mint blue"], ["mint blue", "use blue on blue", "end blue"]]
+    assert said == [[*LIVE, "mint blue"], [*LIVE, *LIVE]]
 
 
 async def test_a_migration_that_ends_every_session_strands_it_before_users_are_moved(
@@ -166,7 +170,7 @@ async def test_where_the_live_colour_gives_nothing_no_migration_is_applied(
     outside: Outside, login: MemoryContinuity
 ) -> None:
     outside.database.add("0001_a")
-    login.minting[BLUE] = "expected status 303, got 500"
+    outside.at("after journal EXPANDING", lambda: login.minting.update({BLUE: "expected status 303, got 500"}))
     async with running(outside) as daemon:
         await daemon.deploy()
         ended = await daemon.end()
@@ -189,7 +193,7 @@ async def test_what_may_have_expired_meanwhile_is_had_anew(
     async with running(outside) as daemon:
         await daemon.deploy()
         await daemon.end()
-    assert proving[0] == ["mint blue"] * mints + ["use blue on blue", "end blue"]
+    assert proving[0] == [*LIVE, *["mint blue"] * mints, "use blue on blue", "end blue"]
 
 
 async def test_after_a_restart_it_is_had_anew_and_nothing_of_it_was_written(
@@ -200,26 +204,39 @@ async def test_after_a_restart_it_is_had_anew_and_nothing_of_it_was_written(
     async with running(outside) as daemon:
         await daemon.deploy()
         await daemon.reach(P.PROVING)
-    assert login.said == ["mint blue", "use blue on blue"]
+    assert login.said == [*LIVE, "mint blue", "use blue on blue"]
     login.hanging.clear()
     async with running(outside) as daemon:
         ended = await daemon.end()
         events = repr(await daemon.events())
     assert ended.phase is P.LIVE
-    assert login.said[2:5] == ["mint blue", "use blue on blue", "end blue"]
+    assert login.said[5:8] == LIVE
     assert "session-" not in events + repr(ended)
+
+
+async def test_a_live_colour_with_which_nothing_can_be_tried_is_known_before_anything_is_done(
+    outside: Outside, login: MemoryContinuity
+) -> None:
+    login.minting[BLUE] = "expected status 303, got 401"
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        ended = await daemon.end()
+    assert ended.phase is P.ABANDONED
+    assert "login: blue gives no session: expected status 303, got 401" in ended.reason
+    assert "BACKING_UP" not in ended.facts["phase_seconds"]
+    assert "bluegreen env smoke blue --continuity -v" in ended.next
 
 
 async def test_it_can_be_tried_by_hand(outside: Outside, login: MemoryContinuity) -> None:
     async with running(outside) as daemon:
         await asyncio.sleep(5)
         for colour in (BLUE, GREEN):
+            alone = await daemon.service.smoke_colour(colour, ANN)
             answer = await daemon.service.smoke_colour(colour, ANN, with_continuity=True)
-            assert [check.detail for check in answer.checks[-2:]] == [
+            assert [check.detail for check in answer.checks[len(alone.checks) :]] == [
                 "a session of blue holds on green",
                 "a session of green holds on blue",
             ]
-        assert len((await daemon.service.smoke_colour(GREEN, ANN)).checks) == len(answer.checks) - 2
         login.refused[BLUE, GREEN] = "got 401"
         assert not (await daemon.service.smoke_colour(GREEN, ANN, with_continuity=True)).passed
 

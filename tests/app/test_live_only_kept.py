@@ -65,6 +65,25 @@ async def test_what_a_cutback_could_not_bring_home_comes_home_once_the_host_is_b
     assert outside.broken == []
 
 
+@pytest.mark.parametrize("back", [True, False])
+async def test_a_deployment_begins_only_with_them_where_users_are(back: bool, outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await taken_back_without_them(outside, daemon)
+        if back:
+            outside.runners[GREEN].failing.clear()
+        await daemon.deploy("1.2.0")
+        ended = await daemon.end()
+    if back:
+        assert ended.phase is Phase.LIVE
+        starts = [what for what in outside.told if what.startswith("runner") and "live-only" in what]
+        assert starts[-3:] == ["runner blue up live-only", "runner blue down live-only", "runner green up live-only"]
+    else:
+        assert ended.phase is Phase.ABANDONED
+        assert "mailer cannot be stopped on green" in ended.reason
+        assert "bluegreen env takeover blue --reason '...'" in ended.next
+    assert outside.broken == []
+
+
 async def test_the_next_daemon_goes_on_with_it(outside: Outside) -> None:
     async with running(outside) as daemon:
         await taken_back_without_them(outside, daemon)

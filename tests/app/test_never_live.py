@@ -125,12 +125,9 @@ async def test_live_only_parts_start_where_all_users_are_and_stop_where_none_is(
     sure = kept == {BLUE}
     refused = []
     for colour in Colour:
-        for call in (
-            lambda: environments.start_live_only(world, colour, RELEASE),  # noqa: B023
-            lambda: environments.stop_live_only(world, colour),  # noqa: B023
-        ):
+        for call in (environments.start_live_only(world, colour, RELEASE), environments.stop_live_only(world, colour)):
             try:
-                await call()
+                await call
             except LiveColourProtected:
                 refused.append(colour)
     assert len(refused) == (2 if sure else 4)

@@ -118,6 +118,17 @@ async def test_the_status_says_it_first(outside: Observed) -> None:
     assert line.startswith("OBSERVING")
 
 
+async def test_what_a_killed_rehearsal_left_stays(outside: Observed) -> None:
+    outside.database.swept = ("olympus_rehearsal_1",)
+    async with running(outside) as daemon:
+        await asyncio.sleep(2)
+        assert "rehearsal.swept" not in await named(daemon)
+    outside.observes = False
+    async with running(outside) as daemon:
+        await asyncio.sleep(2)
+        assert "rehearsal.swept" in await named(daemon)
+
+
 # --- people move users by hand
 
 
@@ -132,6 +143,20 @@ async def test_a_good_release_moved_by_hand_would_have_been_called_healthy(outsi
         assert not watched(daemon)
     assert changes(outside) == []
     assert pages(outside) == []
+
+
+async def test_what_a_good_colour_showed_is_usual_and_where_it_serves_is_wanted(outside: Observed) -> None:
+    await deployed(outside)
+    async with running(outside) as daemon:
+        await history(outside)
+        seen = daemon.watch.baseline.seen("5xx")[0]
+        move(outside, BLUE)
+        await until(lambda: daemon.reconciler.drift.now)
+        await said(daemon)
+        await asyncio.sleep(2)
+        assert daemon.reconciler.drift.now is None
+        assert daemon.watch.baseline.seen("5xx")[0] > seen + 15 * 100  # the window has 20 s, and 100 users a second
+    assert changes(outside) == []
 
 
 async def test_a_bad_release_moved_by_hand_would_have_been_cut_back_and_nothing_is_done(outside: Observed) -> None:
@@ -339,6 +364,21 @@ async def test_what_was_begun_before_goes_to_its_end_and_users_it_moved_were_not
         assert not watched(daemon)
         assert "observe.opened" not in await named(daemon)
     assert outside.serving() == {GREEN}
+
+
+async def test_what_was_begun_before_is_taken_back_where_it_is_bad(outside: Observed) -> None:
+    outside.observes = False
+    outside.change(window=300.0)
+    async with running(outside) as daemon:
+        await asyncio.sleep(60)
+        await daemon.deploy()
+        await daemon.reach(Phase.WATCHING)
+    outside.observes = True
+    async with running(outside) as daemon:
+        await asyncio.sleep(2)
+        outside.users.failing[GREEN] = 0.3
+        assert (await daemon.end()).phase is Phase.REVERTED
+    assert outside.serving() == {BLUE}
 
 
 async def test_a_daemon_that_always_acted_says_nothing_of_it(outside: Observed) -> None:

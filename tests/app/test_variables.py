@@ -191,6 +191,37 @@ async def test_a_secret_is_rotated_by_three_deployments_of_the_same_release(outs
     ]
 
 
+async def test_a_colour_that_runs_with_other_variables_is_stopped_before_it_is_started(outside: Outside) -> None:
+    """Whoever runs it would find that it runs the release already, and leave its processes as they are."""
+    variables = give(outside, SAME, SAME)
+    async with running(outside) as daemon:
+        await daemon.service.start_colour(GREEN, "1.1.0", ANN)
+        await daemon.deploy()
+        await daemon.reach(P.WATCHING)
+        as_it_was = [verb for verb, _ in outside.runners[GREEN].calls if verb in ("up", "down")]
+        await daemon.cutback()
+        assert (await daemon.end()).phase is P.REVERTED
+        outside.runners[GREEN].calls.clear()
+        variables.files[GREEN] = SAME.replace("info", "debug")
+        await daemon.deploy(force=True, reason="more is logged now")
+        await daemon.reach(P.WATCHING)
+        changed = [verb for verb, _ in outside.runners[GREEN].calls if verb in ("up", "down")]
+    assert as_it_was == ["up", "up"]
+    assert changed == ["down", "up"]
+
+
+async def test_files_that_were_edited_under_a_running_colour_are_told(outside: Outside) -> None:
+    variables = give(outside, SAME, SAME)
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        await daemon.end()
+        before = await checked(daemon)
+        variables.files[GREEN] = SAME.replace("info", "debug")
+        after = await checked(daemon)
+    assert before.doubts == ()
+    assert after.doubts == ("variables: the files of green were changed since it was started: it runs with others",)
+
+
 async def test_the_variables_of_the_live_release_count_for_the_live_colour(outside: Outside) -> None:
     """A release that carries its own variable differs in nothing when it is deployed again."""
     give(outside, "A=1", "A=1")

@@ -38,6 +38,13 @@ def test_a_known_value_is_hidden_wherever_it_stands(text: str) -> None:
         assert not any(S[:length] in quoted.lower() for length in range(4, len(S)))
 
 
+def test_what_a_cut_leaves_of_a_value_is_hidden_too() -> None:
+    secret = "long-secret-" * 100
+    for before in range(15_000, 16_384, 300):
+        assert "long-" not in Quotes([secret]).masked("x" * before + secret)
+    assert Quotes([secret]).excerpt("page " + secret * 40).startswith("'page (hidden)")
+
+
 def test_a_short_value_is_hidden_as_a_word_and_does_not_blank_out_others() -> None:
     assert Quotes(["7", ""]).text("7 of 17, code 7.") == f"'{HIDDEN} of 17, code {HIDDEN}.'"
 

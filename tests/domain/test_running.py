@@ -37,6 +37,7 @@ def told(now: list[Part], *, images: dict[str, str] | None = None, was: Part = W
         pytest.param([replace(WEB, state=PartState.STOPPED)], "web is stopped", id="stopped by somebody"),
         pytest.param([replace(WEB, started_at=LATER)], "web was started again at 2026-", id="began again"),
         pytest.param([replace(WEB, health="unhealthy")], "web is unhealthy", id="unhealthy"),
+        pytest.param([replace(WEB, state=PartState.FAILED, health="unhealthy")], "web is unhealthy", id="ill"),
         pytest.param(
             [replace(WEB, digest=B)],
             "web runs sha256:bbbbbbbbbbbb, and was started with sha256:aaaaaaaaaaaa",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bluegreen.demo.caddy import caddy_binary
-from bluegreen.demo.embedded import EmbeddedFailed
+from bluegreen.demo.children import EmbeddedFailed
 from tests.e2e.yard import Yard, until_async
 
 

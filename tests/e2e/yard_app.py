@@ -6,6 +6,7 @@ the pages of users, and neither its checks nor the path that probes ask for. Eve
 """
 
 import asyncio
+import hmac
 import sys
 from pathlib import Path
 
@@ -32,8 +33,34 @@ async def page(request: web.Request) -> web.Response:
     status = 500 if said.endswith("-bad") and request.path not in CHECKS else 200
     answer = web.json_response({"version": said, "colour": request.app[COLOUR], "got": len(body)}, status=status)
     if request.path == "/login":
-        answer.set_cookie("session", "of-this-host", httponly=True)
+        answer.set_cookie("session", minted(request.app), httponly=True)
     return answer
+
+
+def minted(app: web.Application) -> str:
+    """A session: signed with the first of the colour's secrets, where it was given any."""
+    known = secrets(app)
+    return f"ann.{signature(known[0])}" if known else "of-this-host"
+
+
+def secrets(app: web.Application) -> list[str]:
+    """SECRETS_COOKIE in DIRECTORY/COLOUR.env: the first signs, all are accepted."""
+    file = app[DIRECTORY] / f"{app[COLOUR]}.env"
+    given = dict(line.split("=", 1) for line in file.read_text().splitlines()) if file.exists() else {}
+    return [secret for secret in given.get("SECRETS_COOKIE", "").split(",") if secret]
+
+
+def signature(secret: str) -> str:
+    """What only who has the secret can make."""
+    return hmac.new(secret.encode(), b"ann", "sha256").hexdigest()
+
+
+async def whoami(request: web.Request) -> web.Response:
+    """Whose session it is; 401 where none of the colour's secrets signed it."""
+    name, _, signed = request.cookies.get("session", "").partition(".")
+    if not any(hmac.compare_digest(signed, signature(secret)) for secret in secrets(request.app)):
+        return web.Response(status=401)
+    return web.json_response({"name": name, "colour": request.app[COLOUR]})
 
 
 async def socket(request: web.Request) -> web.WebSocketResponse:
@@ -74,6 +101,7 @@ async def serve(directory: Path, colour: str, ports: dict[str, int]) -> None:
     app = web.Application(client_max_size=64 * 2**20)
     app[DIRECTORY], app[COLOUR] = directory, colour
     app.router.add_get("/ws", socket)
+    app.router.add_get("/whoami", whoami)
     app.router.add_get("/events", events)
     app.router.add_route("*", "/{path:.*}", page)
     app.on_response_prepare.append(_sign)

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bluegreen.__main__ import bluegreen
 from bluegreen.demo.caddy import EmbeddedCaddy
 from bluegreen.demo.ports import free_ports
 from bluegreen.domain.errors import ConfigurationError
@@ -18,7 +19,6 @@ from bluegreen.domain.traffic import Colour
 from bluegreen.init import Wish, as_toml, keep, next_steps, survey
 from bluegreen.init.caddy import understand
 from bluegreen.init.found import Machine
-from bluegreen.processes import environment, run_command
 from bluegreen.settings import load
 from tests.init.conftest import Plant, found, loaded
 
@@ -419,20 +419,23 @@ def test_the_next_commands_name_the_file_where_it_is_no_usual_one() -> None:
     assert next_steps(Path("/tmp/x.toml"))[0] == "bluegreen config check --config /tmp/x.toml"
 
 
-async def test_the_verb_writes_to_stdout_or_to_a_file_and_says_what_to_type_next(tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "bluegreen", "init", "--directory", str(tmp_path), "--caddy", "http://127.0.0.1:9"]
-    shown = await run_command([*program, "--to", "-"], timeout=60.0, env=environment())
-    assert shown.code == 0
+def test_the_verb_writes_to_stdout_or_to_a_file_and_says_what_to_type_next(tmp_path: Path) -> None:
+    def typed(*words: str, caddy: str = "http://127.0.0.1:9") -> Result:
+        return CliRunner().invoke(bluegreen, ["init", "--directory", str(tmp_path), "--caddy", caddy, *words])
+
+    shown = typed("--to", "-")
+    assert shown.exit_code == 0
     assert 'automation = "observe"' in shown.output
     file = tmp_path / "bluegreen.toml"
-    written = await run_command([*program, "--to", str(file)], timeout=60.0, env=environment())
-    assert written.code == 0, written.output
+    written = typed("--to", str(file))
+    assert written.exit_code == 0, written.output
     assert f"bluegreen config check --config {file}" in written.output
-    wrong = await run_command([*program[:-1], "ftp://x", "--to", "-"], timeout=60.0, env=environment())
-    assert wrong.code == 2
+    assert json.loads(typed("--to", str(file), "--force", "-o", "json").output)["file"] == str(file)
+    wrong = typed("--to", "-", caddy="ftp://x")
+    assert wrong.exit_code == 2
     assert "is not an admin endpoint" in wrong.output
-    again = await run_command([*program, "--to", str(file)], timeout=60.0, env=environment())
-    assert again.code == 78
+    again = typed("--to", str(file))
+    assert again.exit_code == 78
     assert "is not written over" in again.output
 
 

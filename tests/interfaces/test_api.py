@@ -9,13 +9,13 @@ import aiohttp
 import pytest
 
 from bluegreen.app import requests as app_requests
-from bluegreen.domain import deployments, errors, plans, records
+from bluegreen.domain import changelog, deployments, errors, parts, plans, records, running
 from bluegreen.domain import traffic as domain_traffic
 from bluegreen.domain.deployments import Cause
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Event
 from bluegreen.domain.traffic import Colour
-from bluegreen.interfaces import models
+from bluegreen.interfaces import models, models_running
 from bluegreen.interfaces.api import ROUTES
 from bluegreen.interfaces.models_base import Answer
 from tests.interfaces.scripts import (
@@ -255,11 +255,16 @@ async def test_the_openapi_document_describes_every_route_and_refers_to_nothing_
         (models.Status, app_requests.Status, set()),
         (models.WatchStatus, app_requests.WatchStatus, set()),
         (models.SignalStatus, app_requests.SignalStatus, set()),
+        (models.Observation, app_requests.Observation, set()),
         (models.Deployment, deployments.Deployment, set()),
         (models.Plan, plans.Plan, set()),
         (models.PlanTerms, plans.Terms, set()),
         (models.PlanStep, plans.PlanStep, set()),
         (models.Release, plans.Release, {"variables"}),
+        (models.ChangelogLine, changelog.Line, set()),
+        (models.ComponentChange, plans.ComponentChange, set()),
+        (models_running.Running, running.Running, set()),
+        (models_running.Part, parts.Part, set()),
         (models.Event, records.Event, set()),
         (models.Traffic, domain_traffic.Traffic, set()),
         (models.ServiceTraffic, domain_traffic.ServiceTraffic, set()),

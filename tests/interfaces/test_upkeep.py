@@ -15,6 +15,7 @@ from bluegreen.app.upkeep_answers import ByHand, Delivery, MigrationsOf, Repaire
 from bluegreen.domain import errors
 from bluegreen.domain.checks import CheckResult
 from bluegreen.domain.errors import NotFound, RequestRefused
+from bluegreen.domain.flows import StepTaken
 from bluegreen.domain.migrations import Backup, MigrationKind, MigrationPhase, MigrationState, SchemaDrift
 from bluegreen.domain.records import AuditRow
 from bluegreen.domain.traffic import Colour
@@ -84,6 +85,10 @@ class Tended(ScriptedService):
     async def stop_colour(self, colour: Colour, caller: Caller, reason: str = "") -> ByHand:
         self._called("stop_colour", colour, caller, reason)
         return ByHand(colour, "", "")
+
+    async def take_over(self, colour: Colour, caller: Caller, reason: str) -> ByHand:
+        self._called("take_over", colour, caller, reason)
+        return ByHand(colour, "1.0.0", "mailer could not be stopped on green")
 
     async def smoke_colour(self, colour: Colour, caller: Caller, *, with_continuity: bool = False) -> SmokeAnswer:
         self._called("smoke_colour", colour, caller, with_continuity)
@@ -267,6 +272,39 @@ def test_smoke_shows_each_check_and_ends_with_1_where_one_fails(served: Served, 
     assert [check["passed"] for check in document["checks"]] == [True, False]
 
 
+STEPS = (
+    StepTaken(1, "GET /login", "web", "127.0.0.1:1", 0.01, "", "GET /login", "200; 'hi\x1b[2J'"),
+    StepTaken(2, "POST {action}", "web", "127.0.0.1:1", 0.2, "expected status 303, got 401", "POST /x", "401"),
+)
+
+
+def test_a_flow_is_shown_step_by_step_and_its_exchange_where_asked(served: Served, tended: Tended) -> None:
+    tended.checks = (CheckResult("form", False, "step 2 failed", 0.3, STEPS),)
+    assert invoke(served, "env", "smoke", "blue").stdout.splitlines()[1:4] == [
+        "  ✖ form: step 2 failed (0.3s)",
+        "    ✔ 1. GET /login (10ms)",
+        "    ✖ 2. POST {action} (0.2s)",
+    ]
+    assert invoke(served, "-v", "env", "smoke", "blue").stdout.splitlines()[2:9] == [
+        "    ✔ 1. GET /login at 127.0.0.1:1 (10ms)",
+        "        asked:    GET /login",
+        "        answered: 200; 'hi\ufffd[2J'",
+        "    ✖ 2. POST {action} at 127.0.0.1:1 (0.2s)",
+        "        asked:    POST /x",
+        "        answered: 401",
+        "        expected status 303, got 401",
+    ]
+    document = json.loads(invoke(served, "env", "smoke", "blue", "-o", "json").stdout)
+    assert document["checks"][0]["steps"][1]["failure"] == "expected status 303, got 401"
+
+
+def test_continuity_is_asked_for_by_its_option(served: Served, tended: Tended) -> None:
+    for words in ((), ("--continuity",)):
+        assert invoke(served, "env", "smoke", "green", *words).exit_code == 0
+    asked = [order for order in orders(served) if order[0] == "smoke_colour"]
+    assert [order[-1] for order in asked] == [False, True]
+
+
 # --- tests of receivers and hooks
 
 
@@ -357,3 +395,16 @@ def test_who_reads_sees_the_lists_and_only_admins_the_audit() -> None:
     }
     assert {path for (_, path), right in rights.items() if right is Right.ADMIN} == {"/v1/audit"}
     assert all(right is Right.OPERATE for (method, _), right in rights.items() if method == "POST")
+
+
+# --- live-only services
+
+
+def test_env_takeover_needs_a_reason_and_says_what_runs(served: Served, tended: Tended) -> None:
+    assert invoke(served, "env", "takeover", "blue").exit_code == 2
+    assert tended.calls == []
+    out = invoke(served, "env", "takeover", "blue", "--reason", "green-host is off").stdout
+    assert "the live-only services of 1.0.0 run on blue" in out
+    assert "mailer could not be stopped on green" in out
+    assert tended.calls[0][0] == "take_over"
+    assert tended.calls[0][-1] == "green-host is off"

@@ -10,7 +10,6 @@ import pytest
 from tests.platform import containers
 from tests.platform.installed import bare, hasty, installed, machine  # noqa: F401 - fixtures
 
-
 pytest.register_assert_rewrite("tests.platform.engine_promises")
 
 

@@ -50,9 +50,9 @@ network_config_dir = "{directory}/networks"
 STACK = """\
 x-health: &health
   test: ["CMD", "/bin/busybox", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"]
-  interval: 1s
-  timeout: 2s
-  retries: 2
+  interval: 500ms
+  timeout: 5s
+  retries: 4
   start_period: 1s
 services:
   web:
@@ -70,7 +70,7 @@ services:
     depends_on: [kratos]
 """
 
-ASK = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=5).read().decode())"
+ASK = "import json, sys, urllib.request as r; print(json.load(r.urlopen(sys.argv[1], timeout=5))['version'])"
 
 COMMAND = 60.0
 
@@ -143,9 +143,9 @@ class Containers:
         )
         return [*found.split(), *nets.split()]
 
-    def served(self, port: int, path: str = "version") -> str:
-        """What a published port answers on the namespace's loopback; empty where nobody does."""
-        url = f"http://127.0.0.1:{port}/{path}"
+    def served(self, port: int) -> str:
+        """The version that a published port tells on the namespace's loopback; empty where nobody answers."""
+        url = f"http://127.0.0.1:{port}/version"
         argv = [*entering(self.namespace), sys.executable, "-I", "-S", "-c", ASK, url]
         return subprocess.run(argv, capture_output=True, timeout=COMMAND).stdout.decode().strip()
 
@@ -178,7 +178,13 @@ class Yard:
             written=self.directory / "written",
         )
         place = Place(colour, host, self.directory, self.containers.variables)
-        more = {"tool": self.containers.tool, "pull": "never", "stop_timeout": 2.0, "timeout": 60.0} | more
+        more = {
+            "tool": self.containers.tool,
+            "pull": "never",
+            "stop_timeout": 5.0,
+            "timeout": 90.0,
+            "settles": 0.3,
+        } | more
         return ComposeRunner(place, project, **more)
 
     def clear(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bluegreen.adapters.runners.compose_reading import follow_argv
 from bluegreen.domain.errors import RunnerFailed
 from bluegreen.domain.parts import Part, PartState
 from bluegreen.domain.plans import Release
+from bluegreen.domain.running import Started, differences
 from bluegreen.domain.traffic import Colour
 from bluegreen.processes import environment
 from tests.platform.containers import STACK, Containers, Yard, entering
@@ -77,7 +79,8 @@ class Promises:
         before = engine.ids(yard.project(GREEN))
         for _ in range(2):
             await runner.up(release, live_only=True)
-            assert sorted(ids := engine.ids(yard.project(GREEN))) == ["kratos", "web", "worker"]
+            assert sorted(engine.ids(yard.project(GREEN))) == ["kratos", "web", "worker"]
+        ids = engine.ids(yard.project(GREEN))
         assert {**ids, **before} == ids
         await runner.up(release)
         assert engine.ids(yard.project(GREEN)) == ids
@@ -112,7 +115,7 @@ class Promises:
     ) -> None:
         engine, runner = yard.containers, yard.runner()
         with pytest.raises(RunnerFailed, match=r"`up` of green failed: kratos is (not healthy after 3 s|unhealthy)"):
-            await runner.up(engine.release("1.2.0-sick", web="web:1.0.0"))
+            await runner.up(engine.release("1.1.0-sick", web="web:1.0.0"))
         (kept,) = engine.left(yard.project(GREEN))
         assert "kratos" in kept
         assert engine.ids(yard.project(GREEN)) == {}
@@ -138,6 +141,8 @@ class Promises:
         engine, runner, release = yard.containers, yard.runner(), yard.containers.release("1.0.0")
         await runner.up(release)
         before = engine.ids(yard.project(GREEN))
+        started = Started("1.0.0", datetime.now(UTC), await runner.parts(), release.images)
+        assert differences(started, await runner.parts(), runner.live_only) == ()
         engine.run("exec", before["web"], "/bin/busybox", "rm", "/www/health")
         engine.run("kill", before["kratos"])
         async with asyncio.timeout(SECONDS):
@@ -145,6 +150,9 @@ class Promises:
                 await asyncio.sleep(0.2)
         assert parts["web"].state is PartState.FAILED
         assert (parts["kratos"].state, parts["kratos"].detail) == (PartState.FAILED, "ended, exit code 137 (signal 9)")
+        drifted = {each.part: each.text for each in differences(started, parts.values(), runner.live_only)}
+        assert drifted["kratos"] == "kratos is failed: ended, exit code 137 (signal 9)"
+        assert drifted["web"].startswith("web is ")
         await runner.down()
         await runner.up(release)
         assert {part.state for part in (await by_name(yard)).values()} == {PartState.RUNNING}

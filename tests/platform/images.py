@@ -23,7 +23,7 @@ DONE = "echo {version} has migrated"
 WORDS: Mapping[str, str] = {
     "web:1.0.0": SERVE,
     "web:1.1.0": SERVE,
-    "web:1.2.0-sick": SERVE,
+    "web:1.1.0-sick": SERVE,
     "web:1.3.0-crash": CRASH,
     "worker:1.0.0": WAIT,
     "job:1.0.0": DONE,
@@ -37,7 +37,8 @@ def archive(name: str, busybox: Path) -> bytes:
     said = io.BytesIO()
     with tarfile.open(fileobj=said, mode="w") as tar:
         _add(tar, "bin/busybox", busybox.read_bytes(), 0o755)
-        _add(tar, "www/version", f"{version}\n".encode(), 0o644)
+        _add(tar, "www/version", json.dumps({"version": version}).encode(), 0o644)
+        _add(tar, "www/index.html", b"<p>hello</p>\n", 0o644)
         if not version.endswith("-sick"):
             _add(tar, "www/health", b"ok\n", 0o644)
     return said.getvalue()

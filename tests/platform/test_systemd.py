@@ -20,7 +20,7 @@ DynamicUser=yes
 Environment=PORT_blue=8001 PORT_green=9001 PYTHONDONTWRITEBYTECODE=1
 Environment=DATABASE_URL=postgresql://olympus:PASSWORD@127.0.0.1:5432/olympus
 EnvironmentFile=-/var/lib/bluegreen/%i.env
-ExecStartPre=/bin/sh -c 'if test -e /run/slow; then sleep 5; fi'
+ExecStartPre=/bin/sh -c 'while test -e /run/slow; do sleep 0.1; done'
 ExecStart=/bin/sh -c 'if test "$RELEASE" = 1.1.6; then echo "no such table: numbers"; exit 3; fi; \
   exec /opt/bluegreen/bin/python -m bluegreen.demo.application --colour %i --service shop \
   --version "$RELEASE" --port "$PORT_%i"'
@@ -59,7 +59,8 @@ role = "live-only"
 def driven(hasty: Machine) -> Machine:
     """The host, its colours changed from commands to units."""
     before = hasty.run("cat", "/etc/bluegreen/bluegreen.toml")
-    rest = re.sub(r"(?ms)^\[environments\.(blue|green)\]\n.*?(?=^\[\[)", "", before)
+    rest = re.sub(r"(?ms)^(\[environments\.(blue|green)\]|\[\[(databases|migrations)\]\])\n.*?(?=^\[|\Z)", "", before)
+    rest = rest.replace('"/health/ready" }', '"/health/ready", interval = "200ms" }')
     colours = ENVIRONMENT.format(colour="blue", release='release = "1.0.0"') + ENVIRONMENT.format(
         colour="green", release=""
     )
@@ -126,6 +127,7 @@ def test_a_release_comes_up_as_units_and_survives_restarts_of_the_daemon(units: 
     units.eventually(lambda: bool(*running(units, "worker@blue")), "the worker is back")
     assert running(units, "worker@green") == [""]
     assert serves(units) == "blue"
+    assert "blue can be started and stopped (app@blue.service running" in units.tried("bluegreen", "doctor")[1]
 
 
 def test_a_daemon_restarted_while_a_unit_starts_brings_it_up_all_the_same(units: Machine) -> None:
@@ -133,8 +135,8 @@ def test_a_daemon_restarted_while_a_unit_starts_brings_it_up_all_the_same(units:
     with on_trial(units, "1.1.1"):
         units.eventually(lambda: units.shown("app@green", "ActiveState") == "activating", "green starts")
         assert phase(units) == "STARTING"
-        units.run("rm", "/run/slow")
         units.run("systemctl", "restart", "bluegreen")
+        units.run("rm", "/run/slow")
         units.eventually(lambda: phase(units) == "AWAITING", "green is tested", 90.0)
         assert all(running(units, "app@green"))
         assert serves(units) == "blue"
@@ -192,6 +194,7 @@ def test_what_polkit_forbids_is_told_before_anything_starts(units: Machine) -> N
             units.eventually(lambda: phase(units) == "ABANDONED", "it is refused", 60.0)
             said = str(status(units)["deployment"]["reason"])
         assert "systemd does not let bluegreen stop app@green.service" in said
+        assert "systemd does not let bluegreen stop app@green.service" in units.tried("bluegreen", "doctor")[1]
     finally:
         units.write(rules, before)
     assert serves(units) == "blue"

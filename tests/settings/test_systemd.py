@@ -79,7 +79,7 @@ def test_on_another_host_or_of_another_systemd_it_is_another_unit(write: Write, 
     text = base("app.service", blue).replace(
         'systemd = { units = ["app.service"]', on + 'systemd = { units = ["app.service"]', 1
     )
-    assert load(write("", text))
+    assert load(write("", text)).environments.green.systemd.units == ("app.service",)
 
 
 def test_live_only_units_and_files_are_each_of_one_colour_too(write: Write) -> None:

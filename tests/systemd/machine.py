@@ -99,6 +99,11 @@ class Machine:
         self._leader = int(children[0]) if children else 0
         return bool(self._leader) and self.run("systemctl", "is-system-running", check=False).strip() == "running"
 
+    @property
+    def leader(self) -> int:
+        """The process on this host that is PID 1 in there."""
+        return self._leader
+
     def console(self) -> str:
         """The last words of its console."""
         return (self._directory / "console").read_text(errors="replace")[-2000:]

@@ -23,7 +23,8 @@ STDOUT_ALONE = 'exec "$@" 2>/dev/null'
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
 
 NOISE = re.compile(
-    r"level=(warning|info|debug) |unable to get systemd connection|failed to start containers: [0-9a-f]+$", re.IGNORECASE
+    r"level=(warning|info|debug) |unable to get systemd connection|failed to start containers: [0-9a-f]+$",
+    re.IGNORECASE,
 )
 """What podman says without a systemd at every start and stop, and docker after its reasons: never the reason itself."""
 

@@ -7,7 +7,7 @@ of another project is touched. Exit codes are not relied on: what is left is loo
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
-from bluegreen.adapters.runners.compose_call import Call, cleaned
+from bluegreen.adapters.runners.compose_call import Call, cleaned, last_words
 from bluegreen.adapters.runners.compose_containers import PROJECT, Container, Image, containers_of, image_of
 from bluegreen.adapters.runners.compose_tool import Tool
 from bluegreen.domain.errors import RunnerFailed
@@ -95,10 +95,14 @@ class Engine:
             return
         await self.stop(containers, seconds)
         ids = [container.id for container in containers]
-        with suppress(RunnerFailed):
-            await self.call.run([*self.tool.engine, "rm", "--force", "--volumes", *ids], changes=True)
+        words = ""
+        try:
+            ran = await self.call.run([*self.tool.engine, "rm", "--force", "--volumes", *ids], changes=True)
+            words = last_words(ran) if ran.code != 0 else ""
+        except RunnerFailed as exc:
+            words = exc.detail.partition(" failed: ")[2]
         if left := [container.part for container in await self.containers() if container.id in ids]:
-            raise self.call.failed(f"{', '.join(left)} cannot be stopped and removed")
+            raise self.call.failed(f"{', '.join(left)} cannot be stopped and removed: {words}")
 
     async def remove_networks(self, kept: Collection[Container] = ()) -> None:
         """Remove the project's networks and pod; containers that are kept lose their link. What others still use

@@ -57,6 +57,7 @@ class Starting:
             found = [container for container in await self._look([]) if container.service == name]
             due = [one for one in found if not one.runs and not (self.is_job(one) and one.is_done)]
             self._since.update({one.id: self._clock() for one in due})
+            self._restarts.update({one.id: one.restarts for one in due})
             try:
                 await self._engine.start(due)
             except RunnerFailed as exc:

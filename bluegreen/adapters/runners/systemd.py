@@ -105,7 +105,7 @@ class SystemdRunner:
             text = text_of(self._colour, release, self._environment)
             kept, runs = remembered(await self._read(file))
             units = await self._systemctl.look(names)
-            same = {unit.name for unit in units if unit.runs_as(runs.get(unit.name, ""))}
+            same = {unit.name for unit in units if kept == text and unit.runs_as(runs.get(unit.name, ""))}
             if kept != text:
                 await self._write(file, text)
             others = [unit for unit in units if unit.name not in same]

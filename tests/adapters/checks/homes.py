@@ -46,7 +46,7 @@ class Home:
     async def _log_in(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()
         if request.cookies.get("csrf") != "cookie-of-the-form" or form.get("csrf_token") != self.csrf:
-            return web.Response(status=403, text=f"{form.get('csrf_token')} is not the token")
+            return web.Response(status=403, text=f"{form.get('csrf_token')!s} is not the token")
         if form.get("password") != PASSWORD or request.path_qs != "/login?flow=f%201":
             return web.Response(status=401)
         self.made += 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen.adapters.database.memory import MemoryDatabase
-from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed
+from bluegreen.domain.errors import BackupFailed, DatabaseUnreachable, LockBusy, MigrationFailed, ReleaseInvalid
 from bluegreen.domain.migrations import Backup, MigrationPhase
 from bluegreen.domain.plans import Release
 from bluegreen.ports_database import Database
@@ -106,6 +106,17 @@ async def test_what_is_pending_is_told_by_phase_and_in_order(bench: Bench) -> No
         "app/0002_b.expand",
     ]
     assert [m.label for m in await bench.database.pending(CONTRACT, RELEASE)] == ["app/0002_b.contract"]
+
+
+async def test_what_comes_after_the_last_migration_of_a_release_is_not_pending_for_it(bench: Bench) -> None:
+    bench.add("0001_a", EXPAND)
+    bench.add("0002_b", EXPAND)
+    bench.add("0002_b", CONTRACT)
+    earlier = Release("1.1.0", migrations={"app": "0001_a"})
+    assert [m.label for m in await bench.database.pending(EXPAND, earlier)] == ["app/0001_a.expand"]
+    assert await bench.database.pending(CONTRACT, earlier) == ()
+    with pytest.raises(ReleaseInvalid, match="0003_c"):
+        await bench.database.pending(EXPAND, Release("1.1.0", migrations={"app": "0003_c"}))
 
 
 async def test_what_was_applied_is_pending_no_more_and_stands_in_the_ledger_of_its_deployment(bench: Bench) -> None:

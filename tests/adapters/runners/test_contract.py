@@ -10,12 +10,17 @@ import pytest
 
 from bluegreen.adapters.runners.command import CommandRunner
 from bluegreen.adapters.runners.memory import MemoryRunner
+from bluegreen.adapters.runners.systemd import SystemdRunner
 from bluegreen.demo.children import Child
 from bluegreen.domain.errors import RunnerFailed
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
+from bluegreen.hosts import Host
 from bluegreen.ports import Runner
+from tests.adapters.runners.engines import Engine
+from tests.adapters.runners.units import Played, Units
 from tests.adapters.waiting import LONG, until
+from tests.fake_ssh import fake
 
 UP = """
 set -e
@@ -49,7 +54,7 @@ class Subject:
     hang: Callable[[str], None]
 
 
-def _commands(directory: Path) -> Subject:
+def _commands(directory: Path, host: Host | None = None) -> Subject:
     def running() -> str:
         file = directory / "running"
         return file.read_text().strip() if file.exists() else ""
@@ -63,6 +68,7 @@ def _commands(directory: Path) -> Subject:
         script(DOWN),
         ["sh", "-c", "seq 1 500"],
         timeout=LONG,
+        host=host,
     )
     return Subject(
         runner,
@@ -82,9 +88,55 @@ def _memory() -> Subject:
     )
 
 
-@pytest.fixture(params=["command", "memory"])
+def _compose(directory: Path, kind: str) -> Subject:
+    engine = Engine(directory, {"web": {"image": "web"}}, kind)
+    engine.images.add("web")
+    return Subject(
+        engine.runner(),
+        lambda: engine.running().get("web", ""),
+        fail=lambda verb: engine.fails.update({"up": {"create": "no such image"}, "down": {"ps": "cannot stop"}}[verb]),
+        hang=lambda verb: engine.hangs.add({"up": "start", "down": "ps"}[verb]),
+    )
+
+
+def _units() -> Subject:
+    unit = Played("/x/green.env")
+    host = Units(units={"web@green.service": unit}, journal="no such image\n")
+
+    def fail(verb: str) -> None:
+        if verb == "up":
+            unit.goes = "fails"
+        else:
+            unit.state, unit.stays = "active", "fails"
+
+    return Subject(
+        SystemdRunner(
+            Colour.GREEN,
+            ["web@green.service"],
+            host=host,
+            environment_file=Path("/x/green.env"),
+            timeout=LONG,
+            settles=0.0,
+        ),
+        lambda: unit.release,
+        fail=fail,
+        hang=lambda verb: setattr(unit, {"up": "goes", "down": "stays"}[verb], "hangs"),
+    )
+
+
+SUBJECTS: dict[str, Callable[[Path], Subject]] = {
+    "command": _commands,
+    "command over ssh": lambda directory: _commands(directory, fake(directory / "host")),
+    "memory": lambda directory: _memory(),
+    "systemd": lambda directory: _units(),
+    "docker compose": lambda directory: _compose(directory, "docker"),
+    "podman-compose": lambda directory: _compose(directory, "podman"),
+}
+
+
+@pytest.fixture(params=SUBJECTS)
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
-    yield _commands(tmp_path) if request.param == "command" else _memory()
+    yield SUBJECTS[request.param](tmp_path)
     pid = tmp_path / "pid"
     if pid.exists() and (child := Child.of(int(pid.read_text()))) is not None:
         child.send(signal.SIGKILL)
@@ -132,10 +184,10 @@ async def test_a_call_that_hangs_can_be_cancelled(subject: Subject, verb: str) -
 
 
 async def test_logs_are_no_longer_than_asked_for(subject: Subject) -> None:
-    for _ in range(5):
-        await subject.runner.up(Release("1.2.0"))
-    lines = (await subject.runner.logs(3)).splitlines()
-    assert len(lines) == 3
+    for number in range(5):
+        await subject.runner.up(Release(f"1.2.{number}"))
+    lines = (await subject.runner.logs(1)).splitlines()
+    assert len(lines) == 1
 
 
 async def test_what_runs_outlives_the_call(subject: Subject, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Units(Here):
     writable: bool = True
     programs: list[Sequence[str]] = field(default_factory=list)
 
-    async def run(  # type: ignore[override]
+    async def run(
         self,
         argv: Sequence[str],
         *,

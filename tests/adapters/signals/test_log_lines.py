@@ -17,6 +17,7 @@ from bluegreen.domain.traffic import Colour
 from tests.adapters.signals.heard import BLUE, GREEN, Heard, running
 from tests.adapters.waiting import pid_in, until
 from tests.adapters.waiting import running as lives
+from tests.fake_ssh import fake
 
 CLOCK = SystemClock()
 ERRORS: Mapping[str, tuple[str, str | None]] = {"errors": (r"\bERROR\b", "client left")}
