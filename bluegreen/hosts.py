@@ -103,7 +103,7 @@ class Here:
         timeout: float | None = None,
         alone: str = "",
     ) -> Command:
-        """The command as it is: it dies with the daemon, or is ended by it, and nothing is left to be ended later."""
+        """The command as it is. Here whoever runs it ends it too, and `alone` has nothing to end."""
         return Command(tuple(argv), environment(variables, passed), cwd, stdin)
 
     async def run(
@@ -168,7 +168,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
                 os.fchmod(file.fileno(), mode)
                 os.fsync(file.fileno())
                 Path(file.name).replace(path)
-            except BaseException:
+            except BaseException:  # whatever it was: nothing half-written stays
                 Path(file.name).unlink(missing_ok=True)
                 raise
         _sync_directory(path.parent)

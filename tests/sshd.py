@@ -139,7 +139,7 @@ def why_not() -> str:
 @asynccontextmanager
 async def loopback(directory: Path, **wishes: str) -> AsyncIterator[Sshd]:
     """A server on loopback while this lasts."""
-    server = Sshd(directory, port=free_ports(1)[0], **wishes)  # type: ignore[arg-type]
+    server = Sshd(directory, port=free_ports(1)[0], **wishes)
     try:
         await server.start()
         yield server

@@ -124,7 +124,8 @@ FLOORS = {
     INIT: Floor((INIT, DOMAIN, SETTINGS), never=FOR_PEOPLE),
     OFFLINE: Floor((WIRING, APP, DOMAIN, *EVERY_PORT, INTERFACES, SETTINGS), never=FOR_PEOPLE),
     "bluegreen.__main__": Floor(
-        (DEMO, DAEMON, OFFLINE, DOCTOR, INIT, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN), never=frozenset({"rich"})
+        (DEMO, DAEMON, OFFLINE, DOCTOR, INIT, WIRING, INTERFACES, SETTINGS, LOGS, APP, DOMAIN),
+        never=frozenset({"rich"}),
     ),
 }
 """Everyone may import `bluegreen` itself: it holds nothing but the version."""

@@ -1,4 +1,4 @@
-"""What `make test` leaves out and `make test-all` does not: thorough.txt says which, and what else holds each promise."""
+"""What `make test` leaves out and `make test-all` does not: thorough.txt says which, and what holds the promise too."""
 
 import os
 from collections.abc import Sequence

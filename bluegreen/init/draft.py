@@ -199,7 +199,7 @@ def _unrouted(owners: list[Owner], live: Colour) -> Iterable[Draft]:
 
 def _example() -> Draft:
     why = "nothing was found that tells what is routed where"
-    return Draft("web", ("127.0.0.1:8001",), ("127.0.0.1:9001",), why=(why,), idle_why="made up", guess=why)
+    return Draft("web", ("127.0.0.1:8001",), ("127.0.0.1:9001",), guess=why)
 
 
 def _run(machine: Machine, colour: Colour) -> Run:

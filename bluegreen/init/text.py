@@ -122,10 +122,12 @@ def _service(draft: Draft, found: Conclusion) -> Iterator[str]:
         yield f"scheme = {quoted(draft.scheme)}"
     for colour in Colour:
         if colour is found.live:
+            if not found.found_services:
+                yield comment(f"{GUESS}: {draft.guess}")
             yield f"{colour} = {quoted_list(draft.live)}"
         else:
-            mark = f"{GUESS}: {draft.guess}; " if draft.guess else ""
-            yield comment(f"{mark}{draft.idle_why}")
+            mark = f"{GUESS}: {draft.guess}" if draft.guess else ""
+            yield comment("; ".join(filter(None, [mark, draft.idle_why])))
             yield f"{colour} = {quoted_list(draft.idle)}"
     if draft.ready == "/":
         yield f"# {GUESS}: a path that answers 200 when the service can serve"

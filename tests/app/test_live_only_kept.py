@@ -5,6 +5,7 @@ import asyncio
 
 import pytest
 
+from bluegreen.app import waiting
 from bluegreen.domain.errors import LiveColourProtected, NotFound, RunnerFailed
 from bluegreen.domain.parts import Part, PartState
 from bluegreen.domain.phases import Phase
@@ -218,9 +219,7 @@ async def test_killed_at_any_write_they_end_where_users_are_and_never_ran_twice(
             await asyncio.sleep(5)
             outside.at("before journal SWITCHING", lambda: follow(outside, dying))  # noqa: B023
             await daemon.deploy()
-            ended = asyncio.ensure_future(daemon.end())
-            await asyncio.wait({ended, asyncio.ensure_future(dying.dead.wait())}, return_when="FIRST_COMPLETED")
-            ended.cancel()
+            await waiting.until(daemon.end(), name="story", stop=dying.dead)
         if not dying.dead.is_set():
             break
         outside.story = _quiet

@@ -20,6 +20,7 @@ from tests.app.outside import Outside
 from tests.app.test_drift import live_on_green, move, named
 from tests.domain.examples import BLUE, GREEN
 
+
 class Observed(Outside):
     """Everything outside a daemon that only looks; `observes` may be changed between two of its lives."""
 

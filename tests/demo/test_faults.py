@@ -18,6 +18,7 @@ from bluegreen.demo.faults import BROKEN_RELEASES, Faults
         ("never-ready", Faults(never_ready=True)),
         ("smoke-fails", Faults(smoke_fails=True)),
         ("crash-after:2.5", Faults(crash_after=2.5)),
+        ("forgetful", Faults(forgetful=True)),
         ("errors:0.1, slow:2", Faults(errors=0.1, slow_factor=2.0)),
     ],
 )
@@ -40,6 +41,7 @@ def test_a_text_names_faults(text: str, faults: Faults) -> None:
         ("2.0.0-never-ready", Faults(never_ready=True)),
         ("2.0.0-smoke-fails", Faults(smoke_fails=True)),
         ("2.0.0-crash-after-2", Faults(crash_after=2.0)),
+        ("2.0.0-mislabelled", Faults(mislabelled=True)),
         ("2.0.0-rc1", Faults()),
         ("2.0.0-beta", Faults()),
     ],

@@ -48,7 +48,9 @@ def test_a_file_is_read_as_docker_compose_reads_it(text: str, values: dict[str, 
 
 def test_a_name_without_a_value_takes_it_from_elsewhere() -> None:
     found = read_env("A\nexport B\nC=1\nD # asked for at the desk")
-    assert (found.bare, found.values, found.names) == ({"A", "B", "D"}, {"C": "1"}, {"A", "B", "C", "D"})
+    assert found.bare == frozenset({"A", "B", "D"})
+    assert found.values == {"C": "1"}
+    assert found.names == frozenset({"A", "B", "C", "D"})
 
 
 def test_the_latter_of_a_bare_name_and_a_value_counts() -> None:

@@ -317,6 +317,7 @@ async def test_where_nothing_is_found_a_skeleton_says_what_was_looked_for(plant:
     machine = await survey(Wish(directory=root, sockets=(), unit_files=(), running=(), admin="http://127.0.0.1:9"))
     settings_, text = loaded(machine, root)
     assert settings_.services[0].name == "web"
+    assert text.count("GUESS, look at it: nothing was found that tells what is routed where\n") == 2
     assert "http://127.0.0.1:9" in text
     assert "compose files in" in text
 

@@ -5,7 +5,7 @@ import pytest
 
 from bluegreen.app.requests import LiveOnly
 from bluegreen.domain.traffic import Colour
-from bluegreen.interfaces import models
+from bluegreen.interfaces import models_live_only as models
 from bluegreen.interfaces.live_only_lines import live_only_lines
 
 TWO = ("mailer", "scheduler")

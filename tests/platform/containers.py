@@ -178,14 +178,9 @@ class Yard:
             written=self.directory / "written",
         )
         place = Place(colour, host, self.directory, self.containers.variables)
-        more = {
-            "tool": self.containers.tool,
-            "pull": "never",
-            "stop_timeout": 5.0,
-            "timeout": 90.0,
-            "settles": 0.3,
-        } | more
-        return ComposeRunner(place, project, **more)
+        settings: dict[str, Any] = {"tool": self.containers.tool, "pull": "never", "stop_timeout": 5.0}
+        settings |= {"timeout": 90.0, "settles": 0.3} | more
+        return ComposeRunner(place, project, **settings)
 
     def clear(self) -> None:
         """Remove all that is left of both colours."""

@@ -1,7 +1,6 @@
 """What a colour that is a compose project does on a real engine, podman or docker alike."""
 
 import asyncio
-import contextlib
 import json
 import re
 from datetime import UTC, datetime
@@ -159,13 +158,11 @@ class Promises:
 
     async def test_an_up_that_is_cut_off_is_settled_by_the_next_call(self, yard: Yard) -> None:
         engine, runner, release = yard.containers, yard.runner(), yard.containers.release("1.0.0")
-        task = asyncio.create_task(runner.up(release), name="up")
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
+            task = group.create_task(runner.up(release), name="up")
             while not engine.left(yard.project(GREEN)):
                 await asyncio.sleep(0.05)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+            task.cancel()
         await runner.up(release)
         assert engine.served(yard.port(GREEN)) == "1.0.0"
         await runner.down()

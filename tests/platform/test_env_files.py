@@ -22,7 +22,7 @@ async def test_every_file_of_the_table_is_read_as_docker_compose_reads_it(tmp_pa
     (tmp_path / "compose.yaml").write_text(json.dumps({"services": services}))
     for name, (text, _) in cases.items():
         (tmp_path / f"{name}.env").write_text(text, newline="")
-    argv = [docker(), "compose", "--project-directory", str(tmp_path), "config", "--format", "json"]
+    argv = [str(docker()), "compose", "--project-directory", str(tmp_path), "config", "--format", "json"]
     ran = await run_command(argv, timeout=60.0, env=environment(), cwd=tmp_path)
     assert ran.code == 0, ran.output
     found = json.loads(ran.output)["services"]

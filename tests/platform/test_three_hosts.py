@@ -16,7 +16,7 @@ from tests.platform.hosts import Machine, SpreadStage, machine, relay
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
-PACE = Pace(window="6s", standby="1s", inspect="60s", starting="25s")
+PACE = Pace(window="4s", standby="1s", inspect="60s", starting="25s")
 GATE = """
 [[smoke]]
 name = "gate"
@@ -88,7 +88,7 @@ def _took(deployment: Deployment) -> float:
 async def test_the_whole_story(stage: SpreadStage) -> None:
     """Deploy, a broken release, a link that is cut while the release is watched, and a good one after all."""
     async with crowd(stage, rate=50.0, seconds=200.0) as users:
-        await baseline(stage, users)
+        await baseline(stage, users, 250)
 
         broken = await ended(stage, await deploy(stage, "1.1.0-errors-1.0"))
         assert (broken.phase, broken.cause) == ("REVERTED", "regressed"), broken.reason
@@ -98,12 +98,10 @@ async def test_the_whole_story(stage: SpreadStage) -> None:
         id = await deploy(stage, "1.1.1")
         await reached(stage, id, "WATCHING")
         assert await colours_served(stage) == {"green"}
-        before = len(users.records)
         stage.machines["green"].cut()
         cut = await ended(stage, id, 60.0)
         assert cut.phase == "REVERTED", cut.reason
         assert await colours_served(stage) == {"blue"}, "users are back by themselves, and that took no ssh"
-        lost = Tally.of(users.records[before:]).failed
         stage.machines["green"].heal()
 
         good = await ended(stage, await deploy(stage, "1.1.2"), 90.0)
@@ -111,14 +109,14 @@ async def test_the_whole_story(stage: SpreadStage) -> None:
         assert await colours_served(stage) == {"green"}
         records = await users.leave()
     print(
-        f"\n{len(records)} requests; errors of the broken release: {hurt}; failed around the cut link: {lost} "
-        f"({cut.reason}); in all {Tally.of(records).failed}; broken {_took(broken):.1f} s, cut {_took(cut):.1f} s, "
+        f"\n{len(records)} requests; errors of the broken release: {hurt}; failed in all: "
+        f"{Tally.of(records).failed}; {cut.reason}; broken {_took(broken):.1f} s, cut {_took(cut):.1f} s, "
         f"good {_took(good):.1f} s"
     )
     assert sessions_lost(records) == []
 
 
-async def test_a_link_that_is_cut_while_the_colour_starts_or_is_tested_moves_nobody(stage: SpreadStage) -> None:
+async def test_a_machine_that_is_lost_while_its_colour_starts_or_is_tested_moves_nobody(stage: SpreadStage) -> None:
     green, here = stage.machines["green"], stage.directory
     async with crowd(stage, rate=20.0, seconds=200.0) as users:
         await baseline(stage, users, 100)
@@ -143,20 +141,14 @@ async def test_a_link_that_is_cut_while_the_colour_starts_or_is_tested_moves_nob
         testing = await ended(stage, id, 90.0)
         assert testing.phase == "ABANDONED", testing.reason
         assert testing.path[-3:-1] == ("TESTING", "ABANDONING"), testing.reason
-        green.thaw()
         (here / "gated").unlink()
 
+        refused = await ended(stage, await deploy(stage, "1.1.0"), 60.0)
+        assert refused.phase == "ABANDONED", refused.reason
+        assert "BACKING_UP" not in refused.path, "nothing was done for a machine that does not answer"
+        assert "is not reached" in refused.reason
         assert await colours_served(stage) == {"blue"}
-        live = await ended(stage, await deploy(stage, "1.1.0"), 90.0)
-        assert live.phase == "LIVE", live.reason
         records = await users.leave()
-    print(f"\nin STARTING: {starting.reason}\nin TESTING: {testing.reason}\nfailed: {Tally.of(records).failed}")
+    for phase, lost in (("STARTING", starting), ("TESTING", testing), ("PREPARING", refused)):
+        print(f"\nin {phase}: {lost.reason}")
     assert sessions_lost(records) == []
-
-
-async def test_a_machine_that_does_not_answer_is_refused_before_anything_is_done(stage: SpreadStage) -> None:
-    stage.machines["green"].freeze()
-    refused = await ended(stage, await deploy(stage, "1.1.0"), 60.0)
-    assert refused.phase == "ABANDONED", refused.reason
-    assert "BACKING_UP" not in refused.path, refused.reason
-    assert "is not reached" in refused.reason

@@ -176,7 +176,7 @@ def test_braces_that_are_no_placeholder_stay_as_they_are(write: Write) -> None:
     words = ["awk", "{print}", "${release}", "{{.Name}}", "a{release}b"]
     listed = ", ".join(f'"{word}"' for word in words)
     settings = load(write(base=SMALLEST.replace('up = ["true"]', f"up = [{listed}]", 1)))
-    assert list(settings.environments.blue.up) == words
+    assert list(settings.environments.blue.up or ()) == words
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,11 @@ async def parts_of(engine: Engine) -> tuple[Part, ...]:
     """What runs of a project. Where the engine leaves health checks to others, each is asked here."""
     found = [one for one in await engine.containers() if not one.one_off]
     if not engine.tool.checks_health:
-        async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(_with_health(engine, one), name=f"health of {one.part}") for one in found]
+        try:
+            async with asyncio.TaskGroup() as group:
+                asked = [group.create_task(_with_health(engine, one), name=f"health of {one.part}") for one in found]
+        except ExceptionGroup as exc:
+            raise exc.exceptions[0] from exc
         found = [task.result() for task in asked]
     digests: dict[str, str] = {}
     for one in found:

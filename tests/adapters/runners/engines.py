@@ -13,7 +13,7 @@ from bluegreen.adapters.runners.compose import ComposeRunner
 from bluegreen.adapters.runners.compose_call import STDOUT_ALONE, Place
 from bluegreen.adapters.runners.compose_stack import Project
 from bluegreen.domain.traffic import Colour
-from bluegreen.hosts import Here
+from bluegreen.hosts import Here, HostUnreachable
 from bluegreen.processes import CommandFailed, Ran
 
 numbers = count(1)
@@ -45,7 +45,8 @@ class Played:
 
 class Engine(Here):
     """The host. `goes`: what becomes of a service that is started, by its image (fine, ends, crashes, loops, sick,
-    slow, done); `fails`: words with which a verb of the engine fails; `hangs`: verbs that never end."""
+    slow, done); `fails`: words with which a verb of the engine fails; `hangs`: verbs that never end;
+    `lost`: verbs at which the host is lost."""
 
     def __init__(self, directory: Path, services: Mapping[str, Any], kind: str = "docker") -> None:
         self.directory, self.kind = directory, kind
@@ -56,6 +57,7 @@ class Engine(Here):
         self.goes: dict[str, str] = {}
         self.fails: dict[str, str] = {}
         self.hangs: set[str] = set()
+        self.lost: set[str] = set()
         self.containers: list[Played] = []
         self.networks: set[str] = set()
         self.calls: list[tuple[str, ...]] = []
@@ -107,6 +109,8 @@ class Engine(Here):
         verb, *rest = rest
         if verb in self.hangs:
             await asyncio.Event().wait()
+        if verb in self.lost:
+            raise HostUnreachable("the link is cut")
         if verb in self.fails:
             return 1, self.fails[verb]
         play: Callable[[list[str]], tuple[int, str]] = getattr(self, f"_{verb}")

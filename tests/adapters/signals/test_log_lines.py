@@ -270,6 +270,19 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+async def test_a_log_on_another_machine_is_followed_and_let_go(tmp_path: Path, log: Path) -> None:
+    argv = ("sh", "-c", 'echo $$ >"$0/pid"; echo "$WHO" >"$0/who"; exec tail -n 0 -F "$1"', str(tmp_path), str(log))
+    there = Follow(argv, {"WHO": "a 'b' $c"}, host=fake(tmp_path / "host"))
+    async with running(source(there), Heard()) as heard:
+        await followed(heard)
+        write(log, "ERROR there\n")
+        await until(lambda: bad(heard))
+        pid = await pid_in(tmp_path / "pid")
+    assert bad(heard) == ["ERROR there"]
+    assert (tmp_path / "who").read_text() == "a 'b' $c\n"
+    await until(lambda: not lives(pid))
+
+
 async def test_a_check_tells_whether_it_can_be_heard_and_leaves_nothing(log: Path) -> None:
     await source(tail(log)).check()
     with pytest.raises(SignalFailed) as failed:
