@@ -42,10 +42,10 @@ test: $(made)
 test-all: export BLUEGREEN_TESTS = all
 test-all: test
 
-# One after the other, as root: they make containers, machines and networks of their own. BLUEGREEN_PLATFORM=all fails
-# where a part is missing, instead of skipping.
+# As root: they make containers, machines and networks of their own, each kind in a process of its own.
+# BLUEGREEN_PLATFORM=all fails where a part is missing, instead of skipping.
 test-platform: $(made)
-	$(bin)/python -m pytest tests/platform $(ARGS)
+	$(bin)/python -m pytest tests/platform -n 3 --dist loadgroup $(ARGS)
 
 check: $(made)
 	$(bin)/ruff check .

@@ -37,7 +37,7 @@ KEY = re.compile(r"\[{1,2}([a-z_.<>]+)\]{1,2}(?: ([a-z_.]+))?")
 ROUTE = re.compile(r"(GET|POST) (/\S+)")
 OURS = re.compile(r"(?!.*[A-Z]{4})(?:bluegreen|tests|config|docs|benchmarks|\.ci)/[\w./-]*")
 """A path in this checkout; one with NAME or FAMILY in it is a pattern."""
-TARGET = re.compile(r"^([a-z]+):", re.MULTILINE)
+TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 
 SECRETS = {"dsn": "postgresql://olympus@127.0.0.1:5432/olympus", "webhook": "https://chat.example.org/hook"}
 """What a credential of such a name holds, by the last word of the name."""

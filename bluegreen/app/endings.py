@@ -60,10 +60,11 @@ async def _settle_live(world: World, deployment: Deployment) -> None:
 
 
 async def _settle_reverted(world: World, deployment: Deployment) -> None:
-    """The new colour is left running for inspection; a release that was found worse is not tried again by itself."""
+    """The new colour is left running for inspection; a release that was found worse is not tried again by itself. One
+    that serves on the old colour too was not: its configuration was."""
     if deployment.moved:
         await world.journal.keep("wanted", "colour", deployment.old)
-    if deployment.found_worse:
+    if deployment.found_worse and deployment.plan.release.version != deployment.plan.live_release:
         kept = {"deployment": deployment.id, "reason": deployment.reason}
         await world.journal.keep("quarantine", deployment.plan.release.version, kept)
     until = world.clock.now() + timedelta(seconds=deployment.plan.terms.inspect)

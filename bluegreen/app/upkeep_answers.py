@@ -1,5 +1,6 @@
 """What the verbs of upkeep answer: backups, migrations, colours by hand, tests of receivers and hooks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bluegreen.app.requests import AlertEffect
@@ -10,6 +11,7 @@ from bluegreen.domain.findings import Rehearsal
 from bluegreen.domain.migrations import Backup, MigrationState, SchemaDrift
 from bluegreen.domain.sites import Left, Site
 from bluegreen.domain.traffic import Colour
+from bluegreen.domain.variables import Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +160,19 @@ class Repaired:
 
     database: str
     done: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VariableCheck:
+    """What the `idle` colour would give `release`. `passed`: a deployment would not be refused for it. `doubts`: what
+    could not be compared. `changed` are the names that the two colours have different values of, `counts` how many
+    names each side has: "example" and the colours."""
+
+    release: str
+    live: Colour
+    idle: Colour
+    passed: bool
+    findings: tuple[Finding, ...] = ()
+    doubts: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)

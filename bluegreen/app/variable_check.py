@@ -1,30 +1,10 @@
 """`bluegreen env check`: the comparison of the variables by hand, at any time. Nothing is changed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from bluegreen.app import environments, planning, variables
 from bluegreen.app.requests import Caller
 from bluegreen.app.upkeep import Upkeep
+from bluegreen.app.upkeep_answers import VariableCheck
 from bluegreen.domain.errors import NotFound, RequestRefused
-from bluegreen.domain.traffic import Colour
-from bluegreen.domain.variables import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class VariableCheck:
-    """What the `idle` colour would give `release`. `passed`: a deployment would not be refused for it. `doubts`: what
-    could not be compared. `changed` are the names that the two colours have different values of, `counts` how many
-    names each side has: "example" and the colours."""
-
-    release: str
-    live: Colour
-    idle: Colour
-    passed: bool
-    findings: tuple[Finding, ...] = ()
-    doubts: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class VariableChecks(Upkeep):

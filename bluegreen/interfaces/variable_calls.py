@@ -1,6 +1,6 @@
 """The route of `bluegreen env check`, called."""
 
-from bluegreen.app.variable_check import VariableCheck
+from bluegreen.app.upkeep_answers import VariableCheck
 from bluegreen.interfaces.connection import Connection, Reply
 
 BUDGET = 60.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bluegreen.app.variable_check import VariableCheck
+from bluegreen.app.upkeep_answers import VariableCheck
 from bluegreen.domain.plans import Plan
 from bluegreen.domain.variables import Level
 from bluegreen.interfaces import text

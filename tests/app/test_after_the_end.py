@@ -307,3 +307,15 @@ async def test_a_cutback_under_way_is_not_taken_for_somebody_elses_move(cause: C
         ended = await daemon.end()
     assert (ended.phase, ended.cause) == (P.REVERTED, cause)
     assert "moved outside" not in ended.reason
+
+
+@pytest.mark.parametrize(("release", "refused"), [("1.1.0", True), ("1.0.0", False)])
+async def test_a_configuration_that_is_taken_back_does_not_quarantine_the_release_that_serves(
+    release: str, refused: bool, outside: Outside
+) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy(release)
+        await daemon.reach(P.WATCHING)
+        await daemon.cutback()
+        assert (await daemon.end()).phase == P.REVERTED
+    assert (await outside.journal.fact("quarantine", release) is not None) is refused

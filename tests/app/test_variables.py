@@ -7,7 +7,7 @@ import pytest
 
 from bluegreen.adapters.variables.memory import MemoryVariables
 from bluegreen.app.requests import DeployRequest, PlanRequest
-from bluegreen.app.variable_check import VariableCheck
+from bluegreen.app.upkeep_answers import VariableCheck
 from bluegreen.domain.errors import GateRefused, NotFound, PlanStale, ReleaseInvalid, VariablesUnreadable
 from bluegreen.domain.papers import Papers
 from bluegreen.domain.phases import Phase

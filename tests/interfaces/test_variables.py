@@ -8,7 +8,7 @@ import pytest
 
 from bluegreen.app.requests import Caller
 from bluegreen.app.room import Counted
-from bluegreen.app.variable_check import VariableCheck
+from bluegreen.app.upkeep_answers import VariableCheck
 from bluegreen.domain.budget import Connections
 from bluegreen.domain.errors import NotFound, VariablesUnreadable
 from bluegreen.domain.traffic import Colour

@@ -7,7 +7,6 @@ from bluegreen.domain.parts import Part
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
 
-
 LOOKS = ("prepare", "parts")
 """Verbs that start and stop nothing."""
 
