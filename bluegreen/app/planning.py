@@ -112,9 +112,7 @@ async def _costs(world: World, terms: Terms) -> tuple[str, ...]:
         return (f"cannot be told: {exc.detail}",)
 
 
-def _doubts(
-    live: Colour, live_release: str, release: Release, request: PlanRequest, alone: str
-) -> Iterator[str]:
+def _doubts(live: Colour, live_release: str, release: Release, request: PlanRequest, alone: str) -> Iterator[str]:
     if live_release == UNKNOWN:
         yield f"which release {live} runs is not known: set [environments.{live}] release"
     elif live_release == release.version:

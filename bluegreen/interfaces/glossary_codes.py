@@ -23,8 +23,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "The text says which and what to type. What gives way to --force --reason names that command.",
     ),
     "observe-only": (
-        "The daemon only watches (automation = \"observe\"): it changes nothing, and says what it would have done.",
-        "Set automation = \"act\" and type bluegreen reload; docs/guides/first-steps.md.",
+        'The daemon only watches (automation = "observe"): it changes nothing, and says what it would have done.',
+        'Set automation = "act" and type bluegreen reload; docs/guides/first-steps.md.',
     ),
     "not-permitted": ("Your user does not have the right for this.", "Ask for a group of [access] that has it."),
     "release-invalid": ("The release file cannot be read, or its name is none.", "Correct it: the text says where."),

@@ -87,9 +87,7 @@ FAILURES = [
         (Phase.PREPARING, ABANDONED),
         "does not answer",
     ),
-    Failure(
-        "PREPARING: there are too few connections", crowded, (Phase.PREPARING, ABANDONED), "only 7 of 97 are free"
-    ),
+    Failure("PREPARING: there are too few connections", crowded, (Phase.PREPARING, ABANDONED), "only 7 of 97 are free"),
     Failure("PREPARING: no backup could be taken", no_backup, (Phase.PREPARING, ABANDONED), "no space left"),
     Failure("PREPARING: the live colour is not ready", unready(BLUE), (Phase.PREPARING, ABANDONED), "blue is not"),
     Failure("PREPARING: live smoke fails", failing_smoke(BLUE), (Phase.PREPARING, ABANDONED), "login: HTTP 500"),
