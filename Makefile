@@ -6,8 +6,9 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Four processes, each with whole files, since tests on real parts mostly wait. SIDE_BY_SIDE= for one process.
-SIDE_BY_SIDE ?= -n 4 --dist loadfile
+# Four processes, each with whole files, since tests on real parts mostly wait; those first (tests/conftest.py), so that
+# no process is left alone with them. SIDE_BY_SIDE= for one process.
+SIDE_BY_SIDE ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 bin := .venv/bin
 made := .venv/made
@@ -42,10 +43,11 @@ test: $(made)
 test-all: export BLUEGREEN_TESTS = all
 test-all: test
 
-# As root: they make containers, machines and networks of their own, each kind in a process of its own.
+# As root: they make containers, machines and networks of their own. Those with control groups follow each other in one
+# process, and those with hosts run beside them.
 # BLUEGREEN_PLATFORM=all fails where a part is missing, instead of skipping.
 test-platform: $(made)
-	$(bin)/python -m pytest tests/platform -n 3 --dist loadgroup $(ARGS)
+	$(bin)/python -m pytest tests/platform -n 2 --dist loadgroup $(ARGS)
 
 check: $(made)
 	$(bin)/ruff check .

@@ -113,7 +113,7 @@ async def _at(rate: float, size: Size, table: Table) -> None:
             await stand.start_daemon(stand.admin_socket)
             remember(stand)
             await asyncio.sleep(LEARN)
-            spells = [await _ours(stand, how, f"1.{n}.0-{how}") for how in FAULTS for n in range(size.ours)]
+            spells = [await _ours(stand, how, f"1.1.{n}-{how}") for how in FAULTS for n in range(size.ours)]
             await stand.stop_daemon()
             spells += await _all_rivals(stand, size)
         finally:

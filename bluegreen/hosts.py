@@ -5,6 +5,7 @@ A host turns a command into one that can be run here, so that whoever runs comma
 
 import asyncio
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,9 +146,16 @@ def too_long(path: Path, limit: int) -> FileUnreadable:
     return FileUnreadable(f"{path} is longer than {limit} bytes", path=str(path))
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Opens a pipe too without waiting for somebody to write: its thread would never end, nor would the daemon."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _read(path: Path, limit: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileUnreadable(f"{path} is not a regular file", path=str(path))
             data = file.read(limit + 1)
     except FileNotFoundError:
         raise

@@ -82,7 +82,8 @@ fi
 
 
 class Ssh:
-    """The Host on another machine. `identity` and `known_hosts` come over ssh_config's own; `program` is ssh."""
+    """The Host on another machine. `identity` and `known_hosts` come over ssh_config's own; `program` is ssh. `scope`:
+    one word, within which `alone` holds; what another project runs on the same machine is not ours to end."""
 
     def __init__(
         self,
@@ -93,11 +94,12 @@ class Ssh:
         identity: Path | None = None,
         known_hosts: Path | None = None,
         program: Sequence[str] = ("ssh",),
+        scope: str = "",
     ) -> None:
         self._host, self._port = host, port
         self._at = f"{user}@{host}" if user else host
         self._identity, self._known_hosts = identity, known_hosts
-        self._program = tuple(program)
+        self._program, self._scope = tuple(program), scope
 
     @property
     def name(self) -> str:
@@ -118,7 +120,7 @@ class Ssh:
         """The ssh that runs it there. It ends with the command's exit code, 128 + N after a signal; or 255, where the
         host was not reached. `passed`: names of ours that ssh itself sees, such as SSH_AUTH_SOCK."""
         limit = None if timeout is None else ceil(timeout) + 1
-        line, data = Errand(argv, variables or {}, cwd, stdin, limit, alone).call()
+        line, data = Errand(argv, variables or {}, cwd, stdin, limit, self._alone(alone)).call()
         return Command(self._ssh(line), environment(None, passed), None, data, leash=True)
 
     async def run(
@@ -135,9 +137,8 @@ class Ssh:
         alone: str = "",
     ) -> Ran:
         """Run it there to its end; 126 is also the exit code where it could not be begun, 127 where it is missing."""
-        errand = Errand(
-            argv, variables or {}, cwd, stdin, ceil(timeout) + 1, alone, word=token_hex(WORD // 2), keep=leave_children
-        )
+        word, only = token_hex(WORD // 2), self._alone(alone)
+        errand = Errand(argv, variables or {}, cwd, stdin, ceil(timeout) + 1, only, word=word, keep=leave_children)
         began = monotonic()
         answer, held = await self._talk(errand, timeout, passed, output_limit)
         assert answer.code is not None  # noqa: S101 - _talk raises without one
@@ -193,6 +194,9 @@ class Ssh:
         port = ["-p", str(self._port)] if self._port is not None else []
         return (*self._program, "-T", *words, *port, "--", self._at, line)
 
+    def _alone(self, word: str) -> str:
+        return f"{self._scope}-{word}" if self._scope and word else word
+
     def _own_options(self) -> dict[str, str]:
         own: dict[str, str] = {}
         if self._identity is not None:
@@ -203,6 +207,8 @@ class Ssh:
 
     def _socket(self) -> Path:
         whom = "\0".join(map(str, (self._at, self._port, self._identity, self._known_hosts)))
+        if not _sockets().is_dir():  # whoever tidies /tmp took it away, and ssh would fail for that
+            _sockets.cache_clear()
         return _sockets() / hashlib.sha256(whom.encode()).hexdigest()[:12]
 
     def _late(self, answer: Answer, program: str, timeout: float) -> HostUnreachable | CommandFailed:

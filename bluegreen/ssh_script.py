@@ -30,6 +30,10 @@ FIELD = re.compile("@([a-z]+)@")
 BOOTSTRAP = "exec sh -c 'eval \"$(dd bs=1 count={size} 2>/dev/null)\"'"
 """`dd bs=1` takes exactly so many bytes and leaves the rest to who comes next. Any login shell can read this line."""
 
+WHOLE = "{{\n{text}}}\n"
+"""A shell runs line by line what it reads. In braces it must have read all of it: where the link is lost in the middle,
+nothing is begun, and no argv is cut short."""
+
 TEXT = """\
 bg_end() {
   kill -s TERM -- "$bg_g$1" 2>/dev/null || { [ -n "$2" ] && kill -s TERM "$1" 2>/dev/null; } || return 0
@@ -55,6 +59,7 @@ bg_hold() {
     bg_i=$((bg_i+1)); [ "$bg_i" -lt @left@0 ] || bg_cannot "what an earlier command left running does not end"
     sleep 0.1 2>/dev/null || sleep 1
   done
+  : >"$bg_f"
 }
 bg_take() {
   for bg_d in "$XDG_RUNTIME_DIR" /dev/shm "${TMPDIR:-/tmp}"; do
@@ -143,7 +148,8 @@ class Errand:
             "argv": shlex.join(self.argv),
         }
         said = "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-        return (said + FIELD.sub(lambda match: fields[match[1]], TEXT)).encode(errors="surrogateescape")
+        text = FIELD.sub(lambda match: fields[match[1]], TEXT)
+        return WHOLE.format(text=said + text).encode(errors="surrogateescape")
 
     def call(self) -> tuple[str, bytes]:
         """The line that ssh takes to the other side, and what then goes into its input."""

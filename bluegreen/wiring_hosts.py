@@ -21,6 +21,7 @@ def host(settings: Settings, colour: Colour) -> Host:
         port=url.port,
         identity=environment.ssh.identity,
         known_hosts=environment.ssh.known_hosts,
+        scope=settings.project,
     )
 
 

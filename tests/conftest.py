@@ -14,7 +14,8 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is only for `make test-all`, but not what somebody names."""
+    """The slow ones first. Leave out what is only for `make test-all`, but not what somebody names."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/e2e/"))
     if thorough.ALL or any("::" in argument for argument in config.args):
         return
     kept, out = thorough.parted([item.nodeid for item in items])

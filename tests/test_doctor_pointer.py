@@ -26,14 +26,14 @@ class Ground:
     """A directory with the file, and a balancer in memory that follows it."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        self.directory, self.automation = directory, "act"
         balancer = MemoryBalancer(tuple(SERVICES.values()), clock=VirtualClock())
         self.door = MemoryFrontDoor(tuple(SERVICES.values()), lambda service: BLUE)
         self.arming = Placed(directory / "live", balancer, self.door)
 
     async def examined(self) -> list[Finding]:
         """The findings."""
-        settings: Any = SimpleNamespace(caddy=SimpleNamespace(admin="unix//nowhere"))
+        settings: Any = SimpleNamespace(caddy=SimpleNamespace(admin="unix//nowhere"), automation=self.automation)
         outside: Any = SimpleNamespace(services=SERVICES, arming=self.arming, pointer_door=self.door)
         return list(await pointer.pointer(settings, outside, Report("pointer")))
 
@@ -107,6 +107,9 @@ async def test_arms_that_a_reload_takes_away_are_a_warning(ground: Ground) -> No
     ground.arming.lose()
     ((detail, step),) = told(await ground.examined(), Level.FAILED)
     assert (detail.startswith("web is not armed"), step) == (True, ("bluegreen caddy arm",))
+    ground.automation = "observe"
+    ((_, step),) = told(await ground.examined(), Level.WARNING)
+    assert step == ('set automation = "act", then: bluegreen reload', "bluegreen caddy arm"), "refused before"
 
 
 @pytest.mark.parametrize(

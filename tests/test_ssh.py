@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from bluegreen.hosts import FileUnreadable, Here, Host, HostUnreachable
-from bluegreen.processes import CommandFailed, beside
+from bluegreen.processes import CommandFailed, beside, run_command
 from bluegreen.ssh import Ssh
+from bluegreen.ssh_script import Errand
 from tests.adapters.waiting import LONG, pid_in, running, until
 from tests.fake_ssh import SHELLS, fake
 from tests.sshd import loopback, why_not
@@ -118,6 +119,46 @@ async def test_what_an_earlier_command_left_running_is_ended_before_one_that_wan
         assert (other.output, running(pid)) == ("blue\n", True)
         down = await host.run(["sh", "-c", f"kill -0 {pid} 2>/dev/null || echo alone"], timeout=LONG, alone="green")
         assert down.output == "alone\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_an_order_that_did_not_come_through_as_a_whole_does_nothing(tmp_path: Path, shell: str) -> None:
+    """A link that is lost in the middle must not make `rm -r one two` of `rm -r one two-and-more`."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to(shutil.which(shell) or pytest.skip(f"{shell} is not installed"))
+    line, order = Errand(["touch", str(tmp_path / "one"), str(tmp_path / "two")], {}).call()
+    cut = order.index(b"/two") - len(str(tmp_path)) - 1
+    for end in (cut, cut - 1, len(order) - len(b"/two") - 3):
+        env = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+        ran = await run_command(["sh", "-c", line], timeout=LONG, env=env, stdin=order[:end])
+        assert ran.code != 0, ran.output
+    assert not (tmp_path / "one").exists()
+
+
+async def test_another_projects_command_on_the_same_machine_is_not_ended(tmp_path: Path) -> None:
+    if shutil.which("flock") is None:
+        pytest.skip("flock is not installed")
+    program = fake(tmp_path / "fake").command(["true"]).argv[0]
+    ours, theirs = (Ssh("fake-host", program=(program,), scope=project) for project in ("olympus", "staging"))
+    up = theirs.command(["sh", "-c", f"echo $$ >{tmp_path}/pid; sleep 300"], alone="green")
+    async with beside(up.argv, asyncio.Protocol(), env=up.env, order=up.stdin):
+        pid = await pid_in(tmp_path / "pid")
+        await ours.run(["true"], timeout=LONG, alone="green")
+        assert running(pid)
+        await theirs.run(["true"], timeout=LONG, alone="green")
+        assert not running(pid)
+
+
+def test_a_directory_of_sockets_that_was_tidied_away_is_made_again() -> None:
+    def where() -> Path:
+        (word,) = [word for word in Ssh("green-host").command(["true"]).argv if word.startswith("ControlPath=")]
+        return Path(word.removeprefix("ControlPath=")).parent
+
+    gone = where()
+    shutil.rmtree(gone)
+    made = where()
+    assert made.is_dir()
+    assert made.stat().st_mode & 0o777 == 0o700
 
 
 async def test_what_is_left_running_after_a_success_stays_only_where_it_may(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ class BackfillOrders(Upkeep):
         found = [each for each in await self.backfills() if each.left_lying]
         if not found:
             raise WrongPhase("no backfill runs or is paused", next=("bluegreen migrate status",))
+        self._refuse_observing(f"cancel {', '.join(progress.label for progress in found)}")
         for progress in found:
             await self._world.journal.audit(self._backfill_row(caller, "cancel", progress, reason))
             await self._world.databases[progress.database].cancel_backfill(progress.source, progress.version)

@@ -7,12 +7,11 @@ from bluegreen.app import planning
 from bluegreen.app.damage import instead_of
 from bluegreen.app.desk import SETTLE, Desk, because
 from bluegreen.app.endings import close_card
-from bluegreen.app.observed import TO_ACT
 from bluegreen.app.orders import Stop
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Cause, Deployment
-from bluegreen.domain.errors import JournalFailed, NotFound, ObserveOnly, WrongPhase
+from bluegreen.domain.errors import TO_ACT, JournalFailed, NotFound, ObserveOnly, WrongPhase
 from bluegreen.domain.phases import Phase
 
 SETTLE_BEFORE_CUTBACK = 1.0

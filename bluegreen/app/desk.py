@@ -2,12 +2,11 @@
 
 from bluegreen.app.engine import Engine
 from bluegreen.app.keeping import RESTORATION
-from bluegreen.app.observed import TO_ACT
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Caller
 from bluegreen.app.run import Run
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import DeploymentInProgress, NotFound, ObserveOnly, WrongPhase
+from bluegreen.domain.errors import TO_ACT, DeploymentInProgress, NotFound, ObserveOnly, WrongPhase
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import AuditRow, Json
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from structlog.contextvars import bound_contextvars
 
 from bluegreen.app import damage, leftovers, marks
-from bluegreen.app.endings import inspected_long_enough, outcome_notice, settle, stop_inspected
+from bluegreen.app.endings import inspected_long_enough, settle, stop_inspected
 from bluegreen.app.news import News
 from bluegreen.app.notices import Outbox
 from bluegreen.app.orders import Orders, Passed, Stop
@@ -222,7 +222,6 @@ class Engine:
             await carry(run)
             self.watch.close()
             run.deployment = _settled_by_hand(run.deployment, run.orders)
-            await self.outbox.post(outcome_notice(self.world, run.deployment))
             await self._settle(run)
 
     async def _settle(self, run: Run) -> None:

@@ -13,7 +13,7 @@ from bluegreen.app.orders import Passed
 from bluegreen.app.requests import Caller, DeployRequest, PlanRequest
 from bluegreen.app.superseding import Superseding
 from bluegreen.domain.deployments import Deployment
-from bluegreen.domain.errors import NotFound, PlanStale, RequestRefused, WrongPhase
+from bluegreen.domain.errors import OBSERVED, NotFound, PlanStale, RequestRefused, WrongPhase
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.plans import Kind, Plan
 from bluegreen.domain.records import Fact, Json
@@ -22,8 +22,6 @@ PASSED_GATE = (Phase.CANARYING, Phase.SWITCHING, Phase.WATCHING, Phase.STANDING_
 
 ENDED_BY_FULL = (Phase.AWAITING, Phase.CANARYING, Phase.WATCHING, Phase.STANDING_BY, Phase.RETIRING)
 """Phases that `promote --full` ends; of RETIRING the wait for what is still open. SWITCHING ends by its proof alone."""
-
-OBSERVED = 'automation is "observe": this is what would be done, and nothing is done'
 
 NEEDS_REASON = "a full promotion cuts a watch short: it needs a reason, for the audit"
 

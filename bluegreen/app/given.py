@@ -28,13 +28,18 @@ async def now(world: World, colour: Colour, release: Release) -> str:
 
 
 async def stop_if_others(run: Run, given: str) -> None:
-    """Ensure that the idle colour does not go on with other variables than those it is to be given."""
+    """Ensure that the idle colour does not go on with another release, or with other variables, than it is to be given:
+    it may have been left running for inspection, and not every `up` replaces what runs."""
     world, colour = run.world, run.deployment.new
-    if not given or await environments.running(world, colour) != run.deployment.plan.release.version:
-        return  # stopped, or another release: whoever runs it starts it anew
-    if await world.journal.fact(FACT, colour) == given:
+    runs = await environments.running(world, colour)
+    if not runs:
         return
-    run.note(f"stopping {colour}: its variables are others now")
+    if runs != run.deployment.plan.release.version:
+        run.note(f"stopping {colour}: it still runs {runs}")
+    elif given and await world.journal.fact(FACT, colour) != given:
+        run.note(f"stopping {colour}: its variables are others now")
+    else:
+        return
     async with run.action("stop", colour=colour):
         await run.keep_output(f"down {colour}", await environments.stop(world, colour))
 

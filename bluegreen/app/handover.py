@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from bluegreen.app import environments, live_only
+from bluegreen.app import environments, live_only, what_runs
 from bluegreen.app.live_only import Missed, Stage, Where
 from bluegreen.app.run import Run
 from bluegreen.domain.errors import BluegreenError, JournalFailed, StepFailed
+from bluegreen.domain.parts import PartState
 from bluegreen.domain.phases import Outcome, Phase
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
@@ -52,10 +53,16 @@ async def require_at_home(run: Run) -> None:
     known. What an earlier way back left is done now: while a deployment runs, nobody else looks after them. Raises
     StepFailed, or what the release's file raises."""
     world, old = run.world, run.deployment.old
-    if not live_only.names(world):
-        return
+    if not live_only.names(world) or not run.deployment.plan.trusts_live:
+        return  # whoever leaves a colour that is down, or is bad, waits for nothing there
+    unknown = await live_only.home_unknown(world, old)
+    if unknown is not None:
+        raise unknown
     home, kept = await environments.release_of(world, old), await live_only.where(world)
-    if kept is None or (kept.sure and kept.colour is old):
+    if kept is None:
+        await _look_for_them(run, old)
+        return
+    if kept.sure and kept.colour is old:
         return
 
     async def release() -> Release:
@@ -67,6 +74,23 @@ async def require_at_home(run: Run) -> None:
         takeover = f"bluegreen env takeover {old} --reason '...'"
         raise StepFailed(live_only.why(world, old, missed), next=(takeover, "bluegreen status"))
     await run.tell("live_only.moved", to=old, parts=list(live_only.names(world)))
+
+
+async def _look_for_them(run: Run, old: Colour) -> None:
+    """Before the first handover: warn where they are not seen in the live colour. What somebody started otherwise (in
+    another compose project, under another unit) would not be stopped, and that would not be noticed."""
+    known = run.world.runners[old].live_only
+    try:
+        parts = await what_runs.parts_of(run.world, old)
+    except (BluegreenError, TimeoutError):
+        parts = ()
+    up = {part.name for part in parts if part.state in (PartState.RUNNING, PartState.STARTING)}
+    if not all(name in up for name in known):
+        missing = ", ".join(name for name in known if name not in up)
+        await run.warn(
+            f"{missing} is not seen to run on {old}, as [environments.{old}] would start it: what was started in "
+            "another way is not stopped at the switch, and would then run twice"
+        )
 
 
 async def bring_home(run: Run) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from bluegreen.app import environments
 from bluegreen.app.world import World
-from bluegreen.domain.errors import BluegreenError, JournalFailed, LiveColourProtected
+from bluegreen.domain.errors import BluegreenError, JournalFailed, LiveColourProtected, ReleaseInvalid, StepFailed
 from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
@@ -90,6 +90,23 @@ def planned(world: World, old: Colour) -> str:
     if not names(world):
         return ""
     return f"; {in_words(world)}: stop on {old}, then start on {old.other}, once users are there"
+
+
+async def home_unknown(world: World, old: Colour) -> BluegreenError | None:
+    """Why they could not be started again on `old` after a cutback, because nobody knows with what; None where it is
+    known, or where there are none."""
+    if not names(world):
+        return None
+    try:
+        await environments.release_of(world, old)
+    except ReleaseInvalid as exc:
+        return StepFailed(
+            f"with what {in_words(world)} would be started again on {old} after a cutback is not known: {exc.detail}",
+            next=(f"write the release file of what {old} runs now",),
+        )
+    except BluegreenError as exc:
+        return exc
+    return None
 
 
 async def where(world: World) -> Where | None:

@@ -10,9 +10,6 @@ from bluegreen.domain.errors import JournalFailed
 from bluegreen.domain.records import Json
 from bluegreen.domain.traffic import Colour
 
-TO_ACT = ('set automation = "act", then: bluegreen reload',)
-"""What to type so that things are done."""
-
 KIND = "observed"
 SERVED, MOVE = "served", "move"
 """The colour that served alone when we looked last; the move by hand that is watched."""

@@ -9,19 +9,26 @@ asked for, reconcile.py and its neighbours for what the daemon does by itself.
 import asyncio
 from dataclasses import replace
 
+import structlog
+
 from bluegreen.app import observed
 from bluegreen.app.baseline import Baseline
 from bluegreen.app.engine import Engine
-from bluegreen.app.observed import KIND, MOVE, SERVED, TO_ACT
+from bluegreen.app.observed import KIND, MOVE, SERVED
 from bluegreen.app.reconcile import Reconciler
 from bluegreen.app.requests import Observation
 from bluegreen.app.smoke import require_ready
 from bluegreen.app.waiting import woken
-from bluegreen.domain.errors import BluegreenError, JournalFailed
+from bluegreen.domain.errors import TO_ACT, BluegreenError, JournalFailed
 from bluegreen.domain.evidence import Judgement, Verdict
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Json, Notice
 from bluegreen.domain.traffic import Colour
+
+log = structlog.get_logger("bluegreen")
+
+AFTER_CRASH = 5.0
+"""Seconds after a fault of our own until the next look."""
 
 TICK = 0.1
 """Seconds between two looks at the clock; a bad line is judged at once and waits for none."""
@@ -48,6 +55,9 @@ class Observing:
                 await self.step()
             except JournalFailed as exc:
                 self._engine.news.failed(exc)
+            except Exception:  # the supervisor: the daemon does not end for what it only looks at
+                log.exception("observe.crashed")
+                await asyncio.sleep(AFTER_CRASH)
             if self._engine.run is not None:
                 await asyncio.sleep(TICK)
             elif await woken(self._watch.regressed, TICK):

@@ -7,6 +7,7 @@ import structlog
 
 from bluegreen.app import switch
 from bluegreen.app.boundaries import Boundary
+from bluegreen.app.endings import outcome_notice
 from bluegreen.app.explanation import last_judgement
 from bluegreen.app.orders import Stop
 from bluegreen.app.run import Run
@@ -31,7 +32,7 @@ log = structlog.get_logger("bluegreen")
 
 
 async def carry(run: Run) -> Deployment:
-    """Carry a deployment through its phases to its end, and return it as it ended."""
+    """Carry a deployment through its phases to its end, tell it, and return it as it ended."""
     async with asyncio.TaskGroup() as aside:
         run.aside = aside
         while not run.deployment.phase.final:
@@ -39,6 +40,7 @@ async def carry(run: Run) -> Deployment:
             answer = await attempt(run)
             await run.reached(Boundary.AFTER_OUTCOME)
             await move_on(run, answer)
+        await run.outbox.post(outcome_notice(run.world, run.deployment))  # before what is still done aside
     return run.deployment
 
 

@@ -67,6 +67,7 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         *_doubts(live, live_release, release, request, given.alone),
         *given.warnings,
         *tight,
+        *await _home_unknown(world, live, kind, request),
         *await forgets(world),
     )
     now = world.clock.now()
@@ -97,6 +98,14 @@ async def make_plan(world: World, request: PlanRequest, kind: Kind, by: str) -> 
         variables=given.findings,
         connections=connections,
     )
+
+
+async def _home_unknown(world: World, live: Colour, kind: Kind, request: PlanRequest) -> tuple[str, ...]:
+    """What PREPARING would refuse over the live-only parts, where it trusts the live colour."""
+    unknown = await live_only.home_unknown(world, live)
+    if unknown is None or kind is not Kind.DEPLOY or request.live_is_down:
+        return ()
+    return (f"no deployment starts: {unknown.detail}",)
 
 
 async def _costs(world: World, terms: Terms) -> tuple[str, ...]:
@@ -235,7 +244,11 @@ def _steps(
 
 
 def _testing(world: World, new: Colour, keeps: continuity.Planned) -> str:
-    checks = f"run {len(world.smoke)} smoke checks on {new}" if world.smoke else "no smoke checks"
+    checks = (
+        f"run {len(world.smoke)} smoke check{'s' * (len(world.smoke) > 1)} on {new}"
+        if world.smoke
+        else "no smoke checks"
+    )
     return "; ".join(filter(None, [checks, keeps.testing]))
 
 

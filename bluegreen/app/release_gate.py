@@ -1,8 +1,8 @@
 """What a release is held to before anything begins, and what people should read of it.
 
 Images are pinned as the configuration wants them; the version takes an allowed step from the live one, or somebody says
-why not (`force` and a reason, which stay with the deployment). A rollback is never held up by either: it goes to what
-ran here before, and it is told.
+why not (`force` and a reason, which stay with the deployment). A rollback that goes back is never held up by either,
+and is told; one to a newer release, past what it would skip, is none.
 """
 
 import asyncio
@@ -53,6 +53,8 @@ async def examine(
         raise _refusal(release, loose)
     papers = await _papers(world, release)
     opinion = _opinion(world, papers, live_release, release)
+    if kind is Kind.ROLLBACK:
+        _require_back(opinion, live_release, release, request)
     overridden = _let_through(opinion, release, request, kind)
     said = _extract(papers, live_release, release)
     lines = changelog.bounded(said.lines, SHOWN)
@@ -135,6 +137,20 @@ def _let_through(opinion: Opinion, release: Release, request: PlanRequest, kind:
     raise GateRefused(
         "; ".join(opinion.objections),
         next=(*nearer, f"bluegreen deploy {release.name or release.version} --force --reason '...'"),
+    )
+
+
+def _require_back(opinion: Opinion, live_release: str, release: Release, request: PlanRequest) -> None:
+    """A rollback takes no backup, rehearses nothing and is never taken back by itself: it is no way around the rules
+    for a release that is newer. Raises GateRefused; with a reason people may go back to what they left."""
+    old, new = versions.parse(live_release), versions.parse(release.version)
+    if old is None or new is None or new <= old or not opinion.objections or (request.force and request.reason):
+        return
+    name = release.name or release.version
+    raise GateRefused(
+        f"{release.version} is newer than {live_release}, so this is a deployment and no rollback; and "
+        f"{'; '.join(opinion.objections)}",
+        next=(f"bluegreen plan {name}", f"bluegreen rollback {name} --reason '...'"),
     )
 
 

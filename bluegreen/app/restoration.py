@@ -6,6 +6,7 @@ Until the swap a failure undoes everything; what a killed daemon left is carried
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
@@ -16,6 +17,7 @@ from bluegreen.app.smoke import require_smoke, wait_until_ready
 from bluegreen.domain.errors import BackupFailed, BluegreenError, JournalFailed, RequestRefused, StepFailed
 from bluegreen.domain.migrations import Backup
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.plans import Release
 from bluegreen.domain.records import Json
 from bluegreen.domain.restorations import Restored, Session, Standing, StartedAgain, Swapped
 from bluegreen.domain.traffic import Colour
@@ -209,7 +211,7 @@ class Restoration:
 
     async def _start(self, colour: Colour, name: str) -> StartedAgain:
         try:
-            release = await self._world.read_release(name)
+            release = await self._as_started(colour, name)
             await environments.start_after_restoration(self._world, colour, release)
         except BluegreenError as exc:
             return StartedAgain(colour, name, f"{NOT_STARTED}: {exc.detail}")
@@ -220,6 +222,15 @@ class Restoration:
             self._engine.news.failed(exc)
         await self._engine.news.tell("colour.started", colour=colour, release=release.version, by=self.progress.by)
         return StartedAgain(colour, name, await self._problem(colour, release.version))
+
+    async def _as_started(self, colour: Colour, name: str) -> Release:
+        """What it ran, with all that it was started with, though its file may be gone; where nobody can tell that any
+        more, what its file says now."""
+        with suppress(BluegreenError):
+            kept = await environments.release_of(self._world, colour)
+            if kept.version == name:
+                return kept
+        return await self._world.read_release(name)
 
     async def _warn(self, text: str) -> None:
         await self._engine.news.tell("colour.warned", warning=text, by=self.progress.by, severity="warning")

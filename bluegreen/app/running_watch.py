@@ -6,9 +6,11 @@ does not answer is "unknown since". What differs is only told: what users get de
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
+import structlog
 
 from bluegreen.app import environments
 from bluegreen.app.engine import Engine
@@ -19,6 +21,8 @@ from bluegreen.domain.phases import Phase
 from bluegreen.domain.records import Json, Notice
 from bluegreen.domain.running import Difference, Running, Started, differences
 from bluegreen.domain.traffic import Colour
+
+log = structlog.get_logger("bluegreen")
 
 EVERY = 30.0
 """Seconds between two looks."""
@@ -46,7 +50,10 @@ class RunningWatch:
         """Look until cancelled."""
         while True:
             for colour in Colour:
-                await self.look(colour)
+                try:
+                    await self.look(colour)
+                except Exception:  # the supervisor: no look ends a daemon that watches users
+                    log.exception("runs.crashed", colour=colour)
             await asyncio.sleep(EVERY)
 
     async def look(self, colour: Colour) -> None:
@@ -85,10 +92,9 @@ class RunningWatch:
     async def _started(self, colour: Colour, release: str, parts: tuple[Part, ...]) -> Started | None:
         """What it was started with; where that was before our time, what is there now. None: nobody can ever tell."""
         kept = await self._world.journal.fact(KEPT, colour)
-        if kept is not None:
-            started = msgspec.convert(kept, Started)
-            if started.release == release:
-                return started
+        with suppress(msgspec.ValidationError):  # another program kept it
+            if kept is not None and (before := msgspec.convert(kept, Started)).release == release:
+                return before
         if not parts:
             return None
         started = Started(release, self._world.clock.now(), parts)

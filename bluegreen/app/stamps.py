@@ -5,7 +5,7 @@ Then the same content may stand there twice, and a write of ours that never got 
 are those of which the other colour should be the fallback and is not, or is and should not be.
 """
 
-from bluegreen.app import generations
+from bluegreen.app import after_switch, generations, live_only
 from bluegreen.app.engine import Engine
 from bluegreen.app.planning import release_on
 from bluegreen.app.restoring import write
@@ -18,6 +18,9 @@ from bluegreen.domain.traffic import Colour, Traffic
 
 AGAIN_AFTER = 5.0
 """Seconds after which a stamp that failed is tried again."""
+
+BESIDE = frozenset({after_switch.ACTION, live_only.START, live_only.STOP})
+"""Actions beside the watch, which move no user: one that takes long, or was cut off by a crash, holds no stamp up."""
 
 
 class Stamps:
@@ -78,7 +81,8 @@ class Stamps:
 
     async def _stamp_running(self, traffic: Traffic, colour: Colour, run: Run) -> None:
         phase = run.deployment.phase
-        if any(intent.outcome is None for intent in await self._world.journal.intents(run.deployment.id)):
+        intents = await self._world.journal.intents(run.deployment.id)
+        if any(intent.outcome is None and intent.action not in BESIDE for intent in intents):
             return
         generation = await generations.claim(run, traffic.highest_generation)
         await refresh_card(run)  # who goes back by the card alone must be above this one, too

@@ -110,7 +110,9 @@ async def testing(run: Run) -> Answer:
     """Smoke-test the idle colour, and what users bring along, without users."""
     results = await require_smoke(run.world, run.new_target)
     crossed = continuity.told(await continuity.require_across(run))
-    passed = f"{len(results)} smoke checks passed" if results else "no smoke check is configured"
+    passed = (
+        f"{len(results)} smoke check{'s' * (len(results) > 1)} passed" if results else "no smoke check is configured"
+    )
     return done("; ".join(filter(None, [passed, crossed])))
 
 

@@ -4,7 +4,7 @@ from bluegreen.app import environments, planning, variables
 from bluegreen.app.requests import Caller
 from bluegreen.app.upkeep import Upkeep
 from bluegreen.app.upkeep_answers import VariableCheck
-from bluegreen.domain.errors import NotFound, RequestRefused
+from bluegreen.domain.errors import NotFound, ReleaseInvalid, RequestRefused
 
 
 class VariableChecks(Upkeep):
@@ -19,7 +19,13 @@ class VariableChecks(Upkeep):
             raise RequestRefused(
                 f"nobody knows which release {live} runs: name the one to check", next=("bluegreen env check RELEASE",)
             )
-        release = await self._world.read_release(named)
+        try:
+            release = await self._world.read_release(named)
+        except ReleaseInvalid as exc:
+            if name:
+                raise
+            lead = f"{live} runs {named}, and without a name that is what is checked: "
+            raise ReleaseInvalid(lead + exc.detail, next=("bluegreen env check RELEASE",), release=named) from exc
         await self._world.journal.audit(self._hand_row(caller, "env check", "", after=release.version))
         found = await variables.look(self._world, release, live)
         if found is None:

@@ -144,8 +144,10 @@ def _alone(found: Compared, live: Colour) -> str:
     """What a deployment of the release that is live already changes, where that is known."""
     if found.changed is None:
         return ""
-    what = f"other values on {live.other}: {names_of(found.changed)}" if found.changed else "and no variable differs"
-    return f"configuration only: {live} runs {found.release} already; {what}"
+    what = (
+        f"; other values on {live.other}: {names_of(found.changed)}" if found.changed else ", and no variable differs"
+    )
+    return f"configuration only: {live} runs {found.release} already{what}"
 
 
 async def _serving(world: World, live: Colour) -> Release | None:

@@ -127,7 +127,7 @@ class Examination:
                     await self.look("traefik", functools.partial(traefik.traefik, settings, outside))
                 if settings.balancer == "cloudflare":
                     await self.look("cloudflare", functools.partial(cloudflare.cloudflare, settings, outside))
-                await self.look("addresses", functools.partial(front.addresses, outside))
+                await self.look("addresses", functools.partial(front.addresses, settings, outside))
                 if outside.arming is not None:
                     await self.look("pointer", functools.partial(pointer.pointer, settings, outside))
                 if settings.balancer == "caddy":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bluegreen.doctor import kernel
 from bluegreen.doctor.findings import Finding, Findings, Report
+from bluegreen.doctor.pointer import unless_observing
 from bluegreen.domain.arming import Armed
 from bluegreen.domain.checks import FrontDoorAnswer
 from bluegreen.domain.errors import BalancerError, BluegreenError
@@ -67,9 +68,12 @@ def whereabouts(traffic: Traffic, report: Report, file: str) -> list[Finding]:
     return findings
 
 
-async def addresses(outside: Outside, report: Report) -> Findings:
+async def addresses(settings: Settings, outside: Outside, report: Report) -> Findings:
     """Whether every address could be dialled by Caddy as configured."""
-    await outside.balancer.validate()
+    try:
+        await outside.balancer.validate()
+    except BalancerError as exc:
+        return [unless_observing(settings, report.error(exc))]
     count = sum(len(dials) for service in outside.services.values() for dials in service.addresses.values())
     return [report.ok(f"all {count} addresses fit their routes")]
 

@@ -8,18 +8,20 @@ import asyncio
 import os
 import pwd
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bluegreen.app.pointer import forgotten, verify
 from bluegreen.doctor import kernel
-from bluegreen.doctor.findings import Finding, Findings, Report
-from bluegreen.domain.errors import BalancerError
+from bluegreen.doctor.findings import Finding, Findings, Level, Report
+from bluegreen.domain.errors import TO_ACT, BalancerError
 from bluegreen.settings import Settings
 from bluegreen.wiring import Outside
 
 CADDYS_USER = "caddy"
 """The user that Caddy's own packages run it as."""
+
+TO_ARM = "bluegreen caddy arm"
 
 ENTER, READ = 0o1, 0o4
 """The bits of the rights of others; those of owner and group are the same, shifted."""
@@ -32,7 +34,7 @@ async def pointer(settings: Settings, outside: Outside, report: Report) -> Findi
     file = Path(outside.arming.file)
     findings = await asyncio.to_thread(lambda: list(_rights(settings, file, report)))
     problems = await verify(outside.services, outside.arming, outside.pointer_door)
-    findings += [report.error(problem) for problem in problems]
+    findings += [unless_observing(settings, report.error(problem)) for problem in problems]
     if not problems:
         findings.append(
             report.ok(f'Caddy follows {file} for every service; it says "{await outside.arming.pointed()}"')
@@ -42,6 +44,13 @@ async def pointer(settings: Settings, outside: Outside, report: Report) -> Findi
     except BalancerError:  # said above
         forgets = ()
     return [*findings, *[report.warn(each, "bluegreen caddy snippet") for each in forgets]]
+
+
+def unless_observing(settings: Settings, finding: Finding) -> Finding:
+    """The same; while nothing is done, no more than a warning where arming would cure it, which is refused then."""
+    if settings.automation != "observe" or TO_ARM not in finding.next:
+        return finding
+    return replace(finding, level=Level.WARNING, next=(*TO_ACT, *finding.next))
 
 
 def _rights(settings: Settings, file: Path, report: Report) -> Iterator[Finding]:

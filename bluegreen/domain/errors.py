@@ -64,6 +64,13 @@ class GateRefused(RequestRefused):
     code = "gate-refused"
 
 
+OBSERVED = 'automation is "observe": this is what would be done, and nothing is done'
+"""The warning of a plan that nobody may carry out as things are."""
+
+TO_ACT = ('set automation = "act", then: bluegreen reload',)
+"""What to type so that things are done."""
+
+
 class ObserveOnly(RequestRefused):
     """The daemon only observes: nothing is done."""
 

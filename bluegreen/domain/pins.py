@@ -102,7 +102,7 @@ def contradictions(version: str, images: Mapping[str, str], components: Mapping[
             continue
         wanted = components.get(part, version)
         if VERSION.fullmatch(wanted) and not _agree(reference.tag, wanted):
-            remedy = "" if part in components else f"; if {part} has versions of its own, name its under [components]"
+            remedy = "" if part in components else f"; if {part} has versions of its own, name it under [components]"
             found.append(f"the image of {part} is tagged {reference.tag}, and {part} should be {wanted}{remedy}")
     return tuple(found)
 

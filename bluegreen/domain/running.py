@@ -60,7 +60,8 @@ def differences(started: Started, now: Collection[Part], live_only: Collection[s
     found = {part.name: part for part in now}
     told: list[Difference] = []
     for was in started.parts:
-        told += _of(was, found.get(was.name), live_only=was.name in live_only)
+        alone = was.name in live_only or _without_number(was.name) in live_only
+        told += _of(was, found.get(was.name), live_only=alone)
     return (*told, *_images(started, now))
 
 

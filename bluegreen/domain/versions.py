@@ -108,13 +108,15 @@ def _up(live: str, new: str, old: Version, next_: Version, rules: VersionRules, 
     if majors and not rules.skip_major:
         skipped = _listed([f"{major}" for major in majors])
         return Opinion(
-            (f"{live} to {new} skips the major version {skipped} ([release] skip_major)",), (), f"{majors[0]}.0"
+            (f"{live} to {new} skips the major version{_s(majors)} {skipped} ([release] skip_major)",),
+            (),
+            _nearer((majors[0], min((each.minor for each in known if each.major == majors[0]), default=0)), known),
         )
     minors = _minors(old, next_, known)
     if minors and not rules.skip_minor:
         skipped = _listed([f"{major}.{minor}" for major, minor in minors])
         return Opinion(
-            (f"{live} to {new} skips the minor version {skipped} ([release] skip_minor)",),
+            (f"{live} to {new} skips the minor version{_s(minors)} {skipped} ([release] skip_minor)",),
             (),
             _nearer(minors[0], known),
         )
@@ -153,6 +155,10 @@ def _nearer(minor: tuple[int, int], known: list[Version]) -> str:
 
 
 FEW = 4
+
+
+def _s(things: Collection[object]) -> str:
+    return "s" if len(things) > 1 else ""
 
 
 def _listed(names: list[str]) -> str:

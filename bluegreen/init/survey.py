@@ -54,6 +54,7 @@ def _files(wish: Wish, machine: Machine) -> Machine:
         migrations += _migrations(directory)
         for path in env.files_of(directory, None):
             dsn |= {name: path for name, value in env.variables([path]).items() if env.leads_to_postgres(value)}
+    found = {each.directory / file for each in stacks for file in each.files}
     templates = units.templates(wish.unit_files, wish.running)
     return Machine(
         caddy=machine.caddy,
@@ -64,7 +65,7 @@ def _files(wish: Wish, machine: Machine) -> Machine:
         listening=_listening(),
         looked=(
             *machine.looked,
-            f"compose files in {', '.join(map(str, roots))} ({DEEPEST} levels deep): {len(stacks)} found",
+            f"compose files in {', '.join(map(str, roots))} ({DEEPEST} levels deep): {len(found)} found",
             f"template units with instances blue or green in {', '.join(wish.unit_files)}: {len(templates)} found",
         ),
         caddy_directory=_writable(wish.caddy_directory),

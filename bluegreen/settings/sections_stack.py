@@ -51,8 +51,8 @@ class Environment(Section):
     )
     up: ReleaseArgv | None = Field(
         default=None,
-        description='runner "command": brings {release} up on {colour} and returns; does nothing when run again. A '
-        "list: no shell reads it.",
+        description='runner "command": brings {release} up on {colour} and returns; does nothing when run again, and '
+        "replaces another release that still runs there, as after a cutback. A list: no shell reads it.",
         examples=[["systemctl", "start", "app@{colour}"]],
     )
     down: ColourArgv | None = Field(

@@ -109,6 +109,32 @@ async def test_one_that_hangs_delays_neither_the_watch_nor_the_way_back(outside:
     assert any("did not end within" in warning for warning in ended.warnings)
 
 
+async def test_one_that_hangs_does_not_keep_back_the_news_that_users_are_back(outside: Outside, flush: Flush) -> None:
+    outside.users.failing[GREEN] = 1.0
+    flush.hangs = True
+    async with running(outside) as daemon:
+        await asyncio.sleep(30)
+        await daemon.deploy()
+        await until(lambda: done(outside)[-1:] == ["flush-cache blue"])
+        await asyncio.sleep(5)
+        assert [notice.event for notice in outside.notifier.sent][-1] == "deployment.reverted"
+        assert daemon.engine.run is not None, "it is still being done"
+        await daemon.end()
+    events = [notice.event for notice in outside.notifier.sent]
+    assert events.count("deployment.reverted") == 1
+
+
+async def test_one_that_hangs_holds_no_stamp_up(outside: Outside, flush: Flush) -> None:
+    flush.hangs = True
+    async with running(outside) as daemon:
+        await asyncio.sleep(30)
+        await daemon.deploy()
+        await daemon.reach(Phase.WATCHING)
+        outside.balancer.forget()
+        await asyncio.sleep(5)
+        assert (await outside.balancer.observe()).generation == 2
+
+
 @pytest.mark.parametrize("phase", [Phase.WATCHING, Phase.STANDING_BY])
 async def test_what_was_not_answered_when_the_daemon_was_killed_is_done_again(
     phase: Phase, outside: Outside, flush: Flush

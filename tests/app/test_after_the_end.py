@@ -319,3 +319,18 @@ async def test_a_configuration_that_is_taken_back_does_not_quarantine_the_releas
         await daemon.cutback()
         assert (await daemon.end()).phase == P.REVERTED
     assert (await outside.journal.fact("quarantine", release) is not None) is refused
+
+
+async def test_what_was_left_running_for_inspection_is_stopped_before_another_release_comes_up_there(
+    outside: Outside,
+) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy("1.1.0")
+        await daemon.reach(P.WATCHING)
+        await daemon.cutback()
+        await daemon.end()
+        outside.runners[GREEN].calls.clear()
+        await daemon.deploy("1.1.1")
+        assert (await daemon.end()).phase == P.LIVE
+    changed = [call for call in outside.runners[GREEN].calls if call[0] in {"up", "down"}]
+    assert changed == [("down", ""), ("up", "1.1.1")]

@@ -51,7 +51,7 @@ async def test_a_release_that_takes_what_users_hold_goes_live(outside: Outside, 
         ended = await daemon.end()
         why = await told(daemon, P.TESTING)
     assert ended.phase is P.LIVE
-    assert why == "1 smoke checks passed; both ways hold: login"
+    assert why == "1 smoke check passed; both ways hold: login"
     across = ["mint blue", "use blue on green", "end blue", "mint green", "use green on blue", "end green"]
     assert login.said == [*LIVE, *across]
 

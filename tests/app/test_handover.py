@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from bluegreen.app.handover import HOME_SECONDS
+from bluegreen.app.requests import PlanRequest
 from bluegreen.domain.deployments import Cause
+from bluegreen.domain.parts import Part, PartState
 from bluegreen.domain.phases import Phase
-from tests.app.daemons import Daemon, pages, running, until
+from tests.app.daemons import ANN, Daemon, pages, running, until
 from tests.app.outside import Outside
 from tests.domain.examples import BLUE, GREEN
 
@@ -45,6 +47,27 @@ async def test_they_stop_on_the_old_colour_and_start_on_the_new_one_once_users_a
     assert runs_on(outside) == {"green"}
     assert outside.runners[GREEN].alone == "1.1.0"
     assert outside.broken == []
+
+
+@pytest.mark.parametrize("state", [PartState.RUNNING, PartState.STOPPED, None])
+async def test_before_the_first_handover_it_is_said_where_they_are_not_seen(
+    state: PartState | None, outside: Outside
+) -> None:
+    """Their compose project may be another one than ours: to stop nothing there would be no failure."""
+    if state is not None:
+        outside.runners[BLUE].found = (Part("mailer", state), Part("scheduler", PartState.RUNNING))
+    async with running(outside) as daemon:
+        await begun(outside, daemon)
+        ended = await daemon.end()
+        await daemon.deploy("1.2.0")
+        again = await daemon.end()
+    said = [warning for warning in ended.warnings if "not seen to run on blue" in warning]
+    assert [warning.partition(" is not")[0] for warning in said] == {
+        PartState.RUNNING: [],
+        PartState.STOPPED: ["mailer"],
+        None: ["mailer, scheduler"],
+    }[state]
+    assert not any("not seen to run" in warning for warning in again.warnings), "from then on it is known"
 
 
 async def test_at_a_cutback_they_come_home_after_the_users(outside: Outside) -> None:
@@ -167,7 +190,10 @@ async def test_without_the_release_to_start_them_again_nothing_is_begun(outside:
     outside.releases = {BLUE: "0.9.0"}  # its file is gone
     async with running(outside) as daemon:
         await asyncio.sleep(30)
+        plan = await daemon.service.plan(PlanRequest("1.1.0"), ANN)
         await daemon.deploy()
         ended = await daemon.end()
     assert ended.phase is Phase.ABANDONED
-    assert "there is no release 0.9.0" in ended.reason
+    assert "on blue after a cutback is not known: there is no release 0.9.0" in ended.reason
+    assert ended.next == ("write the release file of what blue runs now",)
+    assert any("no deployment starts: with what " in warning for warning in plan.warnings)

@@ -85,6 +85,19 @@ async def test_a_deployment_begins_only_with_them_where_users_are(back: bool, ou
     assert outside.broken == []
 
 
+async def test_a_deployment_past_a_dead_colour_waits_for_nothing_there(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await taken_back_without_them(outside, daemon)
+        outside.kill(BLUE)
+        outside.runners[BLUE].hanging |= {"up live-only"}
+        outside.runners[BLUE].failing["down live-only"] = "no route to host"
+        outside.runners[GREEN].failing.clear()
+        await daemon.deploy("1.2.0", live_is_down=True, reason="the host burnt")
+        ended = await daemon.end()
+    assert ended.phase is Phase.LIVE, ended.reason
+    assert outside.runners[GREEN].alone == "1.2.0"
+
+
 async def test_the_next_daemon_goes_on_with_it(outside: Outside) -> None:
     async with running(outside) as daemon:
         await taken_back_without_them(outside, daemon)

@@ -10,6 +10,7 @@ import pytest
 from bluegreen.app.requests import AlertEffect, DeployRequest, PlanRequest
 from bluegreen.app.world import World
 from bluegreen.domain.arming import Armed
+from bluegreen.domain.backfills import BackfillState
 from bluegreen.domain.errors import ObserveOnly
 from bluegreen.domain.phases import Phase
 from bluegreen.domain.traffic import Colour
@@ -17,6 +18,7 @@ from bluegreen.interfaces.render import status_lines
 from bluegreen.interfaces.standing import standing
 from tests.app.daemons import ANN, Daemon, alert, pages, running, until
 from tests.app.outside import Outside
+from tests.app.test_backfilling import due
 from tests.app.test_drift import live_on_green, move, named
 from tests.domain.examples import BLUE, GREEN
 
@@ -128,6 +130,22 @@ async def test_what_a_killed_rehearsal_left_stays(outside: Observed) -> None:
     async with running(outside) as daemon:
         await asyncio.sleep(2)
         assert "rehearsal.swept" in await named(daemon)
+
+
+async def test_a_backfill_that_was_left_paused_is_not_cancelled(outside: Observed) -> None:
+    outside.observes = False
+    due(outside)
+    async with running(outside) as daemon, asyncio.TaskGroup() as group:
+        group.create_task(daemon.service.backfill(ANN), name="backfill")
+        await until(lambda: daemon.engine.world.filling.runs)
+        await daemon.service.pause_backfill(ANN)
+    outside.observes = True
+    async with running(outside) as daemon:
+        for ask in (daemon.service.cancel_backfill, daemon.service.resume_backfill):
+            with pytest.raises(ObserveOnly):
+                await ask(ANN)
+        (left,) = await daemon.service.backfills()
+    assert left.state is BackfillState.PAUSED
 
 
 # --- people move users by hand

@@ -134,6 +134,16 @@ async def test_an_image_that_is_not_pinned_as_configured_is_refused_and_no_reaso
         assert outside.runners[GREEN].calls == []
 
 
+async def test_a_rollback_is_no_way_around_the_rules_for_what_is_newer(strict: Outside) -> None:
+    async with running(strict) as daemon:
+        with pytest.raises(GateRefused, match=r"1\.2\.0 is newer than 1\.0\.0.*skips the minor version 1") as refused:
+            await daemon.service.rollback("1.2.0", ANN)
+        assert refused.value.next == ("bluegreen plan 1.2.0", "bluegreen rollback 1.2.0 --reason '...'")
+        assert await daemon.service.deployments(1) == ()
+        back = await daemon.service.rollback("1.2.0", ANN, "we left it an hour ago")
+        assert any("let through, as a rollback" in warning for warning in back.warnings)
+
+
 async def test_a_rollback_to_what_was_pinned_less_tightly_once_is_a_warning(outside: Outside) -> None:
     outside.described["1.0.0"] = Release("1.0.0", images={"web": "app:edge"})
     async with running(outside) as daemon:

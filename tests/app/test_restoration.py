@@ -14,10 +14,12 @@ from bluegreen.domain.errors import (
     DeploymentInProgress,
     JournalUnwritable,
     NotFound,
+    ReleaseInvalid,
     RequestRefused,
     StepFailed,
 )
 from bluegreen.domain.phases import Phase
+from bluegreen.domain.plans import Release
 from bluegreen.domain.restorations import Restored, Session
 from tests.app.daemons import ANN, Daemon, running
 from tests.app.outside import Dying, Outside
@@ -116,6 +118,22 @@ FAILING = {
     "the backup cannot be restored": ("restore_beside", "public.t: 3 in the database, 2 in the dump"),
     "the swap is refused": ("swap", "main stays in service: somebody is in it"),
 }
+
+
+async def test_a_colour_whose_release_file_is_gone_is_started_with_what_it_ran(outside: Outside) -> None:
+    async with running(outside) as daemon:
+        await daemon.deploy()
+        assert (await daemon.end()).phase is Phase.LIVE
+
+    async def gone(name: str) -> Release:
+        raise ReleaseInvalid(f"there is no release {name}")
+
+    outside.read_release = gone  # type: ignore[method-assign]
+    async with running(outside) as daemon:
+        restored = await _restore(daemon, await _taken(daemon), stop_colours=True)
+    assert [(each.colour, each.release, each.problem) for each in restored.colours] == [(GREEN, "1.1.0", "")]
+    assert outside.runners[GREEN].running == "1.1.0"
+    _seen(outside)
 
 
 @pytest.mark.parametrize("stop_colours", [False, True])

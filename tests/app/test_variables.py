@@ -160,7 +160,7 @@ async def test_the_release_that_is_live_already_is_a_change_of_the_configuration
         variables.files[GREEN] = SAME
         same = await planned(daemon, "1.0.0")
     assert "configuration only: blue runs 1.0.0 already; other values on green: LOG" in plan.warnings
-    assert "configuration only: blue runs 1.0.0 already; and no variable differs" in same.warnings
+    assert "configuration only: blue runs 1.0.0 already, and no variable differs" in same.warnings
 
 
 STEPS = ("old,new", "new,old", "new")
@@ -264,3 +264,12 @@ async def test_no_value_and_no_fingerprint_is_told_or_kept_anywhere(outside: Out
     kept = told + repr(outside.journal.__dict__)
     assert "hunter" not in kept
     assert not any(each in kept for each in prints)
+
+
+async def test_without_a_name_it_says_whose_release_has_no_file(outside: Outside) -> None:
+    give(outside, SAME, SAME)
+    outside.releases = {BLUE: "0.9.0"}
+    async with running(outside) as daemon:
+        with pytest.raises(ReleaseInvalid, match=r"blue runs 0\.9\.0, .*: there is no release 0\.9\.0") as refused:
+            await checked(daemon, "")
+    assert refused.value.next == ("bluegreen env check RELEASE",)

@@ -47,6 +47,18 @@ async def test_a_deployment_keeps_what_ran_when_it_was_ready(outside: Outside) -
     assert BLUE not in status.running  # nobody can tell of it
 
 
+async def test_what_another_program_kept_is_looked_at_anew_and_no_flaw_ends_the_daemon(outside: Outside) -> None:
+    await outside.journal.keep("runs", BLUE, {"parts": "of another kind"})
+    runs(outside, BLUE, replace(WEB, image="app:1.0.0"))
+    async with running(outside) as daemon:
+        await asyncio.sleep(LONG_ENOUGH)
+        assert (await seen(daemon, BLUE)).parts[0].image == "app:1.0.0"
+        daemon.service.running_watch.look = None  # type: ignore[method-assign, assignment]
+        outside.database.connections = None  # type: ignore[method-assign, assignment]
+        await asyncio.sleep(LONG_ENOUGH)
+        assert (await daemon.service.status()).traffic is not None
+
+
 async def test_nothing_is_said_where_nobody_can_tell(outside: Outside) -> None:
     async with running(outside) as daemon:
         await daemon.deploy()

@@ -91,7 +91,7 @@ def test_a_tag_that_says_another_version_is_noticed(image: str, components: dict
 
 def test_a_tag_of_a_component_that_is_not_named_is_told_how_to_name_it() -> None:
     (said,) = contradictions("1.2.0", {"identity": "kratos:26.2.0"}, {})
-    assert said.endswith("if identity has versions of its own, name its under [components]")
+    assert said.endswith("if identity has versions of its own, name it under [components]")
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_a_further_replica_is_held_to_the_image_of_its_service() -> None:
 def test_live_only_parts_start_and_end_with_the_traffic() -> None:
     assert told([], alone=("web",)) == ""
     assert told([replace(WEB, started_at=LATER)], alone=("web",)) == ""
+    started = Started("1.1.0", EPOCH, (replace(WEB, name="web-2"),))
+    assert differences(started, (), ("web",)) == (), "nor do further replicas"
 
 
 def test_one_that_begins_again_and_again_is_one_thing_within_an_hour() -> None:

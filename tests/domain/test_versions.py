@@ -48,9 +48,9 @@ def test_what_has_another_form_is_no_version(text: str) -> None:
         pytest.param("1.2.7", "1.3.0", "", id="the next minor"),
         pytest.param("1.2.7", "1.3.4", "", id="a patch of the next minor"),
         pytest.param("1.2.0", "1.4.0", "skips the minor version 1.3 ", id="a minor is skipped"),
-        pytest.param("1.2.0", "1.9.0", "skips the minor version 1.3, 1.4, 1.5, 1.6 and 2 more ", id="many are"),
+        pytest.param("1.2.0", "1.9.0", "skips the minor versions 1.3, 1.4, 1.5, 1.6 and 2 more ", id="many are"),
         pytest.param("1.2.0", "2.0.0", "", id="the next major"),
-        pytest.param("1.2.0", "2.2.0", "skips the minor version 2.0, 2.1 ", id="minors of the next major"),
+        pytest.param("1.2.0", "2.2.0", "skips the minor versions 2.0, 2.1 ", id="minors of the next major"),
         pytest.param("1.2.0", "3.0.0", "skips the major version 2 ", id="a major is skipped"),
         pytest.param("1.2.0", "1.3.0-rc.1", "", id="a pre-release of the next minor"),
         pytest.param("1.3.0-rc.1", "1.3.0", "", id="its release"),
@@ -110,6 +110,8 @@ def test_only_what_was_released_can_be_skipped(live: str, new: str, released: li
 
 def test_the_version_to_deploy_first_is_named() -> None:
     assert judge("1.2.0", "1.5.0", STRICT).nearer == "1.3.0"
+    assert judge("1.2.0", "3.0.0", STRICT).nearer == "2.0.0"
+    assert judge("1.2.0", "3.0.0", STRICT, ["2.1.0", "2.1.4", "2.2.0", "3.0.0"]).nearer == "2.1.4"
     assert judge("1.2.0", "1.5.0", STRICT, ["1.3.0", "1.3.12", "1.3.2", "1.4.0", "1.5.0"]).nearer == "1.3.12"
 
 

@@ -66,7 +66,7 @@ async def test_a_release_that_fails_costs_few_answers(rate: float, how: str, mos
             await stand.start_daemon(stand.admin_socket)
             remember(stand)
             await asyncio.sleep(LEARN)
-            spells = [await spell(stand, how, f"1.{number}.0") for number in range(RUNS)]
+            spells = [await spell(stand, how, f"1.1.{number}") for number in range(RUNS)]
         finally:
             await child.stop()
         answers = users.answers()

@@ -143,6 +143,11 @@ def test_plan_says_what_would_be_done_and_ends_with_the_command(served: Served) 
     assert orders(served) == [("plan", wanted)]
 
 
+def test_a_plan_that_nobody_may_carry_out_ends_with_what_would_allow_it(served: Served) -> None:
+    served.service.made = a_plan(warnings=(errors.OBSERVED,))
+    assert invoke(served, "plan", "1.1.0").stdout.endswith('next: set automation = "act", then: bluegreen reload\n')
+
+
 @pytest.mark.parametrize(("live", "code"), [("1.0.0", 10), ("1.1.0", 0)])
 def test_plan_tells_scripts_whether_anything_would_change(served: Served, live: str, code: int) -> None:
     served.service.made = a_plan(live_release=live)

@@ -119,6 +119,8 @@ class Promises:
         assert "kratos" in kept
         assert engine.ids(yard.project(GREEN)) == {}
         await runner.down()
+        assert engine.left(yard.project(GREEN)) == [kept], "the end of the deployment leaves it for whoever asks why"
+        await runner.down()
         assert engine.left(yard.project(GREEN)) == []
 
     async def test_an_image_that_is_missing_is_named_and_nothing_is_touched(self, yard: Yard) -> None:

@@ -14,7 +14,7 @@ from tests.adapters.runners.test_contract import (  # noqa: F401 - the suite
 )
 from tests.platform.containers import Containers, Yard
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("containers")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
 
 STACK = "services:\n  worker: {image: '${IMAGE}', network_mode: none}\n"
 

@@ -10,7 +10,7 @@ import pytest
 from tests.platform.installed import phase, serves, status, watched
 from tests.systemd.machine import ROOT, Machine
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
 
 APP = """\
 [Unit]
@@ -55,6 +55,16 @@ role = "live-only"
 """
 
 
+RULES = "/etc/polkit-1/rules.d/50-bluegreen.rules"
+
+
+def allow(machine: Machine, rules: str) -> None:
+    """Put these rules in force. polkit follows the file by inotify, of which the tests beside this one may have used up
+    all that there is."""
+    machine.write(RULES, rules)
+    machine.run("systemctl", "restart", "polkit")
+
+
 @pytest.fixture(scope="module")
 def driven(hasty: Machine) -> Machine:
     """The host, its colours changed from commands to units."""
@@ -68,7 +78,7 @@ def driven(hasty: Machine) -> Machine:
     hasty.write("/etc/systemd/system/worker@.service", WORKER)
     hasty.write("/etc/bluegreen/bluegreen.toml", rest + WORKER_SERVICE + colours, 0o640)
     rules = (ROOT / "systemd/bluegreen.rules").read_text().replace('// "worker@', '"worker@')
-    hasty.write("/etc/polkit-1/rules.d/50-bluegreen.rules", rules)
+    allow(hasty, rules)
     hasty.write(
         "/etc/systemd/system/bluegreen.service.d/units.conf", "[Service]\nSupplementaryGroups=systemd-journal\n"
     )
@@ -183,9 +193,8 @@ def test_polkit_allows_the_units_of_the_colours_and_nothing_else(
 
 
 def test_what_polkit_forbids_is_told_before_anything_starts(units: Machine) -> None:
-    rules = "/etc/polkit-1/rules.d/50-bluegreen.rules"
-    before = units.run("cat", rules)
-    units.write(rules, before.replace("app@green", "app@red"))
+    before = units.run("cat", RULES)
+    allow(units, before.replace("app@green", "app@red"))
     try:
         code, said = units.tried(
             "bluegreen", "deploy", "1.1.2", "-y", "--no-watch", "--force", "--reason", "a test", user="alice"
@@ -196,7 +205,7 @@ def test_what_polkit_forbids_is_told_before_anything_starts(units: Machine) -> N
         assert "systemd does not let bluegreen stop app@green.service" in said
         assert "systemd does not let bluegreen stop app@green.service" in units.tried("bluegreen", "doctor")[1]
     finally:
-        units.write(rules, before)
+        allow(units, before)
     assert serves(units) == "blue"
 
 

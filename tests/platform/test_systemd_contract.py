@@ -25,7 +25,7 @@ from tests.adapters.runners.test_contract import (  # noqa: F401 - the suite
 from tests.adapters.waiting import LONG
 from tests.systemd.machine import Machine
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
 
 FILE = Path("/run/bench/green.env")
 
@@ -159,7 +159,7 @@ async def test_what_it_runs_as_is_told(subject: Subject) -> None:
 async def test_units_of_a_user_are_run_by_the_users_own_systemd_without_any_right(benches: Machine) -> None:
     benches.sh(
         """
-        useradd --create-home --shell /bin/sh deploy
+        id deploy >/dev/null 2>&1 || useradd --create-home --shell /bin/sh deploy
         sed 's|/run/bench|/home/deploy|g' /etc/systemd/system/bench@.service > /etc/systemd/user/bench@.service
         loginctl enable-linger deploy
         """

@@ -54,6 +54,8 @@ class ComposeRunner:
         self._logs, self._slices = tuple(logs), tuple(tuple(argv) for argv in slices)
         self._started = started
         self._tool: Tool | None = None
+        self._failed: frozenset[str] = frozenset()
+        """Ids of the containers that the last `up` failed with."""
 
     @property
     def slices(self) -> int:
@@ -79,6 +81,8 @@ class ComposeRunner:
         before = await engine.containers()
         starting = Starting(engine, stack.services, self._settles)
         stale = [one for one in before if self._is_stale(one, names, stack, images, starting)]
+        if live_only:  # the colour serves: what is none of them is nobody's to touch
+            stale = [one for one in stale if one.service in names]
         try:
             await engine.remove(stale, self._stop)
             same = {one.service for one in before if one not in stale and one.runs}
@@ -87,8 +91,10 @@ class ComposeRunner:
                 await call.must(argv, f"{engine.tool} did not make the containers", changes=True)
             await starting.run(names)
         except (NotStarted, RunnerFailed) as exc:
+            self._failed = frozenset(one.id for one in exc.failed) if isinstance(exc, NotStarted) else frozenset()
             older = {one.id for one in before if one not in stale}
             raise await gave_up(engine, exc, names, older, self._stop) from exc
+        self._failed = frozenset()
         if self._started is not None:
             self._started()
         told = [f"{name} runs {release.version} already" for name in names if name in same]
@@ -107,13 +113,17 @@ class ComposeRunner:
         return not one.runs and not one.is_new and not (starting.is_job(one) and one.is_done)
 
     async def down(self, *, live_only: bool = False) -> str:
-        """Stop and remove the project's containers, then its networks; never a volume that has a name."""
+        """Stop and remove the project's containers, then its networks; never a volume that has a name. What an `up`
+        failed with just before is left once more, stopped, for whoever wants to know why."""
         call = Call(self._place, "down", self._timeout)
         engine = await self._engine(call)
         found = await engine.containers()
-        await engine.remove([one for one in found if not live_only or one.service in self.live_only], self._stop)
+        spared = [one for one in found if one.id in self._failed and not one.runs]
+        gone = [one for one in found if one not in spared and (not live_only or one.service in self.live_only)]
+        await engine.remove(gone, self._stop)
         if not live_only:
-            await engine.remove_networks()
+            await engine.remove_networks(spared)
+            self._failed = frozenset()
         return "stopped\n"
 
     async def stop_slice(self, number: int) -> str:

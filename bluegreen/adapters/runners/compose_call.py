@@ -6,7 +6,7 @@ What a command tells about containers may hold secrets (the variables of a conta
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bluegreen.domain.errors import OutsideError, RunnerFailed
@@ -19,6 +19,9 @@ FACTS = 16 * 1024 * 1024
 
 STDOUT_ALONE = 'exec "$@" 2>/dev/null'
 """Engines write warnings between the lines of what they are asked for."""
+
+STDERR_ALONE = 'exec "$@" 2>&1 >/dev/null'
+"""Why it failed: an answer may be half there all the same, and is not to be kept."""
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\r")
 
@@ -91,9 +94,9 @@ class Call:
         its complaint."""
         ran = await self._run(["sh", "-c", STDOUT_ALONE, "sh", *argv], limit=FACTS)
         if ran.code != 0:
-            ran = await self._run(argv)
-            self.say(ran.output)
-            raise self.failed(f"{what}: {last_words(ran)}", ran.code)
+            again = await self._run(["sh", "-c", STDERR_ALONE, "sh", *argv])
+            self.say(again.output)
+            raise self.failed(f"{what}: {last_words(replace(again, code=ran.code))}", ran.code)
         return ran.output
 
     async def asked(self, argv: Sequence[str]) -> Ran | None:

@@ -30,6 +30,9 @@ USUAL = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.ya
 OVER = ("compose.override.yaml", "compose.override.yml", "docker-compose.override.yml", "docker-compose.override.yaml")
 """What compose finds by itself: the first of each."""
 
+OURS = {"COMPOSE_REMOVE_ORPHANS": "false"}
+"""Over a colour's own file of variables: what the files no longer name is removed by us, and never where users are."""
+
 FIRST_THERE = 'for f; do if [ -e "$f" ]; then printf "%s\\n" "$f"; exit 0; fi; done'
 
 HOME = 'printf %s "${XDG_STATE_HOME:-$HOME/.local/state}/bluegreen"'
@@ -69,7 +72,7 @@ async def stack_of(call: Call, tool: Tool, project: Project, release: Release) -
     base = [*tool.argv, "-p", project.name, "--env-file", str(env_file)]
     base += [word for profile in project.profiles for word in ("--profile", profile)]
     base += [word for file in files for word in ("-f", file)]
-    call.variables = variables
+    call.variables = {**variables, **OURS}
     services = await _services(call, tool, base, project, release)
     stamp = _stamp(env, release)
     labels = {STAMP: stamp, RELEASE: release.version}

@@ -10,6 +10,7 @@ import click
 
 from bluegreen.app.requests import PlanRequest
 from bluegreen.domain.deployments import Deployment
+from bluegreen.domain.errors import OBSERVED, TO_ACT
 from bluegreen.domain.plans import Plan
 from bluegreen.interfaces import render, reports, text
 from bluegreen.interfaces.cli.exits import Exit
@@ -101,8 +102,8 @@ def plan(shell: Shell, release: str, exit_code: bool, **terms: Any) -> None:
 
 
 def _plan_and_command(made: Plan) -> list[str]:
-    command = text.commands((f"bluegreen deploy --plan {text.clean(made.id)}",))
-    return [*render.plan_lines(made, datetime.now(UTC)), *command]
+    steps = TO_ACT if OBSERVED in made.warnings else (f"bluegreen deploy --plan {text.clean(made.id)}",)
+    return [*render.plan_lines(made, datetime.now(UTC)), *text.commands(steps)]
 
 
 @verb("deploy")

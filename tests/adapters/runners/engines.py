@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bluegreen.adapters.runners.compose import ComposeRunner
-from bluegreen.adapters.runners.compose_call import STDOUT_ALONE, Place
+from bluegreen.adapters.runners.compose_call import STDERR_ALONE, STDOUT_ALONE, Place
 from bluegreen.adapters.runners.compose_stack import Project
 from bluegreen.domain.traffic import Colour
 from bluegreen.hosts import Here, HostUnreachable
@@ -87,7 +87,8 @@ class Engine(Here):
     async def run(self, argv: Sequence[str], **more: Any) -> Ran:
         """Play a command."""
         words = list(argv)
-        if words[:3] == ["sh", "-c", STDOUT_ALONE]:
+        quiet = words[:3] == ["sh", "-c", STDERR_ALONE]
+        if quiet or words[:3] == ["sh", "-c", STDOUT_ALONE]:
             words = words[4:]
         if words[0] == "sh":
             return await super().run(argv, **more)
@@ -96,6 +97,7 @@ class Engine(Here):
         if more.get("alone"):
             self.alone.append(more["alone"])
         code, said = await self._played(words)
+        said = "" if quiet and code == 0 else said
         return Ran(code, said + "\n" if said else "", 0.0)
 
     async def _played(self, words: list[str]) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bluegreen.adapters.runners.compose_call import Call, Place
 from bluegreen.adapters.runners.compose_config import services_of
 from bluegreen.adapters.runners.compose_containers import Image
 from bluegreen.adapters.runners.compose_tool import engine_of
@@ -14,6 +15,7 @@ from bluegreen.domain.errors import RunnerFailed
 from bluegreen.domain.parts import PartState
 from bluegreen.domain.plans import Release
 from bluegreen.domain.traffic import Colour
+from bluegreen.hosts import Here
 from tests.adapters.runners.engines import VERSIONS, Engine
 
 HEALTH = {"test": ["CMD", "true"]}
@@ -46,6 +48,27 @@ async def test_services_start_after_those_they_wait_for_and_live_only_ones_by_th
     assert {*engine.running()} == {*STACK}
     await runner.down(live_only=True)
     assert {*engine.running()} == {"web", "kratos"}
+
+
+async def test_live_only_ones_come_home_past_files_that_no_longer_name_what_serves_there(engine: Engine) -> None:
+    runner = engine.runner(live_only=("worker",))
+    await runner.up(ONE)
+    engine.services = {"worker": {"image": "worker:1"}, "auth": {"image": "web:1"}}  # the next release renamed kratos
+    await runner.up(ONE, live_only=True)
+    assert {*engine.running()} == {*STACK}, "users are on web and kratos"
+    assert engine.variables["COMPOSE_REMOVE_ORPHANS"] == "false", "whatever a file of variables says"
+    await runner.down(live_only=True)
+    assert {*engine.running()} == {"web", "kratos"}
+
+
+async def test_an_answer_that_failed_half_way_is_not_kept(tmp_path: Path) -> None:
+    call = Call(Place(Colour.GREEN, Here(), tmp_path), "parts", 30.0)
+    half = ["sh", "-c", "echo 'SECRET=s3cret'; echo 'no such container' >&2; exit 1"]
+    with pytest.raises(RunnerFailed, match="inspect: no such container") as caught:
+        await call.told(half, "inspect")
+    assert "s3cret" not in f"{caught.value.detail} {caught.value.facts} {call.output}"
+    with pytest.raises(RunnerFailed, match="inspect: it ended with exit code 3 and said nothing"):
+        await call.told(["sh", "-c", "echo 'SECRET=s3cret'; exit 3"], "inspect")
 
 
 async def test_preparing_pulls_what_is_missing_and_starts_nothing(engine: Engine) -> None:
@@ -160,6 +183,18 @@ async def test_what_does_not_last_is_named_and_kept_and_nothing_else_is(engine: 
     engine.goes.clear()
     await engine.runner().up(ONE)
     assert {*engine.running()} == {*STACK}
+
+
+async def test_what_failed_outlasts_the_down_that_ends_the_deployment(engine: Engine) -> None:
+    engine.goes["web:1"] = "crashes"
+    runner = engine.runner()
+    with pytest.raises(RunnerFailed):
+        await runner.up(ONE)
+    assert await runner.down() == "stopped\n"
+    assert [(one.service, one.status) for one in engine.containers] == [("web", "exited")]
+    assert not engine.networks
+    await runner.down()
+    assert not engine.containers
 
 
 async def test_what_gets_never_healthy_is_given_up_before_others_start(engine: Engine) -> None:

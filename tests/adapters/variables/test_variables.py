@@ -1,6 +1,7 @@
 """The Variables port: one suite over files and memory, and what only files have: the key, other hosts, odd files."""
 
 import asyncio
+import os
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +178,14 @@ async def test_an_odd_file_is_said(tmp_path: Path, text: bytes, said: str) -> No
     assert said in caught.value.detail
     assert str(tmp_path / "0.env") in caught.value.detail
     assert "hunter2" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+async def test_a_pipe_in_place_of_a_file_is_said_at_once_and_keeps_no_thread(tmp_path: Path) -> None:
+    given = files(tmp_path, b"A=1")
+    (tmp_path / "0.env").unlink()
+    os.mkfifo(tmp_path / "0.env")
+    with pytest.raises(VariablesUnreadable, match=r"0\.env is not a regular file"):
+        await given.of(BLUE)
 
 
 class Elsewhere(Here):
