@@ -12,7 +12,7 @@ from dataclasses import replace
 import msgspec
 import structlog
 
-from bluegreen.app import environments
+from bluegreen.app import environments, live_only
 from bluegreen.app.engine import Engine
 from bluegreen.app.what_runs import KEPT, keep, parts_of, words
 from bluegreen.domain.errors import BluegreenError, JournalFailed
@@ -86,7 +86,9 @@ class RunningWatch:
         started = await self._started(colour, release, parts)
         if started is None:
             return None
-        found = differences(started, parts, world.runners[colour].live_only)
+        at = await live_only.where(world)
+        at_home = at is not None and at.sure and at.colour is colour
+        found = differences(started, parts, world.runners[colour].live_only, at_home=at_home)
         return Running(release, parts, world.clock.now(), started.at, found)
 
     async def _started(self, colour: Colour, release: str, parts: tuple[Part, ...]) -> Started | None:

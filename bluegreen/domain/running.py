@@ -5,7 +5,7 @@ differs later was not done by a deployment: a part that ended, one that began ag
 told, and moves no traffic: whether users are worse off for it is what the watch is for.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -54,21 +54,34 @@ class Running:
     since: datetime | None = None
 
 
-def differences(started: Started, now: Collection[Part], live_only: Collection[str]) -> tuple[Difference, ...]:
-    """What is not as it was started, part by part. `live_only` ones start and end with the traffic: only what they are
-    is looked at, not whether they run."""
+def differences(
+    started: Started, now: Collection[Part], live_only: Collection[str], *, at_home: bool = False
+) -> tuple[Difference, ...]:
+    """What is not as it was started, part by part. `live_only` ones start and end with the traffic: whether they run is
+    looked at only `at_home`, where they should."""
     found = {part.name: part for part in now}
     told: list[Difference] = []
     for was in started.parts:
-        alone = was.name in live_only or _without_number(was.name) in live_only
-        told += _of(was, found.get(was.name), live_only=alone)
+        if not _is_one_of(was, live_only):
+            told += _of(was, found.get(was.name))
+    if at_home:
+        told += _failed(part for part in now if _is_one_of(part, live_only))
     return (*told, *_images(started, now))
 
 
-def _of(was: Part, now: Part | None, *, live_only: bool) -> Iterator[Difference]:
+def _is_one_of(part: Part, live_only: Collection[str]) -> bool:
+    return part.name in live_only or _without_number(part.name) in live_only
+
+
+def _failed(parts: Iterable[Part]) -> Iterator[Difference]:
+    for part in parts:
+        if part.state is PartState.FAILED:
+            why = f": {part.detail}" if part.detail else ""
+            yield Difference(part.name, f"{part.name} failed", f"{part.name} is failed{why}")
+
+
+def _of(was: Part, now: Part | None) -> Iterator[Difference]:
     name = was.name
-    if live_only:
-        return
     if now is None:
         yield Difference(name, f"{name} is gone", f"{name} is gone: nothing of this name is there any more")
         return

@@ -78,6 +78,14 @@ def test_live_only_parts_start_and_end_with_the_traffic() -> None:
     assert differences(started, (), ("web",)) == (), "nor do further replicas"
 
 
+@pytest.mark.parametrize(("at_home", "expected"), [(True, ["worker is failed: exit code 1"]), (False, [])])
+def test_a_live_only_part_that_died_is_told_where_it_should_run(at_home: bool, expected: list[str]) -> None:
+    started = Started("1.1.0", EPOCH, (WEB,))
+    died = Part("worker", PartState.FAILED, detail="exit code 1")
+    found = differences(started, (WEB, died), ("worker",), at_home=at_home)
+    assert [difference.text for difference in found] == expected
+
+
 def test_one_that_begins_again_and_again_is_one_thing_within_an_hour() -> None:
     started = Started("1.1.0", EPOCH, (WEB,))
     keys = [
