@@ -21,8 +21,8 @@ from tests.domain.examples import BLUE, GREEN
 
 P = Phase
 WINDOW, STANDBY = 4.0, 4.0
-EACH = 1 if thorough.ALL else 4
-"""Every fourth write each time, from another one in each story."""
+EACH = 1 if thorough.ALL else 8
+"""Every eighth write each time, from another one in each story."""
 MANY = 400
 """More writes than any of these stories has."""
 

@@ -48,8 +48,8 @@ STOPPED_AT: list[Case] = [
 ]
 
 
-EACH = 1 if thorough.ALL else 4
-"""Every fourth one each time."""
+EACH = 1 if thorough.ALL else 8
+"""Every eighth one each time."""
 
 
 def changes_until(phase: Phase, boundary: Boundary) -> int:

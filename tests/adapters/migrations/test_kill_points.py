@@ -14,8 +14,8 @@ pytestmark = pytest.mark.real
 PARTS = 4
 """The points are shared out to that many tests."""
 
-EACH = 1 if thorough.ALL else 4
-"""Every fourth point is enough each time."""
+EACH = 1 if thorough.ALL else 8
+"""Every eighth point is enough each time."""
 
 AT_LEAST = 60
 
