@@ -47,7 +47,10 @@ test-all: test
 # process, and those with hosts run beside them.
 # BLUEGREEN_PLATFORM=all fails where a part is missing, instead of skipping.
 test-platform: $(made)
-	$(bin)/python -m pytest tests/platform -n 2 --dist loadgroup $(ARGS)
+	@hosts="tests/platform/test_ssh.py tests/platform/test_three_hosts.py"; \
+	$(bin)/python -m pytest -p no:cacheprovider $$hosts $(ARGS) & beside=$$!; \
+	$(bin)/python -m pytest -p no:cacheprovider tests/platform $$(printf -- '--ignore=%s ' $$hosts) $(ARGS); code=$$?; \
+	wait $$beside && exit $$code
 
 check: $(made)
 	$(bin)/ruff check .

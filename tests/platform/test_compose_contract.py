@@ -14,17 +14,17 @@ from tests.adapters.runners.test_contract import (  # noqa: F401 - the suite
 )
 from tests.platform.containers import Containers, Yard
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 STACK = "services:\n  worker: {image: '${IMAGE}', network_mode: none}\n"
 
 ENGINE = """\
 #!/bin/sh
 case "$*" in
-    *--no-start*) if [ -e {d}/fail-up ]; then echo no such image; exit 1; fi ;;
+    *--no-start*) if [ -e {d}/fail-up ]; then echo no such image >&2; exit 1; fi ;;
     start*) if [ -e {d}/hang-up ]; then exec sleep 300; fi ;;
     ps*)
-        if [ -e {d}/fail-down ]; then echo cannot stop; exit 1; fi
+        if [ -e {d}/fail-down ]; then echo cannot stop >&2; exit 1; fi
         if [ -e {d}/hang-down ]; then exec sleep 300; fi ;;
 esac
 exec {program} "$@"

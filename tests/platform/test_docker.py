@@ -5,7 +5,7 @@ import pytest
 from tests.platform.containers import Containers
 from tests.platform.engine_promises import Promises
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 class TestDocker(Promises):

@@ -9,7 +9,7 @@ from bluegreen.processes import environment, run_command
 from tests.domain.test_env_text import READ
 from tests.platform.parts import docker, docker_compose
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 FILLED_IN = "nothing is filled in"
 """Where compose does what we do not."""

@@ -17,7 +17,7 @@ from tests.platform.installed import (
 )
 from tests.systemd.machine import Machine
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 def test_the_readme_was_followed_and_the_daemon_is_ready(bare: Machine, installed: str) -> None:

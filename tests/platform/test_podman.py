@@ -13,7 +13,7 @@ from tests.platform.containers import Containers, Yard
 from tests.platform.engine_promises import Promises
 from tests.sshd import loopback
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 class TestPodman(Promises):

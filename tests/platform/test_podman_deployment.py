@@ -18,7 +18,7 @@ from bluegreen.hosts import Here
 from tests.e2e.yard import Yard, failed
 from tests.platform.containers import Containers
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 STACK = """\
 services:

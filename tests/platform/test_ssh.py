@@ -12,7 +12,7 @@ from bluegreen.ssh import Ssh
 from tests.adapters.waiting import LONG, pid_in, running, until
 from tests.platform.hosts import Machine, machine
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("hosts")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 NOTICED = 10.0
 """Seconds, generously: 3 by the keep-alive, 5 to connect."""

@@ -10,7 +10,7 @@ import pytest
 from tests.platform.installed import phase, serves, status, watched
 from tests.systemd.machine import ROOT, Machine
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 APP = """\
 [Unit]

@@ -25,7 +25,7 @@ from tests.adapters.runners.test_contract import (  # noqa: F401 - the suite
 from tests.adapters.waiting import LONG
 from tests.systemd.machine import Machine
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("supervised")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 FILE = Path("/run/bench/green.env")
 

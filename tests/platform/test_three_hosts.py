@@ -14,7 +14,7 @@ from bluegreen.domain.deployments import Deployment
 from tests.e2e.cast import baseline, colours_served, crowd, deploy, ended, eventually, reached
 from tests.platform.hosts import Machine, SpreadStage, machine, relay
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(300), pytest.mark.xdist_group("hosts")]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 PACE = Pace(window="4s", standby="1s", inspect="60s", starting="25s")
 GATE = """

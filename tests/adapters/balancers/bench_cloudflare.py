@@ -26,7 +26,7 @@ from tests.adapters.balancers.cloudflare_stand_in import (
     pool,
 )
 
-TIMEOUT = 1.0
+TIMEOUT = 2.5
 
 UNCONDITIONAL = "Cloudflare's API has no conditional write: nobody is told of a foreign change, and no fence holds"
 AS_ONE = "one load balancer sends all services: none can be moved alone"
