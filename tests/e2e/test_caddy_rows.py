@@ -82,7 +82,13 @@ async def test_c03_killed_while_watching_and_up_again_with_the_snippets_it_is_wh
     await _snippets_name(yard, "green")
     await yard.caddy.kill()
     await yard.caddy.start(yard.caddyfile)
-    assert await yard.colours() == {"green"}
+
+    async def all_on_green() -> bool:
+        colours = await yard.colours()
+        assert "blue" not in colours
+        return colours == {"green"}
+
+    await until_async(all_on_green, 10.0, "Caddy, just begun, serves green")
     live = await yard.ended(id)
     assert live.phase == "LIVE", f"{live.reason}\n{yard.said()}"
     assert await yard.colours() == {"green"}
